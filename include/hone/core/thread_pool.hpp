@@ -1,0 +1,199 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/core/function_ref.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// A fork-join pool. The calling thread works too, so a pool of size n owns n - 1 threads and a pool of size 1 owns none.
+///
+/// A parallel section never waits for a thread that has not started on it: workers that wake up late find it closed. The caller can
+/// always finish alone, which keeps an oversubscribed machine (or a forked child, which has no workers) correct.
+///
+/// Thread safety: every member function may be called from any thread. One section runs at a time; a caller that finds the pool in
+/// use, or that is itself inside a section, does its work inline.
+class ThreadPool {
+ public:
+  /// `threads`: threads that work on a section, the caller among them; 0 means one per hardware thread.
+  /// `spin`: idle workers poll for up to spin_limit before they sleep, which takes a fork from tens of microseconds to about one.
+  explicit ThreadPool(int threads, bool spin = true) : state_(std::make_unique<State>()) {
+    if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    state_->spin = spin;
+    workers_.reserve(static_cast<std::size_t>(threads - 1));
+    for (int slot = 1; slot < threads; ++slot) workers_.emplace_back([state = state_.get(), slot] { state->work(slot); });
+  }
+
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  /// Joins the workers. Precondition: no section is running.
+  ~ThreadPool() {
+    state_->stop.store(true, std::memory_order_relaxed);
+    state_->wake();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  /// Threads that work on a section, the caller among them.
+  [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls `body(begin, end)` or `body(begin, end, slot)` for disjoint ranges that cover [0, count), and returns when all are done.
+  ///
+  /// `grain`: every range begins at a multiple of it, and ends at one or at `count`. A body that treats each block of `grain` indices
+  /// alike computes the same whatever the number of threads. At most `grain` indices run inline.
+  /// `slot`: in [0, size()), differs between ranges that run at the same time in this call; it indexes per-thread scratch.
+  ///
+  /// Allocates nothing and takes no lock. Precondition: `body` does not throw.
+  template <class F>
+  void parallel_for(std::int64_t count, std::int64_t grain, F&& body) const noexcept {
+    if (count <= 0) return;
+    const auto call = [&body](std::int64_t begin, std::int64_t end, [[maybe_unused]] int slot) {
+      if constexpr (std::is_invocable_v<F&, std::int64_t, std::int64_t, int>) {
+        body(begin, end, slot);
+      } else {
+        body(begin, end);
+      }
+    };
+    grain = std::max<std::int64_t>(grain, 1);
+    if (workers_.empty() || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
+      call(std::int64_t{0}, count, 0);
+      return;
+    }
+    inside() = true;
+    state_->fork_join(call, count, grain, size());
+    inside() = false;
+    state_->busy.store(false, std::memory_order_release);
+  }
+
+  /// The pool of this process for a number of threads (0: one per hardware thread), made on first use and joined at exit.
+  static ThreadPool& shared(int threads) {
+    if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    static std::mutex mutex;
+    static std::map<int, ThreadPool> pools;
+    const std::scoped_lock lock(mutex);
+    return pools.try_emplace(threads, threads).first->second;
+  }
+
+ private:
+  using Body = FunctionRef<void(std::int64_t, std::int64_t, int)>;
+
+  /// How long an idle worker polls. The gaps between the kernels of a model are mostly shorter.
+  static constexpr std::chrono::microseconds spin_limit{200};
+
+  /// Ranges that each thread takes on average: enough to even out threads that start late, few enough to keep the counter cold.
+  static constexpr std::int64_t ranges_per_thread = 4;
+
+  /// True in a thread that is working on a section of any pool.
+  static bool& inside() noexcept {
+    thread_local bool flag = false;
+    return flag;
+  }
+
+  static void pause() noexcept {
+#if defined(__x86_64__) || defined(_M_X64)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  /// Polls until `done()`; false when spin_limit has passed.
+  template <class Done>
+  static bool spin_until(Done done) noexcept {
+    const auto start = std::chrono::steady_clock::now();
+    do {
+      for (int i = 0; i < 64; ++i) {
+        if (done()) return true;
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() - start < spin_limit);
+    return done();
+  }
+
+  /// What the caller and the workers share. Fields on separate cache lines are written by different threads at the same time.
+  struct State {
+    /// Bit 31 of `gate`: a section accepts workers. The other bits count the workers inside.
+    static constexpr std::uint32_t open = 1U << 31;
+
+    alignas(64) std::atomic<std::uint32_t> gate{0};
+    alignas(64) std::atomic<std::uint32_t> generation{0};
+    alignas(64) std::atomic<std::int64_t> next{0};
+    alignas(64) std::atomic<bool> busy{false};
+    std::atomic<bool> stop{false};
+    bool spin = true;
+    // The section; written only while the gate is closed and nobody is inside.
+    const Body* body = nullptr;
+    std::int64_t count = 0;
+    std::int64_t range = 0;
+
+    void wake() noexcept {
+      generation.fetch_add(1, std::memory_order_seq_cst);
+      generation.notify_all();
+    }
+
+    void fork_join(Body section, std::int64_t total, std::int64_t grain, int threads) noexcept {
+      const std::int64_t blocks = (total - 1) / grain + 1;
+      body = &section;
+      count = total;
+      range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * threads)) * grain;
+      next.store(0, std::memory_order_relaxed);
+      gate.store(open, std::memory_order_release);
+      wake();
+      take_ranges(0);
+      std::uint32_t inside_now = gate.fetch_and(~open, std::memory_order_acq_rel) & ~open;
+      if (inside_now == 0) return;
+      const auto left = [this] { return gate.load(std::memory_order_acquire) == 0; };
+      if (spin && spin_until(left)) return;
+      while ((inside_now = gate.load(std::memory_order_acquire)) != 0) gate.wait(inside_now, std::memory_order_acquire);
+    }
+
+    void take_ranges(int slot) noexcept {
+      const Body& section = *body;
+      const std::int64_t total = count;
+      const std::int64_t step = range;
+      for (;;) {
+        const std::int64_t begin = next.fetch_add(step, std::memory_order_relaxed);
+        if (begin >= total) return;
+        section(begin, std::min(begin + step, total), slot);
+      }
+    }
+
+    bool enter() noexcept {
+      std::uint32_t seen = gate.load(std::memory_order_relaxed);
+      while ((seen & open) != 0) {
+        if (gate.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+      }
+      return false;
+    }
+
+    void work(int slot) noexcept {
+      ThreadPool::inside() = true;
+      std::uint32_t seen = 0;
+      for (;;) {
+        const auto called = [this, &seen] { return generation.load(std::memory_order_acquire) != seen; };
+        if (!(spin && spin_until(called))) generation.wait(seen, std::memory_order_acquire);
+        if (stop.load(std::memory_order_relaxed)) return;
+        seen = generation.load(std::memory_order_acquire);
+        if (!enter()) continue;
+        take_ranges(slot);
+        if (gate.fetch_sub(1, std::memory_order_acq_rel) == 1) gate.notify_one();
+      }
+    }
+  };
+
+  std::unique_ptr<State> state_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace hone::inline HONE_ABI
