@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <string>
+#include <utility>
+
+#include <hone/config.hpp>
+#include <hone/core/dtype.hpp>
+#include <hone/core/shape.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// Alignment in bytes of all memory that hone allocates: a cache line, and the widest vector register.
+inline constexpr std::size_t buffer_alignment = 64;
+
+[[nodiscard]] constexpr std::size_t align_up(std::size_t bytes, std::size_t alignment = buffer_alignment) noexcept {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/// Owns memory for the elements of one tensor; strings are constructed and destroyed, all else is left uninitialised.
+class Buffer {
+ public:
+  Buffer() = default;
+  /// Errors: std::bad_alloc.
+  explicit Buffer(std::size_t bytes) : bytes_(bytes) {
+    if (bytes != 0) data_ = ::operator new(bytes, std::align_val_t{buffer_alignment});
+  }
+  Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {
+    if (dtype != DType::string) return;
+    strings_ = static_cast<std::size_t>(shape.elements());
+    for (std::size_t i = 0; i < strings_; ++i) ::new (static_cast<void*>(static_cast<std::string*>(data_) + i)) std::string;
+  }
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), strings_(std::exchange(other.strings_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(bytes_, taken.bytes_);
+    std::swap(strings_, taken.strings_);
+    return *this;
+  }
+  ~Buffer() {
+    for (std::size_t i = 0; i < strings_; ++i) static_cast<std::string*>(data_)[i].~basic_string();
+    ::operator delete(data_, std::align_val_t{buffer_alignment});
+  }
+
+  [[nodiscard]] void* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Makes the buffer hold at least `bytes`; the contents are lost when it grows. Not for strings.
+  void reserve(std::size_t bytes) {
+    if (bytes > bytes_) *this = Buffer(bytes);
+  }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::size_t strings_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/core/buffer.hpp>
+#include <hone/core/error.hpp>
+#include <hone/core/tensor.hpp>
+#include <hone/core/type.hpp>
+
+namespace hone::inline HONE_ABI {
+
+class Value;
+
+
+/// Anything an ONNX graph passes around: a tensor of any element type, a sequence, an optional or a map. Movable; `clone()` copies.
+class Value {
+ public:
+  /// No value: what an optional without an element holds.
+  Value() = default;
+  /// Takes the tensor over, with its memory or its reference to the caller's.
+  template <class T>
+  Value(Tensor<T>&& tensor) : ref_(tensor.ref()), holder_(std::move(tensor).release()) {}
+
+  /// A tensor with uninitialised elements (empty strings).
+  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  [[nodiscard]] static Value tensor(DType dtype, const Shape& shape) {
+    Value result;
+    Buffer buffer(dtype, shape);
+    result.ref_ = {buffer.data(), dtype, shape};
+    result.holder_ = std::move(buffer);
+    return result;
+  }
+  /// A tensor over the caller's memory, which must outlive the value.
+  [[nodiscard]] static Value over(const TensorRef& ref) {
+    Value result;
+    result.ref_ = ref;
+    result.holder_ = Buffer{};
+    return result;
+  }
+  /// An owning copy of `ref`.
+  [[nodiscard]] static Value copy_of(const TensorRef& ref) {
+    Value result = tensor(ref.dtype, ref.shape);
+    if (ref.dtype == DType::string) {
+      std::copy_n(ref.as<const std::string>(), ref.elements(), result.ref_.as<std::string>());
+    } else if (ref.bytes() != 0) {
+      std::memcpy(result.ref_.data, ref.data, ref.bytes());
+    }
+    return result;
+  }
+  /// A sequence whose elements have type `element`.
+  [[nodiscard]] static Value sequence(Type element, std::vector<Value> values = {}) {
+    Value result;
+    result.holder_ = Sequence{std::move(element), std::move(values)};
+    return result;
+  }
+  /// A map from `keys` to `values`; keys.shape is (N,), values hold one entry per key.
+  [[nodiscard]] static Value map(Value keys, Value values) {
+    Value result;
+    std::vector<Value> parts;
+    parts.push_back(std::move(keys));
+    parts.push_back(std::move(values));
+    result.holder_ = Pair{std::move(parts)};
+    return result;
+  }
+
+  [[nodiscard]] bool has_value() const noexcept { return !std::holds_alternative<std::monostate>(holder_); }
+  [[nodiscard]] bool is_tensor() const noexcept { return std::holds_alternative<Buffer>(holder_); }
+  [[nodiscard]] bool is_sequence() const noexcept { return std::holds_alternative<Sequence>(holder_); }
+  [[nodiscard]] bool is_map() const noexcept { return std::holds_alternative<Pair>(holder_); }
+
+  /// The type, by its elements; unknown for no value.
+  [[nodiscard]] Type type() const {
+    if (is_tensor()) return ref_.dtype;
+    if (const auto* sequence = std::get_if<Sequence>(&holder_)) return Type::sequence_of(sequence->element);
+    if (const auto* pair = std::get_if<Pair>(&holder_)) return Type::map_of(pair->parts[0].dtype(), pair->parts[1].type());
+    return {};
+  }
+
+  /// dtype and shape of a tensor. Errors: invalid_argument when the value is no tensor.
+  [[nodiscard]] DType dtype() const { return ref().dtype; }
+  [[nodiscard]] const Shape& shape() const { return ref().shape; }
+  /// The tensor, untyped. Errors: invalid_argument when the value is no tensor.
+  [[nodiscard]] const TensorRef& ref() const {
+    if (!is_tensor()) fail(ErrorCode::invalid_argument, "the value is ", has_value() ? to_string(type()) : "empty", ", not a tensor");
+    return ref_;
+  }
+  /// The tensor with elements of type T. Errors: invalid_argument that names both types when the dtype is another.
+  template <class T>
+  [[nodiscard]] TensorView<T> view() const {
+    if (ref().dtype != dtype_of<T>) {
+      fail(ErrorCode::invalid_argument, "the tensor holds ", name(ref_.dtype), ", not ", name(dtype_of<T>), " as asked for");
+    }
+    return {static_cast<T*>(ref_.data), ref_.shape};
+  }
+
+  /// Elements of a sequence. Errors: invalid_argument when the value is no sequence.
+  [[nodiscard]] const std::vector<Value>& elements() const { return get<Sequence>("a sequence").values; }
+  [[nodiscard]] std::vector<Value>& elements() { return const_cast<Sequence&>(get<Sequence>("a sequence")).values; }
+  /// Element type of a sequence.
+  [[nodiscard]] const Type& element_type() const { return get<Sequence>("a sequence").element; }
+  /// Keys and values of a map. Errors: invalid_argument when the value is no map.
+  [[nodiscard]] const Value& keys() const { return get<Pair>("a map").parts[0]; }
+  [[nodiscard]] const Value& values() const { return get<Pair>("a map").parts[1]; }
+
+  [[nodiscard]] Value clone() const {
+    if (is_tensor()) return copy_of(ref_);
+    if (is_map()) return map(keys().clone(), values().clone());
+    if (!is_sequence()) return {};
+    std::vector<Value> copies;
+    for (const Value& value : elements()) copies.push_back(value.clone());
+    return sequence(element_type(), std::move(copies));
+  }
+
+ private:
+  struct Sequence {
+    Type element;
+    std::vector<Value> values;
+  };
+  struct Pair {
+    std::vector<Value> parts;  // keys, values
+  };
+
+  template <class Held>
+  [[nodiscard]] const Held& get(std::string_view wanted) const {
+    const auto* held = std::get_if<Held>(&holder_);
+    if (held == nullptr) fail(ErrorCode::invalid_argument, "the value is ", has_value() ? to_string(type()) : "empty", ", not ", wanted);
+    return *held;
+  }
+
+  TensorRef ref_;
+  std::variant<std::monostate, Buffer, Sequence, Pair> holder_;
+};
+
+/// A value somebody else owns, for feeding a session: a tensor by reference, or any Value.
+class ValueRef {
+ public:
+  ValueRef(const TensorRef& tensor) : tensor_(tensor) {}
+  template <class T>
+  ValueRef(const Tensor<T>& tensor) : tensor_(tensor.ref()) {}
+  template <class T>
+  ValueRef(const TensorView<T>& view)
+      : tensor_{const_cast<std::remove_const_t<T>*>(view.data()), dtype_of<T>, view.shape()} {}
+  ValueRef(const Value& value) {
+    if (value.is_tensor()) {
+      tensor_ = value.ref();
+    } else {
+      value_ = &value;
+    }
+  }
+
+  [[nodiscard]] bool is_tensor() const noexcept { return value_ == nullptr; }
+  [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
+  /// The value when it is no tensor, else null.
+  [[nodiscard]] const Value* value() const noexcept { return value_; }
+  [[nodiscard]] Type type() const { return is_tensor() ? Type(tensor_.dtype) : value_->type(); }
+
+ private:
+  TensorRef tensor_;
+  const Value* value_ = nullptr;
+};
+
+}  // namespace hone::inline HONE_ABI

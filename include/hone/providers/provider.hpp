@@ -1,0 +1,52 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/graph/operator.hpp>
+#include <hone/providers/kernel.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// What a provider answers when it is offered a node.
+struct Placement {
+  std::unique_ptr<AnyKernel> kernel;  ///< null when refused
+  std::string name;                   ///< of the kernel, for the report
+  std::string refusal;                ///< a sentence, when refused
+};
+
+/// A place where nodes run. A session offers each node to its providers in order of priority.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  /// "CPUExecutionProvider" and the like.
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// The operators that it has kernels for: the importer reads nodes by them.
+  [[nodiscard]] virtual std::vector<const OpInfo*> operators() const = 0;
+  /// A kernel for the node, or why there is none. Called once per node, while a session is created.
+  [[nodiscard]] virtual Placement place(const NodeView& node) const = 0;
+};
+
+/// Any provider, as SessionOptions holds it: made from whatever has `provider()`, such as hone::Cpu, or from a user's own Provider.
+class AnyProvider {
+ public:
+  AnyProvider(std::shared_ptr<const Provider> provider) : provider_(std::move(provider)) {}
+  template <class P>
+    requires requires(const P& options) {
+      { options.provider() } -> std::convertible_to<std::shared_ptr<const Provider>>;
+    }
+  AnyProvider(const P& options) : provider_(options.provider()) {}
+
+  [[nodiscard]] const Provider& operator*() const noexcept { return *provider_; }
+  [[nodiscard]] const Provider* operator->() const noexcept { return provider_.get(); }
+
+ private:
+  std::shared_ptr<const Provider> provider_;
+};
+
+}  // namespace hone::inline HONE_ABI
