@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include <hone/config.hpp>
 #include <hone/core/value.hpp>

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include <hone/config.hpp>
+#include <hone/fwd.hpp>
+#include <hone/graph/graph.hpp>
+#include <hone/graph/registry.hpp>
+#include <hone/session/node_arg.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// A model after import.
+struct ImportedModel {
+  Graph graph;
+  ModelMetadata metadata;
+};
+
+/// Parses a serialized ModelProto. Errors: invalid_protobuf.
+[[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
+/// A copy that the importer can share.
+[[nodiscard]] std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model);
+
+/// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
+/// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
+/// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
+/// Errors: invalid_graph, no_such_file (external data).
+[[nodiscard]] ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
+                                         const OpRegistry& registry);
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#include <hone/onnx/importer_impl.hpp>
+#endif

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <onnx/onnx-data_pb.h>
+#include <onnx/onnx_pb.h>
+
+#include <hone/config.hpp>
+#include <hone/onnx/read_tensor.hpp>
+#include <hone/onnx/tensor_proto.hpp>
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+template <class Proto>
+std::shared_ptr<Proto> parse_file(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  auto proto = std::make_shared<Proto>();
+  if (file.bytes().size() > 0x7fffffffu || !proto->ParseFromArray(file.bytes().data(), static_cast<int>(file.bytes().size()))) {
+    fail(ErrorCode::invalid_protobuf, "'", path.string(), "' does not hold a ", proto->GetTypeName());
+  }
+  return proto;
+}
+
+inline Value value_of(const onnx::TensorProto& proto) {
+  ExternalData none{std::filesystem::path{}};
+  const Constant constant = read_tensor(proto, nullptr, none);
+  return Value::copy_of(constant.tensor);
+}
+
+inline Value value_of(const onnx::SequenceProto& proto, const Type& type) {
+  std::vector<Value> values;
+  for (const auto& tensor : proto.tensor_values()) values.push_back(value_of(tensor));
+  for (const auto& sequence : proto.sequence_values()) values.push_back(value_of(sequence, type.element ? *type.element : Type()));
+  return Value::sequence(type.element ? *type.element : Type(), std::move(values));
+}
+
+}  // namespace detail
+
+HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type, std::string* name) {
+  const auto named = [&](const auto& proto) {
+    if (name != nullptr) *name = proto.name();
+  };
+  switch (type.kind) {
+    case Type::Kind::sequence: {
+      const auto proto = detail::parse_file<onnx::SequenceProto>(file);
+      named(*proto);
+      return detail::value_of(*proto, type);
+    }
+    case Type::Kind::optional: {
+      const auto proto = detail::parse_file<onnx::OptionalProto>(file);
+      named(*proto);
+      if (proto->has_tensor_value()) return detail::value_of(proto->tensor_value());
+      if (proto->has_sequence_value()) return detail::value_of(proto->sequence_value(), *type.element);
+      return {};
+    }
+    case Type::Kind::map: fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
+    default: {
+      const auto proto = detail::parse_file<onnx::TensorProto>(file);
+      named(*proto);
+      return detail::value_of(*proto);
+    }
+  }
+}
+
+HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name) {
+  onnx::TensorProto proto;
+  proto.set_name(std::string(name));
+  proto.set_data_type(static_cast<int>(tensor.dtype()));
+  for (const std::int64_t dim : tensor.shape()) proto.add_dims(dim);
+  if (tensor.dtype() == DType::string) {
+    for (const std::string& text : tensor.view<const std::string>()) proto.add_string_data(text);
+  } else {
+    proto.set_raw_data(tensor.ref().data, tensor.ref().bytes());
+  }
+  std::ofstream stream(file, std::ios::binary);
+  if (!stream || !proto.SerializeToOstream(&stream)) fail(ErrorCode::no_such_file, "'", file.string(), "' cannot be written");
+}
+
+}  // namespace hone::inline HONE_ABI
