@@ -66,10 +66,14 @@ using CompiledIsas = IsaList<IsaEntry<native_isa, Arch<native_isa>>>;
 
 constexpr std::string_view name(Isa isa) noexcept {
   switch (isa) {
-    case Isa::sse2: return "sse2";
-    case Isa::avx2: return "avx2";
-    case Isa::avx512: return "avx512";
-    case Isa::neon: return "neon";
+    case Isa::sse2:
+      return "sse2";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+    case Isa::neon:
+      return "neon";
   }
   return "unknown";
 }
@@ -90,12 +94,15 @@ inline bool runs_here(Isa isa) noexcept {
 #if defined(__x86_64__) || defined(_M_X64)
   __builtin_cpu_init();
   switch (isa) {
-    case Isa::sse2: return true;
-    case Isa::avx2: return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+    case Isa::sse2:
+      return true;
+    case Isa::avx2:
+      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
     case Isa::avx512:
       return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
              __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0;
-    case Isa::neon: return false;
+    case Isa::neon:
+      return false;
   }
   return false;
 #else
@@ -133,9 +140,7 @@ class IsaSet {
 /// compiled for a newer processor.
 inline IsaSet available_isas() noexcept {
   IsaSet set;
-  [&set]<class... Entries>(IsaList<Entries...>) {
-    ((runs_here(Entries::isa) ? set.insert(Entries::isa) : void()), ...);
-  }(CompiledIsas{});
+  [&set]<class... Entries>(IsaList<Entries...>) { ((runs_here(Entries::isa) ? set.insert(Entries::isa) : void()), ...); }(CompiledIsas{});
   return set;
 }
 

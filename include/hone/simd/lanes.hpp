@@ -92,10 +92,8 @@ HONE_LANE T negate(T x) noexcept {
   return static_cast<T>(wrapping_t<T>{0} - static_cast<wrapping_t<T>>(x));
 }
 template <class V>
-  requires(!std::integral<V>)
-HONE_LANE V negate(V x) noexcept {
-  return -x;
-}
+requires(!std::integral<V>) HONE_LANE V negate(V x)
+noexcept { return -x; }
 
 template <std::integral T>
 HONE_LANE T abs(T x) noexcept {

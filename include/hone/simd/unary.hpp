@@ -110,7 +110,9 @@ namespace detail {
 
 /// Integers and functors without a batch form run as plain loops, which the compiler vectorises where it can.
 template <class F, class T>
-inline constexpr bool plain_loop = !std::floating_point<T> || requires { typename F::scalar_only; };
+inline constexpr bool plain_loop = !std::floating_point<T> || requires {
+  typename F::scalar_only;
+};
 
 template <class F, class T, class Arch>
 void unary_run(const F& f, const T* x, T* y, std::size_t n) noexcept {

@@ -1,0 +1,318 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <hone/config.hpp>
+#include <hone/core/function_ref.hpp>
+#include <hone/core/thread_pool.hpp>
+#include <hone/simd/gemm.hpp>
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// A matrix in memory; strides in elements, not negative.
+template <class T>
+struct MatrixRef {
+  const T* data = nullptr;
+  std::ptrdiff_t row_stride = 0;
+  std::ptrdiff_t column_stride = 1;
+
+  [[nodiscard]] MatrixRef transposed() const noexcept { return {data, column_stride, row_stride}; }
+};
+
+/// What happens to C besides the product: C = [C +] A B [+ row_bias] [+ column_bias], then finish(C).
+template <class T>
+struct ProductOptions {
+  /// Called once for every element of C, block by block, while the block is in cache:
+  /// finish(c, row, column, rows, columns) with `c` at (row, column) and the row stride of C. From several threads at a time.
+  using Finish = FunctionRef<void(T* c, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns)>;
+
+  bool accumulate = false;         ///< add to what C holds
+  const T* row_bias = nullptr;     ///< (m) or null
+  const T* column_bias = nullptr;  ///< (n) or null
+  const Finish* finish = nullptr;  ///< or null
+};
+
+/// C = A B with A (m, k), B (k, n), C (m, n): blocks and threads around simd::Gemm.
+///
+/// Blocking (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008). From the inside out:
+///   mr x nr   a tile of C in registers
+///   kc        a panel of B, kc x nr, takes 32 KiB: it stays in L1 while the panels of a block of A stream past it
+///   mc        a block of A, mc x kc, takes 192 KiB: it stays in L2 (256 KiB and up) while the panels of B pass
+///   nc, mo    the packed part of B, kc x nc, and of A, mo x kc, take 4 MiB each: they stay in L3
+/// A and B are packed once per (kc, nc) step, by all threads; then the threads share the blocks of C. K is never split among
+/// threads, and its blocks depend on the type and the instruction set alone: results are bitwise equal for any number of threads.
+///
+/// Products with at most 4 rows or columns are bound by reading the other matrix. They read it once, unpacked, each thread its part.
+/// With up to 2 mr rows an unpacked row-major B is not packed either: the copy would cost as much as the product.
+///
+/// Allocates nothing, throws nothing; sizes may be 0 (k = 0 leaves the bias).
+template <class T>
+class MatrixProduct {
+ public:
+  /// Precondition: `isa` is in simd::available_isas().
+  explicit MatrixProduct(simd::Isa isa) noexcept : kernels_(&simd::table<simd::Gemm<T>>(isa)) {
+    const std::int64_t element = sizeof(T);
+    kc_ = std::clamp<std::int64_t>(32 * 1024 / (nr() * element), 128, 512);
+    mc_ = std::max(mr(), 192 * 1024 / (kc_ * element) / mr() * mr());
+    nc_ = std::max(nr(), 4 * 1024 * 1024 / (kc_ * element) / nr() * nr());
+    mo_ = std::max(mc_, 4 * 1024 * 1024 / (kc_ * element) / mc_ * mc_);
+  }
+
+  [[nodiscard]] simd::Isa isa() const noexcept { return kernels_->isa; }
+
+  /// Bytes that pack_b writes.
+  [[nodiscard]] std::size_t pack_b_bytes(std::int64_t k, std::int64_t n) const noexcept {
+    return sizeof(T) * static_cast<std::size_t>(k * round_up(n, nr()));
+  }
+
+  /// Packs the whole of B (k, n), for products that use it often. `packed`: pack_b_bytes(k, n) bytes, best aligned to 64.
+  void pack_b(const MatrixRef<T>& b, std::int64_t k, std::int64_t n, T* packed, const ThreadPool& pool) const noexcept {
+    const std::int64_t panels = ceil_div(n, nr());
+    for (std::int64_t p = 0; p < k; p += kc_) {
+      const std::int64_t depth = std::min(kc_, k - p);
+      T* block = packed + p * round_up(n, nr());
+      pool.parallel_for(panels, pack_grain(depth), [&](std::int64_t begin, std::int64_t end) {
+        pack_b_panels(b, p, depth, begin * nr(), std::min(end * nr(), n), block + begin * depth * nr());
+      });
+    }
+  }
+
+  /// Bytes of scratch of run() for any strides, aligned to 64 bytes. `packed`: with a packed B.
+  [[nodiscard]] std::size_t workspace_bytes(std::int64_t m, std::int64_t n, std::int64_t k, bool packed = false) const noexcept {
+    std::int64_t elements = packed_a_elements(m, k);
+    if (!packed) {
+      elements += round_up(std::min(n, nc_), nr()) * std::min(k, kc_);
+      const std::int64_t lines = std::min(m, n);
+      if (lines <= max_lines) elements = std::max(elements, round_up(lines * k, line) + lines * std::max(m, n));
+    }
+    return sizeof(T) * static_cast<std::size_t>(elements + line);
+  }
+
+  /// C = [C +] A B [+ bias]. c (m, n) with contiguous rows `c_row_stride` apart; it overlaps neither A, B nor the biases.
+  /// `workspace`: workspace_bytes(m, n, k) bytes, aligned to 64.
+  void run(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c, std::ptrdiff_t c_row_stride,
+           const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
+    if (m <= 0 || n <= 0) return;
+    auto* scratch = static_cast<T*>(workspace);
+    const auto streams = [](const MatrixRef<T>& x) { return x.row_stride == 1 || x.column_stride == 1; };
+    if (m <= max_lines && streams(b)) {
+      run_lines<false>(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
+    } else if (n <= max_lines && streams(a)) {
+      run_lines<true>(n, m, k, b.transposed(), a.transposed(), c, c_row_stride, options, scratch, pool);
+    } else {
+      run_blocks(m, n, k, a, Source{&b, nullptr}, c, c_row_stride, options, scratch, pool);
+    }
+  }
+
+  /// The same with a B that pack_b() packed. `workspace`: workspace_bytes(m, n, k, true) bytes, aligned to 64.
+  void run_packed(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
+                  std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
+    if (m <= 0 || n <= 0) return;
+    run_blocks(m, n, k, a, Source{nullptr, packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
+  }
+
+ private:
+  static constexpr std::int64_t max_lines = simd::Gemm<T>::max_vector_rows;
+  /// Elements of a cache line.
+  static constexpr std::int64_t line = 64 / sizeof(T);
+  /// Multiply-adds, or packed elements, that are worth a thread: 2 to 10 microseconds.
+  static constexpr std::int64_t worth_a_thread = 64 * 1024;
+  static constexpr std::int64_t worth_packing = 8 * 1024;
+
+  struct Source {
+    const MatrixRef<T>* matrix;
+    const T* packed;
+  };
+
+  static constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
+  static constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
+  [[nodiscard]] std::int64_t mr() const noexcept { return kernels_->mr; }
+  [[nodiscard]] std::int64_t nr() const noexcept { return kernels_->nr; }
+  [[nodiscard]] std::int64_t pack_grain(std::int64_t depth) const noexcept { return ceil_div(worth_packing, (depth + 1) * nr()); }
+
+  [[nodiscard]] std::int64_t packed_a_elements(std::int64_t m, std::int64_t k) const noexcept {
+    return round_up(round_up(std::min(m, mo_), mr()) * std::min(k, kc_), line);
+  }
+
+  /// Columns [begin, end) of rows [p, p + depth) of B to consecutive panels.
+  void pack_b_panels(const MatrixRef<T>& b, std::int64_t p, std::int64_t depth, std::int64_t begin, std::int64_t end,
+                     T* panels) const noexcept {
+    kernels_->pack_b(b.data + p * b.row_stride + begin * b.column_stride, b.row_stride, b.column_stride, static_cast<std::size_t>(depth),
+                     static_cast<std::size_t>(end - begin), panels, static_cast<std::size_t>(depth * nr()));
+  }
+
+  void run_blocks(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, Source b, T* c, std::ptrdiff_t c_row_stride,
+                  const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
+    T* const packed_a = workspace;
+    T* const packed_b = workspace + packed_a_elements(m, k);
+    const bool direct = b.packed == nullptr && b.matrix->column_stride == 1 && m <= 2 * mr();
+    for (std::int64_t j0 = 0; j0 < n; j0 += nc_) {
+      const std::int64_t columns = std::min(nc_, n - j0);
+      std::int64_t p = 0;
+      do {
+        const std::int64_t depth = std::min(kc_, k - p);
+        for (std::int64_t i0 = 0; i0 < m; i0 += mo_) {
+          const std::int64_t rows = std::min(mo_, m - i0);
+          // Panels of A, then those of B that are not there yet: none when B came packed or is read in place, except the last one,
+          // which a kernel may not read in place when it is narrower than nr.
+          const std::int64_t a_panels = ceil_div(rows, mr());
+          const std::int64_t b_panels = b.packed != nullptr || i0 != 0 ? 0 : ceil_div(columns, nr());
+          const std::int64_t b_first = direct ? columns / nr() : 0;
+          pool.parallel_for(
+              a_panels + std::max<std::int64_t>(0, b_panels - b_first), pack_grain(depth), [&](std::int64_t begin, std::int64_t end) {
+                if (begin < a_panels) {
+                  const std::int64_t first = begin * mr();
+                  const std::int64_t last = std::min(std::min(end, a_panels) * mr(), rows);
+                  kernels_->pack_a(a.data + (i0 + first) * a.row_stride + p * a.column_stride, a.row_stride, a.column_stride,
+                                   static_cast<std::size_t>(last - first), static_cast<std::size_t>(depth), packed_a + first * depth);
+                }
+                if (end > a_panels) {
+                  const std::int64_t first = (std::max(begin, a_panels) - a_panels + b_first) * nr();
+                  const std::int64_t last = std::min((end - a_panels + b_first) * nr(), columns);
+                  pack_b_panels(*b.matrix, p, depth, j0 + first, j0 + last, packed_b + first * depth);
+                }
+              });
+          const Step step{
+              .i0 = i0, .rows = rows, .j0 = j0, .columns = columns, .p = p, .depth = depth, .first = p == 0, .last = p + depth >= k};
+          const T* panels = b.packed != nullptr ? b.packed + p * round_up(n, nr()) + j0 * depth : packed_b;
+          run_step(step, packed_a, panels, direct ? b.matrix : nullptr, c, c_row_stride, options, pool);
+        }
+        p += depth;
+      } while (p < k);
+    }
+  }
+
+  /// One packed part of the product: C[i0 .. i0 + rows, j0 .. j0 + columns] (+)= A[., p .. p + depth] B[p .. p + depth, .].
+  struct Step {
+    std::int64_t i0;
+    std::int64_t rows;
+    std::int64_t j0;
+    std::int64_t columns;
+    std::int64_t p;
+    std::int64_t depth;
+    bool first;
+    bool last;
+  };
+
+  void run_step(const Step& step, const T* packed_a, const T* packed_b, const MatrixRef<T>* direct, T* c, std::ptrdiff_t c_row_stride,
+                const ProductOptions<T>& options, const ThreadPool& pool) const noexcept {
+    // Blocks of mc rows; columns are cut until every thread has some four blocks to take, down to what is worth a thread.
+    const std::int64_t row_blocks = ceil_div(step.rows, mc_);
+    const std::int64_t block_rows = round_up(ceil_div(step.rows, row_blocks), mr());
+    const std::int64_t wanted = ceil_div(4 * pool.size(), row_blocks);
+    const std::int64_t least = ceil_div(worth_a_thread, block_rows * std::max<std::int64_t>(1, step.depth));
+    const std::int64_t block_columns = round_up(std::max(ceil_div(step.columns, pool.size() == 1 ? 1 : wanted), least), nr());
+    const std::int64_t column_blocks = ceil_div(step.columns, block_columns);
+    pool.parallel_for(row_blocks * column_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t block = begin; block < end; ++block) {
+        const std::int64_t i = block / column_blocks * block_rows;
+        const std::int64_t j = block % column_blocks * block_columns;
+        run_block(step, i, std::min(i + block_rows, step.rows), j, std::min(j + block_columns, step.columns), packed_a, packed_b, direct, c,
+                  c_row_stride, options);
+      }
+    });
+  }
+
+  /// Rows [i_begin, i_end) and columns [j_begin, j_end) of a step.
+  void run_block(const Step& step, std::int64_t i_begin, std::int64_t i_end, std::int64_t j_begin, std::int64_t j_end, const T* packed_a,
+                 const T* packed_b, const MatrixRef<T>* direct, T* c, std::ptrdiff_t c_row_stride,
+                 const ProductOptions<T>& options) const noexcept {
+    for (std::int64_t j = j_begin; j < j_end; j += nr()) {
+      const std::int64_t columns = std::min(nr(), j_end - j);
+      const T* panel = packed_b + j * step.depth;
+      std::ptrdiff_t panel_stride = nr();
+      if (direct != nullptr && columns == nr()) {
+        panel = direct->data + step.p * direct->row_stride + step.j0 + j;
+        panel_stride = direct->row_stride;
+      }
+      for (std::int64_t i = i_begin; i < i_end; i += mr()) {
+        const std::int64_t row = step.i0 + i;
+        const std::int64_t column = step.j0 + j;
+        kernels_->kernel(static_cast<std::size_t>(step.depth), packed_a + i * step.depth, panel, panel_stride,
+                         {.c = c + row * c_row_stride + column,
+                          .row_stride = c_row_stride,
+                          .rows = static_cast<int>(std::min(mr(), i_end - i)),
+                          .columns = static_cast<int>(columns),
+                          .accumulate = !step.first || options.accumulate,
+                          .row_bias = step.first && options.row_bias != nullptr ? options.row_bias + row : nullptr,
+                          .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr});
+      }
+    }
+    if (step.last && options.finish != nullptr) {
+      const std::int64_t row = step.i0 + i_begin;
+      const std::int64_t column = step.j0 + j_begin;
+      (*options.finish)(c + row * c_row_stride + column, row, column, i_end - i_begin, j_end - j_begin);
+    }
+  }
+
+  /// At most max_lines lines times a matrix that is read once. Transposed: the lines are the columns of C.
+  template <bool Transposed>
+  void run_lines(std::int64_t lines, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c,
+                 std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
+    const T* rows = a.data;
+    std::ptrdiff_t rows_stride = a.row_stride;
+    if (a.column_stride != 1) {
+      for (std::int64_t r = 0; r < lines; ++r) {
+        for (std::int64_t p = 0; p < k; ++p) workspace[r * k + p] = a.data[r * a.row_stride + p * a.column_stride];
+      }
+      rows = workspace;
+      rows_stride = k;
+    }
+    T* const sums = workspace + round_up(lines * k, line);
+    // 1024 columns of 4 lines and of the 4 rows of B that pass are 32 KiB of float.
+    constexpr std::int64_t strip = 1024;
+    const std::int64_t grain = round_up(ceil_div(worth_a_thread / 2, k + 1), line);
+    pool.parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t j = begin; j < end; j += strip) {
+        const std::int64_t count = std::min(strip, end - j);
+        const auto m_ = static_cast<std::size_t>(lines);
+        const auto n_ = static_cast<std::size_t>(count);
+        const auto k_ = static_cast<std::size_t>(k);
+        const auto a_stride = static_cast<std::size_t>(rows_stride);
+        const auto y_stride = static_cast<std::size_t>(n);
+        if (b.column_stride == 1) {
+          for (std::int64_t r = 0; r < lines; ++r) std::fill_n(sums + r * n + j, count, T(0));
+          kernels_->update_rows(m_, n_, k_, rows, a_stride, b.data + j, b.row_stride, sums + j, y_stride);
+        } else {
+          kernels_->dot_columns(m_, n_, k_, rows, a_stride, b.data + j * b.column_stride, b.column_stride, sums + j, y_stride);
+        }
+        put_lines<Transposed>(sums, n, lines, j, count, c, c_row_stride, options);
+      }
+    });
+  }
+
+  template <bool Transposed>
+  static void put_lines(const T* sums, std::int64_t n, std::int64_t lines, std::int64_t first, std::int64_t count, T* c,
+                        std::ptrdiff_t c_row_stride, const ProductOptions<T>& options) noexcept {
+    const T* const line_bias = Transposed ? options.column_bias : options.row_bias;
+    const T* const along_bias = Transposed ? options.row_bias : options.column_bias;
+    const simd::Add add{};
+    for (std::int64_t r = 0; r < lines; ++r) {
+      T* const out = Transposed ? c + r : c + r * c_row_stride;
+      const std::ptrdiff_t step = Transposed ? c_row_stride : 1;
+      for (std::int64_t j = first; j < first + count; ++j) {
+        T value = sums[r * n + j];
+        if (options.accumulate) value = add(out[j * step], value);
+        if (line_bias != nullptr) value = add(value, line_bias[r]);
+        if (along_bias != nullptr) value = add(value, along_bias[j]);
+        out[j * step] = value;
+      }
+    }
+    if (options.finish == nullptr) return;
+    if constexpr (Transposed) {
+      (*options.finish)(c + first * c_row_stride, first, 0, count, lines);
+    } else {
+      (*options.finish)(c + first, 0, first, lines, count);
+    }
+  }
+
+  const simd::Gemm<T>* kernels_;
+  std::int64_t kc_;
+  std::int64_t mc_;
+  std::int64_t nc_;
+  std::int64_t mo_;
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
