@@ -24,7 +24,7 @@ class Buffer {
   Buffer() = default;
   /// Errors: std::bad_alloc.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    if (bytes != 0) data_ = ::operator new(bytes, std::align_val_t{buffer_alignment});
+    if (bytes != 0) data_ = ::operator new (bytes, std::align_val_t{buffer_alignment});
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {
     if (dtype != DType::string) return;
@@ -42,7 +42,7 @@ class Buffer {
   }
   ~Buffer() {
     for (std::size_t i = 0; i < strings_; ++i) static_cast<std::string*>(data_)[i].~basic_string();
-    ::operator delete(data_, std::align_val_t{buffer_alignment});
+    ::operator delete (data_, std::align_val_t{buffer_alignment});
   }
 
   [[nodiscard]] void* data() const noexcept { return data_; }

@@ -55,33 +55,15 @@ struct DTypeFacts {
 };
 
 inline constexpr std::array<DTypeFacts, dtype_count> dtype_facts{{
-    {"undefined", 0},
-    {"float", 32},
-    {"uint8", 8},
-    {"int8", 8},
-    {"uint16", 16},
-    {"int16", 16},
-    {"int32", 32},
-    {"int64", 64},
-    {"string", 8 * sizeof(std::string)},
-    {"bool", 8},
-    {"float16", 16},
-    {"double", 64},
-    {"uint32", 32},
-    {"uint64", 64},
-    {"complex64", 64},
-    {"complex128", 128},
-    {"bfloat16", 16},
-    {"float8e4m3fn", 8},
-    {"float8e4m3fnuz", 8},
-    {"float8e5m2", 8},
-    {"float8e5m2fnuz", 8},
-    {"uint4", 4},
-    {"int4", 4},
-    {"float4e2m1", 4},
-    {"float8e8m0", 8},
-    {"uint2", 2},
-    {"int2", 2},
+    {"undefined", 0},      {"float", 32},     {"uint8", 8},
+    {"int8", 8},           {"uint16", 16},    {"int16", 16},
+    {"int32", 32},         {"int64", 64},     {"string", 8 * sizeof(std::string)},
+    {"bool", 8},           {"float16", 16},   {"double", 64},
+    {"uint32", 32},        {"uint64", 64},    {"complex64", 64},
+    {"complex128", 128},   {"bfloat16", 16},  {"float8e4m3fn", 8},
+    {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8},
+    {"uint4", 4},          {"int4", 4},       {"float4e2m1", 4},
+    {"float8e8m0", 8},     {"uint2", 2},      {"int2", 2},
 }};
 
 template <DType D>
@@ -123,7 +105,9 @@ template <> struct DTypeOf<Int2x4> : DTypeConstant<DType::int2> {};
 
 /// A C++ type that can be the element of a tensor. For the 4-bit and 2-bit types it is the byte that packs several elements.
 template <class T>
-concept Element = requires { detail::DTypeOf<std::remove_const_t<T>>::value; };
+concept Element = requires {
+  detail::DTypeOf<std::remove_const_t<T>>::value;
+};
 
 template <Element T>
 inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value;
@@ -156,8 +140,10 @@ inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value
     case DType::int32:
     case DType::int64:
     case DType::uint32:
-    case DType::uint64: return true;
-    default: return false;
+    case DType::uint64:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -13,13 +13,13 @@ namespace hone::inline HONE_ABI {
 
 /// What kind of thing went wrong. The names are those of the ONNX Runtime status codes.
 enum class ErrorCode : std::uint8_t {
-  invalid_argument,   ///< a feed, option or call that does not fit the model
-  no_such_file,       ///< a path that cannot be opened
-  invalid_protobuf,   ///< bytes that are not a serialized ONNX model
-  invalid_graph,      ///< a model that breaks a rule of ONNX
-  not_implemented,    ///< nodes that no provider can run
-  resource_exhausted, ///< a limit of SessionOptions, or memory, ran out
-  runtime_exception,  ///< a value met while running that the operator does not allow
+  invalid_argument,    ///< a feed, option or call that does not fit the model
+  no_such_file,        ///< a path that cannot be opened
+  invalid_protobuf,    ///< bytes that are not a serialized ONNX model
+  invalid_graph,       ///< a model that breaks a rule of ONNX
+  not_implemented,     ///< nodes that no provider can run
+  resource_exhausted,  ///< a limit of SessionOptions, or memory, ran out
+  runtime_exception,   ///< a value met while running that the operator does not allow
 };
 
 [[nodiscard]] constexpr std::string_view name(ErrorCode code) noexcept {

@@ -66,17 +66,37 @@ struct BFloat16 {
 };
 
 /// The 8-bit floats of ONNX as storage: one byte an element, told apart by type.
-struct Float8E4M3FN { std::uint8_t bits = 0; };
-struct Float8E4M3FNUZ { std::uint8_t bits = 0; };
-struct Float8E5M2 { std::uint8_t bits = 0; };
-struct Float8E5M2FNUZ { std::uint8_t bits = 0; };
-struct Float8E8M0 { std::uint8_t bits = 0; };
+struct Float8E4M3FN {
+  std::uint8_t bits = 0;
+};
+struct Float8E4M3FNUZ {
+  std::uint8_t bits = 0;
+};
+struct Float8E5M2 {
+  std::uint8_t bits = 0;
+};
+struct Float8E5M2FNUZ {
+  std::uint8_t bits = 0;
+};
+struct Float8E8M0 {
+  std::uint8_t bits = 0;
+};
 
 /// Two (Int4x2, UInt4x2, Float4E2M1x2) or four (Int2x4, UInt2x4) elements in a byte, the first one in the lowest bits.
-struct Int4x2 { std::uint8_t bits = 0; };
-struct UInt4x2 { std::uint8_t bits = 0; };
-struct Float4E2M1x2 { std::uint8_t bits = 0; };
-struct Int2x4 { std::uint8_t bits = 0; };
-struct UInt2x4 { std::uint8_t bits = 0; };
+struct Int4x2 {
+  std::uint8_t bits = 0;
+};
+struct UInt4x2 {
+  std::uint8_t bits = 0;
+};
+struct Float4E2M1x2 {
+  std::uint8_t bits = 0;
+};
+struct Int2x4 {
+  std::uint8_t bits = 0;
+};
+struct UInt2x4 {
+  std::uint8_t bits = 0;
+};
 
 }  // namespace hone::inline HONE_ABI

@@ -95,7 +95,8 @@ class Shape {
     if (dim < 0) fail(ErrorCode::invalid_argument, "negative dimension in the shape ", shape);
     if (dim == 0) empty = true;
     if (dim > 0) {
-      if (elements > most / static_cast<std::uint64_t>(dim)) fail(ErrorCode::invalid_argument, "the shape ", shape, " has too many elements");
+      if (elements > most / static_cast<std::uint64_t>(dim))
+        fail(ErrorCode::invalid_argument, "the shape ", shape, " has too many elements");
       elements *= static_cast<std::uint64_t>(dim);
     }
   }

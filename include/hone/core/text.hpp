@@ -19,20 +19,18 @@ void append(std::string& to, Bool piece) {
 }
 
 template <class Number>
-  requires((std::integral<Number> || std::floating_point<Number>) && !std::same_as<Number, bool> && !std::same_as<Number, char>)
-void append(std::string& to, Number piece) {
+requires((std::integral<Number> || std::floating_point<Number>)&&!std::same_as<Number, bool> &&
+         !std::same_as<Number, char>) void append(std::string& to, Number piece) {
   char digits[64];
   const auto end = std::to_chars(digits, digits + sizeof digits, piece).ptr;
   to.append(digits, end);
 }
 
 template <class T>
-  requires requires(const T& piece) {
-    { to_string(piece) } -> std::convertible_to<std::string>;
-  }
-void append(std::string& to, const T& piece) {
-  to.append(to_string(piece));
+requires requires(const T& piece) {
+  { to_string(piece) } -> std::convertible_to<std::string>;
 }
+void append(std::string& to, const T& piece) { to.append(to_string(piece)); }
 
 }  // namespace detail
 

@@ -48,12 +48,18 @@ struct Type {
 [[nodiscard]] inline std::string to_string(const Type& type) {
   const std::string of = type.element ? to_string(*type.element) : std::string("?");
   switch (type.kind) {
-    case Type::Kind::tensor: return text("tensor(", name(type.dtype), ")");
-    case Type::Kind::sparse_tensor: return text("sparse_tensor(", name(type.dtype), ")");
-    case Type::Kind::sequence: return text("seq(", of, ")");
-    case Type::Kind::optional: return text("optional(", of, ")");
-    case Type::Kind::map: return text("map(", name(type.dtype), ",", of, ")");
-    case Type::Kind::undefined: break;
+    case Type::Kind::tensor:
+      return text("tensor(", name(type.dtype), ")");
+    case Type::Kind::sparse_tensor:
+      return text("sparse_tensor(", name(type.dtype), ")");
+    case Type::Kind::sequence:
+      return text("seq(", of, ")");
+    case Type::Kind::optional:
+      return text("optional(", of, ")");
+    case Type::Kind::map:
+      return text("map(", name(type.dtype), ",", of, ")");
+    case Type::Kind::undefined:
+      break;
   }
   return "unknown";
 }

@@ -17,7 +17,6 @@ namespace hone::inline HONE_ABI {
 
 class Value;
 
-
 /// Anything an ONNX graph passes around: a tensor of any element type, a sequence, an optional or a map. Movable; `clone()` copies.
 class Value {
  public:
@@ -144,8 +143,7 @@ class ValueRef {
   template <class T>
   ValueRef(const Tensor<T>& tensor) : tensor_(tensor.ref()) {}
   template <class T>
-  ValueRef(const TensorView<T>& view)
-      : tensor_{const_cast<std::remove_const_t<T>*>(view.data()), dtype_of<T>, view.shape()} {}
+  ValueRef(const TensorView<T>& view) : tensor_{const_cast<std::remove_const_t<T>*>(view.data()), dtype_of<T>, view.shape()} {}
   ValueRef(const Value& value) {
     if (value.is_tensor()) {
       tensor_ = value.ref();

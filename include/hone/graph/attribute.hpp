@@ -45,9 +45,9 @@ class Attributes {
 
 /// An attribute of an older opset that is an input in newer ones.
 struct MovedAttribute {
-  std::size_t input;        ///< index of that input
-  const Attribute* value;   ///< an integer or float becomes a scalar, a list a 1-D tensor
-  bool like_first_input;    ///< floats take the element type of input 0
+  std::size_t input;       ///< index of that input
+  const Attribute* value;  ///< an integer or float becomes a scalar, a list a 1-D tensor
+  bool like_first_input;   ///< floats take the element type of input 0
 };
 
 /// Fills the members of an operator from the attributes of a node. An operator lists its attributes once:

@@ -19,7 +19,8 @@ namespace hone::inline HONE_ABI {
   };
   std::string result = text(margin, "graph ", graph.name, "(", list(graph.inputs, typed), ") -> (", list(graph.outputs, typed), ")\n");
   for (const Node& node : graph.nodes) {
-    result += text(margin, "  ", list(node.outputs, typed), " = ", node.qualified_op(), "-", node.opset, "(", list(node.inputs, value), ")");
+    result +=
+        text(margin, "  ", list(node.outputs, typed), " = ", node.qualified_op(), "-", node.opset, "(", list(node.inputs, value), ")");
     result += node.name.empty() ? "\n" : text("  // ", node.name, "\n");
     for (const Subgraph& subgraph : node.subgraphs) {
       result += text(margin, "    ", subgraph.attribute, ":\n", to_string(*subgraph.graph, indent + 4));

@@ -88,6 +88,8 @@ class Graph {
   std::vector<Node> nodes;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
+  /// Names of the outputs; a value that is an output may have another name of its own.
+  std::vector<std::string> output_names;
   /// Initializers that a feed may override: they have a default in `defaults` and are not constant.
   std::vector<std::pair<ValueId, Constant>> defaults;
   /// Only in subgraphs.
@@ -123,7 +125,8 @@ class Graph {
     const auto use = [&](ValueId id, const std::string& by) {
       if (index(id) >= values.size() || !made[index(id)]) {
         fail(ErrorCode::invalid_graph, "graph '", name, "': ", by, " uses ",
-             index(id) < values.size() ? text("the value '", values[index(id)].name, "', which nothing makes before it") : "a value that does not exist");
+             index(id) < values.size() ? text("the value '", values[index(id)].name, "', which nothing makes before it")
+                                       : "a value that does not exist");
       }
     };
     for (const Node& node : nodes) {

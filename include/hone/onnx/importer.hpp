@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <hone/config.hpp>
 #include <hone/fwd.hpp>
@@ -16,6 +18,14 @@ namespace hone::inline HONE_ABI {
 struct ImportedModel {
   Graph graph;
   ModelMetadata metadata;
+  /// Initializers that are inputs too, so that a feed may override them.
+  std::vector<NodeArg> overridable_initializers;
+};
+
+/// What becomes of initializers that are inputs too.
+enum class InitializerInputs : std::uint8_t {
+  constant,     ///< constants, as long as no feed overrides them
+  overridable,  ///< inputs with a default: Graph::defaults
 };
 
 /// Parses a serialized ModelProto. Errors: invalid_protobuf.
@@ -28,7 +38,7 @@ struct ImportedModel {
 /// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
 /// Errors: invalid_graph, no_such_file (external data).
 [[nodiscard]] ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
-                                         const OpRegistry& registry);
+                                         const OpRegistry& registry, InitializerInputs initializer_inputs = InitializerInputs::constant);
 
 }  // namespace hone::inline HONE_ABI
 

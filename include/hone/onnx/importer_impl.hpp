@@ -46,12 +46,19 @@ struct Scope {
 
 class Importer {
  public:
-  Importer(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder, const OpRegistry& registry)
-      : model_(std::move(model)), external_(folder), registry_(registry), opsets_(read_opsets(model_->opset_import())) {
+  Importer(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder, const OpRegistry& registry,
+           InitializerInputs initializer_inputs)
+      : model_(std::move(model)),
+        external_(folder),
+        registry_(registry),
+        initializer_inputs_(initializer_inputs),
+        opsets_(read_opsets(model_->opset_import())) {
     if (!model_->has_graph()) fail(ErrorCode::invalid_graph, "the model has no graph");
     if (opsets_.empty()) opsets_[""] = 1;  // IR versions before 3 name no opset
     for (const auto& function : model_->functions()) functions_[function_key(function)] = &function;
   }
+
+  [[nodiscard]] std::vector<NodeArg> overridable_initializers() const { return overridable_initializers_; }
 
   Graph run() {
     Graph graph;
@@ -97,7 +104,13 @@ class Importer {
         graph.inputs.push_back(define(scope, std::move(value)));
       } else if (model_->ir_version() >= 4) {
         if (!value.type.is_known()) value.type = initial->second.tensor.dtype;
-        graph.defaults.emplace_back(define(scope, std::move(value)), std::move(initial->second));
+        if (scope.parent == nullptr) overridable_initializers_.push_back({value.name, value.type, value.shape});
+        if (initializer_inputs_ == InitializerInputs::constant) {
+          value.constant = std::move(initial->second);
+          define(scope, std::move(value));
+        } else {
+          graph.defaults.emplace_back(define(scope, std::move(value)), std::move(initial->second));
+        }
         initializers.erase(initial);
       }
       // IR version 3 lists every initializer among the inputs; they are constants all the same.
@@ -111,6 +124,7 @@ class Importer {
       const ValueId id = look_up(scope, info.name());
       if (id == no_value) fail(ErrorCode::invalid_graph, "graph '", proto.name(), "': nothing makes the output '", info.name(), "'");
       graph.outputs.push_back(id);
+      graph.output_names.push_back(info.name());
       if (!graph[id].shape) graph[id].shape = read_dims(info.type());
     }
     declared_.pop_back();
@@ -280,7 +294,8 @@ class Importer {
       return least == most ? text(least) : most == Arity::any ? text(least, " or more") : text(least, " to ", most);
     };
     if (node.inputs.size() < arity.min_inputs || node.inputs.size() > arity.max_inputs) {
-      fail(ErrorCode::invalid_graph, "it has ", node.inputs.size(), " inputs; the operator takes ", range(arity.min_inputs, arity.max_inputs));
+      fail(ErrorCode::invalid_graph, "it has ", node.inputs.size(), " inputs; the operator takes ",
+           range(arity.min_inputs, arity.max_inputs));
     }
     if (types.size() < arity.min_outputs || types.size() > arity.max_outputs) {
       fail(ErrorCode::invalid_graph, "it has ", types.size(), " outputs; the operator has ", range(arity.min_outputs, arity.max_outputs));
@@ -302,20 +317,29 @@ class Importer {
   void import_attribute(const onnx::AttributeProto& written, const Scope& scope, Attributes& attributes, Node& node) {
     const onnx::AttributeProto* proto = &written;
     if (!written.ref_attr_name().empty()) {
-      if (scope.call == nullptr) fail(ErrorCode::invalid_graph, "the attribute '", written.name(), "' refers to one of a function, outside of any");
+      if (scope.call == nullptr)
+        fail(ErrorCode::invalid_graph, "the attribute '", written.name(), "' refers to one of a function, outside of any");
       proto = scope.call->attribute(written.ref_attr_name());
       if (proto == nullptr) return;
     }
     const std::string& name = written.name();
     switch (attribute_type(*proto)) {
-      case onnx::AttributeProto::FLOAT: return attributes.set(name, proto->f());
-      case onnx::AttributeProto::INT: return attributes.set(name, static_cast<std::int64_t>(proto->i()));
-      case onnx::AttributeProto::STRING: return attributes.set(name, proto->s());
-      case onnx::AttributeProto::TENSOR: return attributes.set(name, read_tensor(proto->t(), model_, external_));
-      case onnx::AttributeProto::SPARSE_TENSOR: return attributes.set(name, read_sparse_tensor(proto->sparse_tensor(), model_, external_));
-      case onnx::AttributeProto::TYPE_PROTO: return attributes.set(name, read_type(proto->tp()));
-      case onnx::AttributeProto::FLOATS: return attributes.set(name, std::vector<float>(proto->floats().begin(), proto->floats().end()));
-      case onnx::AttributeProto::INTS: return attributes.set(name, std::vector<std::int64_t>(proto->ints().begin(), proto->ints().end()));
+      case onnx::AttributeProto::FLOAT:
+        return attributes.set(name, proto->f());
+      case onnx::AttributeProto::INT:
+        return attributes.set(name, static_cast<std::int64_t>(proto->i()));
+      case onnx::AttributeProto::STRING:
+        return attributes.set(name, proto->s());
+      case onnx::AttributeProto::TENSOR:
+        return attributes.set(name, read_tensor(proto->t(), model_, external_));
+      case onnx::AttributeProto::SPARSE_TENSOR:
+        return attributes.set(name, read_sparse_tensor(proto->sparse_tensor(), model_, external_));
+      case onnx::AttributeProto::TYPE_PROTO:
+        return attributes.set(name, read_type(proto->tp()));
+      case onnx::AttributeProto::FLOATS:
+        return attributes.set(name, std::vector<float>(proto->floats().begin(), proto->floats().end()));
+      case onnx::AttributeProto::INTS:
+        return attributes.set(name, std::vector<std::int64_t>(proto->ints().begin(), proto->ints().end()));
       case onnx::AttributeProto::STRINGS:
         return attributes.set(name, std::vector<std::string>(proto->strings().begin(), proto->strings().end()));
       case onnx::AttributeProto::TENSORS: {
@@ -323,11 +347,13 @@ class Importer {
         for (const auto& tensor : proto->tensors()) tensors.push_back(read_tensor(tensor, model_, external_));
         return attributes.set(name, std::move(tensors));
       }
-      case onnx::AttributeProto::GRAPH: return import_subgraph(name, proto->g(), scope, node);
+      case onnx::AttributeProto::GRAPH:
+        return import_subgraph(name, proto->g(), scope, node);
       case onnx::AttributeProto::GRAPHS:
         for (const auto& graph : proto->graphs()) import_subgraph(name, graph, scope, node);
         return;
-      default: fail(ErrorCode::invalid_graph, "the attribute '", name, "' is of a kind that ONNX does not define for it");
+      default:
+        fail(ErrorCode::invalid_graph, "the attribute '", name, "' is of a kind that ONNX does not define for it");
     }
   }
 
@@ -363,10 +389,14 @@ class Importer {
 
   static Value scalar(DType dtype, float number) {
     switch (dtype) {
-      case DType::float64: return Tensor<double>({}, {static_cast<double>(number)});
-      case DType::float16: return Tensor<Half>({}, {Half(number)});
-      case DType::bfloat16: return Tensor<BFloat16>({}, {BFloat16(number)});
-      default: return Tensor<float>({}, {number});
+      case DType::float64:
+        return Tensor<double>({}, {static_cast<double>(number)});
+      case DType::float16:
+        return Tensor<Half>({}, {Half(number)});
+      case DType::bfloat16:
+        return Tensor<BFloat16>({}, {BFloat16(number)});
+      default:
+        return Tensor<float>({}, {number});
     }
   }
 
@@ -416,15 +446,19 @@ class Importer {
     for (int i = 0; i < proto.output_size(); ++i) {
       if (proto.output(i).empty()) continue;
       const ValueId id = look_up(body, function.output(i));
-      if (id == no_value) fail(ErrorCode::invalid_graph, "the function '", function.name(), "' does not make its output '", function.output(i), "'");
-      if (!scope.names.emplace(proto.output(i), id).second) fail(ErrorCode::invalid_graph, "the value '", proto.output(i), "' is made twice");
+      if (id == no_value)
+        fail(ErrorCode::invalid_graph, "the function '", function.name(), "' does not make its output '", function.output(i), "'");
+      if (!scope.names.emplace(proto.output(i), id).second)
+        fail(ErrorCode::invalid_graph, "the value '", proto.output(i), "' is made twice");
     }
   }
 
   std::shared_ptr<const onnx::ModelProto> model_;
   ExternalData external_;
   const OpRegistry& registry_;
+  InitializerInputs initializer_inputs_;
   Opsets opsets_;
+  std::vector<NodeArg> overridable_initializers_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
   std::vector<const std::unordered_map<std::string_view, const onnx::ValueInfoProto*>*> declared_;
   int depth_ = 0;
@@ -463,9 +497,11 @@ HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::Model
 }
 
 HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
-                                       const OpRegistry& registry) {
+                                       const OpRegistry& registry, InitializerInputs initializer_inputs) {
   ModelMetadata metadata = detail::read_metadata(*model);
-  return {detail::Importer(std::move(model), folder, registry).run(), std::move(metadata)};
+  detail::Importer importer(std::move(model), folder, registry, initializer_inputs);
+  Graph graph = importer.run();
+  return {std::move(graph), std::move(metadata), importer.overridable_initializers()};
 }
 
 }  // namespace hone::inline HONE_ABI

@@ -113,13 +113,27 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     if (static_cast<std::size_t>(found) != wanted) broken("needs ", wanted, " elements, but has ", found);
   };
   switch (dtype) {
-    case DType::float32: expect(elements, proto.float_data_size()); return refer(proto.float_data().data(), owner);
-    case DType::complex64: expect(elements * 2, proto.float_data_size()); return refer(proto.float_data().data(), owner);
-    case DType::float64: expect(elements, proto.double_data_size()); return refer(proto.double_data().data(), owner);
-    case DType::complex128: expect(elements * 2, proto.double_data_size()); return refer(proto.double_data().data(), owner);
-    case DType::int64: expect(elements, proto.int64_data_size()); return refer(proto.int64_data().data(), owner);
-    case DType::uint64: expect(elements, proto.uint64_data_size()); return refer(proto.uint64_data().data(), owner);
-    case DType::int32: expect(elements, proto.int32_data_size()); return refer(proto.int32_data().data(), owner);
+    case DType::float32:
+      expect(elements, proto.float_data_size());
+      return refer(proto.float_data().data(), owner);
+    case DType::complex64:
+      expect(elements * 2, proto.float_data_size());
+      return refer(proto.float_data().data(), owner);
+    case DType::float64:
+      expect(elements, proto.double_data_size());
+      return refer(proto.double_data().data(), owner);
+    case DType::complex128:
+      expect(elements * 2, proto.double_data_size());
+      return refer(proto.double_data().data(), owner);
+    case DType::int64:
+      expect(elements, proto.int64_data_size());
+      return refer(proto.int64_data().data(), owner);
+    case DType::uint64:
+      expect(elements, proto.uint64_data_size());
+      return refer(proto.uint64_data().data(), owner);
+    case DType::int32:
+      expect(elements, proto.int32_data_size());
+      return refer(proto.int32_data().data(), owner);
     case DType::uint32:
       expect(elements, proto.uint64_data_size());
       return converted<std::uint32_t>(shape, dtype, proto.uint64_data());
@@ -130,7 +144,8 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
       std::copy(proto.string_data().begin(), proto.string_data().end(), ref.as<std::string>());
       return {ref, std::move(value)};
     }
-    default: break;
+    default:
+      break;
   }
   // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of packed elements.
   expect(element_size(dtype) == 0 ? bytes : elements, proto.int32_data_size());
@@ -164,7 +179,8 @@ inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const s
       at += position * shape.stride(axis);
     }
     if (!inside) fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' has an index outside its shape");
-    std::memcpy(ref.as<std::byte>() + static_cast<std::size_t>(at) * size, values.tensor.as<std::byte>() + static_cast<std::size_t>(i) * size, size);
+    std::memcpy(ref.as<std::byte>() + static_cast<std::size_t>(at) * size,
+                values.tensor.as<std::byte>() + static_cast<std::size_t>(i) * size, size);
   }
   return {ref, std::move(value)};
 }

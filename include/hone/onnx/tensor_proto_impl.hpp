@@ -60,7 +60,8 @@ HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type
       if (proto->has_sequence_value()) return detail::value_of(proto->sequence_value(), *type.element);
       return {};
     }
-    case Type::Kind::map: fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
+    case Type::Kind::map:
+      fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
     default: {
       const auto proto = detail::parse_file<onnx::TensorProto>(file);
       named(*proto);

@@ -24,11 +24,16 @@ inline Type read_type(const onnx::TypeProto& proto) {
   switch (proto.value_case()) {
     case onnx::TypeProto::kTensorType:
       return proto.tensor_type().elem_type() == 0 ? Type() : Type(read_dtype(proto.tensor_type().elem_type()));
-    case onnx::TypeProto::kSequenceType: return Type::sequence_of(read_type(proto.sequence_type().elem_type()));
-    case onnx::TypeProto::kOptionalType: return Type::optional_of(read_type(proto.optional_type().elem_type()));
-    case onnx::TypeProto::kMapType: return Type::map_of(read_dtype(proto.map_type().key_type()), read_type(proto.map_type().value_type()));
-    case onnx::TypeProto::kSparseTensorType: return Type::sparse_tensor_of(read_dtype(proto.sparse_tensor_type().elem_type()));
-    default: return {};
+    case onnx::TypeProto::kSequenceType:
+      return Type::sequence_of(read_type(proto.sequence_type().elem_type()));
+    case onnx::TypeProto::kOptionalType:
+      return Type::optional_of(read_type(proto.optional_type().elem_type()));
+    case onnx::TypeProto::kMapType:
+      return Type::map_of(read_dtype(proto.map_type().key_type()), read_type(proto.map_type().value_type()));
+    case onnx::TypeProto::kSparseTensorType:
+      return Type::sparse_tensor_of(read_dtype(proto.sparse_tensor_type().elem_type()));
+    default:
+      return {};
   }
 }
 

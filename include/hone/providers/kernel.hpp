@@ -99,7 +99,8 @@ class SubgraphRunner {
 /// What a kernel sees while it runs. Inputs and outputs that the node omits are null.
 class Context {
  public:
-  Context(std::span<Slot* const> inputs, std::span<Slot* const> outputs, ThreadPool& pool) : inputs_(inputs), outputs_(outputs), pool_(&pool) {}
+  Context(std::span<Slot* const> inputs, std::span<Slot* const> outputs, ThreadPool& pool)
+      : inputs_(inputs), outputs_(outputs), pool_(&pool) {}
 
   [[nodiscard]] std::size_t input_count() const noexcept { return inputs_.size(); }
   [[nodiscard]] std::size_t output_count() const noexcept { return outputs_.size(); }
@@ -186,7 +187,9 @@ class AnyKernel {
 ///   void run(Context&) const
 template <class Op, class Provider, class... T>
 class Kernel {
-  static_assert(sizeof(Op) == 0, "there is no kernel for this operator, provider and element type: include its header from kernels/, or take it off the list");
+  static_assert(
+      sizeof(Op) == 0,
+      "there is no kernel for this operator, provider and element type: include its header from kernels/, or take it off the list");
 };
 
 /// Element type of kernels that move elements without looking at them: one instantiation per size in bytes.

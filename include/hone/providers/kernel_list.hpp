@@ -133,10 +133,15 @@ template <class P, class List>
 struct KernelTable;
 template <class P, class... Entries>
 struct KernelTable<P, KernelList<Entries...>> {
-  [[nodiscard]] static std::span<const KernelEntry<typename P::Device>> entries() noexcept {
-    static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{detail::EntryOf<P, Entries>::value...};
-    return table;
-  }
+  [[nodiscard]] static std::span<const KernelEntry<typename P::Device>> entries() noexcept;
 };
+
+// Outside of the class, so that it is not inline: an explicit instantiation declaration then keeps other translation units from
+// instantiating the kernels.
+template <class P, class... Entries>
+std::span<const KernelEntry<typename P::Device>> KernelTable<P, KernelList<Entries...>>::entries() noexcept {
+  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{detail::EntryOf<P, Entries>::value...};
+  return table;
+}
 
 }  // namespace hone::inline HONE_ABI

@@ -37,9 +37,9 @@ class AnyProvider {
  public:
   AnyProvider(std::shared_ptr<const Provider> provider) : provider_(std::move(provider)) {}
   template <class P>
-    requires requires(const P& options) {
-      { options.provider() } -> std::convertible_to<std::shared_ptr<const Provider>>;
-    }
+  requires requires(const P& options) {
+    { options.provider() } -> std::convertible_to<std::shared_ptr<const Provider>>;
+  }
   AnyProvider(const P& options) : provider_(options.provider()) {}
 
   [[nodiscard]] const Provider& operator*() const noexcept { return *provider_; }

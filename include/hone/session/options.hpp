@@ -23,8 +23,8 @@ enum class GraphOptimizationLevel : std::uint8_t {
   return names[static_cast<std::size_t>(level)];
 }
 [[nodiscard]] constexpr std::optional<GraphOptimizationLevel> parse_level(std::string_view text) noexcept {
-  for (const auto level : {GraphOptimizationLevel::disabled, GraphOptimizationLevel::basic, GraphOptimizationLevel::extended,
-                           GraphOptimizationLevel::all})
+  for (const auto level :
+       {GraphOptimizationLevel::disabled, GraphOptimizationLevel::basic, GraphOptimizationLevel::extended, GraphOptimizationLevel::all})
     if (name(level) == text) return level;
   return std::nullopt;
 }

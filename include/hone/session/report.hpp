@@ -30,7 +30,8 @@ struct Report {
 /// A table: one line per rewrite that fired, one per node.
 [[nodiscard]] inline std::string to_string(const Report& report) {
   std::string result;
-  for (const auto& [pass, patches] : report.rewrites) result += text("rewrite ", pass, ": ", patches, patches == 1 ? " patch\n" : " patches\n");
+  for (const auto& [pass, patches] : report.rewrites)
+    result += text("rewrite ", pass, ": ", patches, patches == 1 ? " patch\n" : " patches\n");
   for (const NodeReport& node : report.nodes) {
     result += text(node.op, "-", node.opset, " '", node.node, "': ", node.provider, " ", node.kernel);
     for (const auto& [provider, reason] : node.refusals) result += text("; ", provider, " refused: ", reason);

@@ -71,15 +71,16 @@ class Session {
   /// ready. The future's exception is the load error.
   template <class Model>
   [[nodiscard]] static std::future<Session> create_async(Model&& model, SessionOptions options = {}) {
-    using Held = std::conditional_t<std::is_same_v<std::remove_cvref_t<Model>, onnx::ModelProto>, const onnx::ModelProto&,
-                                    std::conditional_t<std::is_convertible_v<Model, std::filesystem::path>, std::filesystem::path,
-                                                       std::span<const std::byte>>>;
+    using Held = std::conditional_t<
+        std::is_same_v<std::remove_cvref_t<Model>, onnx::ModelProto>, const onnx::ModelProto&,
+        std::conditional_t<std::is_convertible_v<Model, std::filesystem::path>, std::filesystem::path, std::span<const std::byte>>>;
     struct Job {
       Held model;
       SessionOptions options;
     };
-    return std::async(std::launch::async,
-                      [job = Job{static_cast<Held>(model), std::move(options)}]() mutable { return Session(job.model, std::move(job.options)); });
+    return std::async(std::launch::async, [job = Job{static_cast<Held>(model), std::move(options)}]() mutable {
+      return Session(job.model, std::move(job.options));
+    });
   }
 
   /// Runs the model and gives all its outputs.

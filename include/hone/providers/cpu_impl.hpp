@@ -1,0 +1,36 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+
+#include <hone/config.hpp>
+#include <hone/providers/cpu.hpp>
+#include <hone/providers/cpu_kernels.hpp>
+#include <hone/providers/cpu_provider.hpp>
+#if !HONE_COMPILED
+#include <hone/providers/cpu_kernels_impl.hpp>
+#endif
+
+namespace hone::inline HONE_ABI {
+
+#if HONE_COMPILED
+extern template struct KernelTable<Cpu, CpuMatrixKernels>;
+#endif
+
+namespace detail {
+
+template <class... Lists>
+auto cpu_tables(KernelList<Lists...>) {
+  return std::array{KernelTable<Cpu, Lists>::entries()...};
+}
+
+}  // namespace detail
+
+HONE_INLINE std::shared_ptr<const Provider> Cpu::provider() const {
+  return std::make_shared<CpuProvider>(arch, detail::cpu_tables(CpuKernels{}));
+}
+
+HONE_INLINE AnyProvider default_provider() { return Cpu{}; }
+
+}  // namespace hone::inline HONE_ABI

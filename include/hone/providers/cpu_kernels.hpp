@@ -1,0 +1,12 @@
+#pragma once
+
+#include <hone/config.hpp>
+#include <hone/providers/cpu_kernels/matrix.hpp>
+#include <hone/providers/kernel_list.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists in a translation unit of its own.
+using CpuKernels = KernelList<CpuMatrixKernels>;
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+#include <hone/config.hpp>
+#include <hone/ops/gemm.hpp>
+#include <hone/ops/matmul.hpp>
+#include <hone/providers/kernel_list.hpp>
+
+namespace hone::inline HONE_ABI {
+
+using CpuMatrixKernels =
+    KernelList<entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>>;
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,5 @@
+#pragma once
+
+#include <hone/kernels/cpu/gemm.hpp>
+#include <hone/kernels/cpu/matmul.hpp>
+#include <hone/providers/cpu_kernels/matrix.hpp>

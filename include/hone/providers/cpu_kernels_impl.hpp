@@ -1,0 +1,3 @@
+#pragma once
+
+#include <hone/providers/cpu_kernels/matrix_impl.hpp>

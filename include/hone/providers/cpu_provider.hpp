@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/core/error.hpp>
+#include <hone/providers/cpu_device.hpp>
+#include <hone/providers/kernel_list.hpp>
+#include <hone/providers/provider.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// Offers the kernels of a list for one instruction set.
+class CpuProvider final : public Provider {
+ public:
+  /// `arch`: "sse2", "avx2", "avx512", "neon", "baseline"; empty takes what HONE_FORCE_ARCH names, else the best one here.
+  /// Errors: invalid_argument that lists the instruction sets there are.
+  CpuProvider(std::string_view arch, std::span<const std::span<const KernelEntry<CpuDevice>>> lists) : device_{isa_of(arch)} {
+    for (const auto& list : lists)
+      for (const auto& entry : list) entries_[entry.op].push_back(&entry);
+  }
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "CPUExecutionProvider"; }
+
+  [[nodiscard]] std::vector<const OpInfo*> operators() const override {
+    std::vector<const OpInfo*> result;
+    for (const auto& [op, entries] : entries_) result.push_back(op);
+    return result;
+  }
+
+  [[nodiscard]] Placement place(const NodeView& node) const override {
+    Placement placement;
+    const auto found = entries_.find(&node.node().op->info());
+    if (found == entries_.end()) {
+      placement.refusal = "no kernel for the operator";
+      return placement;
+    }
+    for (const auto* entry : found->second) {
+      auto choice = entry->choose(node);
+      if (choice.create != nullptr) {
+        placement.kernel = choice.create(node, device_);
+        placement.name = text(choice.kernel, " ", simd::name(device_.isa));
+        placement.refusal.clear();
+        return placement;
+      }
+      if (!placement.refusal.empty()) placement.refusal += "; ";
+      placement.refusal += choice.refusal;
+    }
+    return placement;
+  }
+
+  [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
+
+ private:
+  static simd::Isa isa_of(std::string_view arch) {
+    const simd::IsaSet available = simd::available_isas();
+    const auto refuse = [&](std::string_view what, std::string_view from) {
+      fail(ErrorCode::invalid_argument, from, " asks for the instruction set '", what, "'; available here: ", available.names());
+    };
+    if (available.size() == 0) {
+      fail(ErrorCode::invalid_argument, "this program was compiled for ", simd::name(simd::native_isa),
+           ", which this machine does not run");
+    }
+    if (arch.empty()) {
+      const simd::IsaChoice best = simd::best_isa();
+      if (best.refused != nullptr) refuse(best.refused, "HONE_FORCE_ARCH");
+      return best.isa;
+    }
+    const std::optional<simd::Isa> isa = simd::parse_isa(arch);
+    if (!isa || !available.contains(*isa)) refuse(arch, "the option arch of the CPU provider");
+    return *isa;
+  }
+
+  CpuDevice device_;
+  std::unordered_map<const OpInfo*, std::vector<const KernelEntry<CpuDevice>*>> entries_;
+};
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <hone/config.hpp>
+#include <hone/providers/cpu.hpp>
+#include <hone/providers/cpu_kernels.hpp>
+#include <hone/providers/cpu_kernels_impl.hpp>
+#include <hone/providers/cpu_provider.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// The CPU provider with the kernels of the named operators alone: a program pays, in size and in compile time, for nothing else.
+/// `hone::Session session{path, {.providers = {hone::CpuWith<hone::ops::Conv, hone::ops::Relu>{}}}};`
+template <class... Ops>
+struct CpuWith {
+  /// See Cpu::arch.
+  std::string arch = {};
+
+  [[nodiscard]] std::shared_ptr<const Provider> provider() const {
+    const std::array lists{KernelTable<Cpu, NarrowedList<CpuKernels, Ops...>>::entries()};
+    return std::make_shared<CpuProvider>(arch, lists);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI

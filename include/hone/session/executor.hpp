@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/core/thread_pool.hpp>
+#include <hone/session/plan.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
+/// and keeps its memory for the next.
+class Frame : private SubgraphRunner {
+ public:
+  Frame(const Program& program, ThreadPool& pool) : program_(program), pool_(pool), input_ids_(program.run_inputs()) {}
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  /// Makes the frame ready for inputs of these shapes (inputs, defaults, captures) and these outputs. Errors: see make_plan.
+  void prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted);
+
+  /// Slot of an input, default or capture, in the order of Program::run_inputs(): the caller sets its tensor or object before execute().
+  [[nodiscard]] Slot& input(std::size_t i) { return slots_[index(input_ids_[i])]; }
+  [[nodiscard]] const std::vector<ValueId>& input_ids() const noexcept { return input_ids_; }
+  /// Slot of graph output `i`, and whether the caller must give it memory before execute(): for Place::output its dtype and shape are set.
+  [[nodiscard]] Slot& output(std::size_t i) { return slots_[index(program_.graph.outputs[i])]; }
+  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const { return plan_->values[index(program_.graph.outputs[i])].place; }
+
+  /// Runs the steps of the plan. Errors: runtime_exception that names the node.
+  void execute();
+
+ private:
+  /// The inputs and outputs of one step, as its Context sees them.
+  struct BoundStep {
+    std::vector<Slot*> inputs;
+    std::vector<Slot*> outputs;
+    /// One per subgraph.
+    std::vector<std::unique_ptr<Frame>> frames;
+  };
+
+  void bind();
+  void infer_shapes(std::size_t step);
+  bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
+
+  const Program& program_;
+  ThreadPool& pool_;
+  std::vector<ValueId> input_ids_;
+  std::shared_ptr<const Plan> plan_;
+  Buffer arena_;
+  Buffer dynamic_workspace_;
+  std::vector<Slot> slots_;
+  std::vector<BoundStep> bound_;
+  std::vector<Context> contexts_;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#include <hone/session/executor_impl.hpp>
+#endif

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/core/value.hpp>
+#include <hone/session/program.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// Where a value stands during a run.
+struct PlannedValue {
+  enum class Place : std::uint8_t {
+    unused,    ///< no step of the plan makes or reads it
+    constant,  ///< `ref` has its elements: an initializer, or evaluated while planning
+    input,     ///< memory of the feed
+    output,    ///< memory of the result
+    arena,     ///< at `offset` of the arena
+    dynamic,   ///< memory of its own: the shape is known only while running, or it is no tensor
+  };
+  Place place = Place::unused;
+  /// dtype, and, unless dynamic, shape.
+  TensorRef ref;
+  std::size_t offset = 0;
+};
+
+struct PlannedStep {
+  std::size_t node = 0;
+  /// The shapes of its outputs are found while running.
+  bool dynamic = false;
+  std::size_t workspace_offset = 0;  ///< in the arena; for steps that are not dynamic
+};
+
+/// A run of a program for one signature (shapes of the inputs, set of wanted outputs): which nodes run, and where every value stands.
+/// Whatever follows from constants and input shapes alone is evaluated while planning and costs a run nothing.
+struct Plan {
+  std::vector<Shape> signature;
+  std::vector<bool> wanted;
+  std::vector<PlannedValue> values;  ///< by ValueId
+  std::vector<PlannedStep> steps;
+  std::size_t arena_bytes = 0;
+  /// What constants evaluated while planning refer to.
+  std::vector<Value> evaluated;
+};
+
+/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node.
+[[nodiscard]] std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
+                                                    const std::vector<bool>& wanted, ThreadPool& pool);
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#include <hone/session/plan_impl.hpp>
+#endif

@@ -1,0 +1,261 @@
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/session/evaluate.hpp>
+#include <hone/session/memory_plan.hpp>
+#include <hone/session/plan.hpp>
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+class Planner {
+ public:
+  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, ThreadPool& pool)
+      : program_(program), graph_(program.graph), pool_(pool), plan_(std::make_shared<Plan>()) {
+    plan_->wanted = wanted;
+    plan_->values.resize(graph_.values.size());
+    for (std::size_t i = 0; i < graph_.values.size(); ++i) {
+      PlannedValue& value = plan_->values[i];
+      value.ref.dtype = graph_.values[i].type.is_tensor() ? graph_.values[i].type.dtype : DType::undefined;
+      if (graph_.values[i].constant) value = {PlannedValue::Place::constant, graph_.values[i].constant->tensor, 0};
+    }
+    const std::vector<ValueId> ids = program.run_inputs();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      plan_->signature.push_back(inputs[i].shape);
+      PlannedValue& value = plan_->values[index(ids[i])];
+      value.place = PlannedValue::Place::input;
+      value.ref.shape = inputs[i].shape;
+      if (value.ref.dtype == DType::undefined) value.ref.dtype = inputs[i].dtype;
+    }
+  }
+
+  std::shared_ptr<const Plan> run() {
+    find_needed();
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (!needed_[i]) continue;
+      try {
+        plan_node(i);
+      } catch (const Error& error) {
+        if (!error.node().empty()) throw;
+        const Node& node = graph_.nodes[i];
+        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+      }
+    }
+    place_values();
+    return plan_;
+  }
+
+ private:
+  using Place = PlannedValue::Place;
+
+  /// Results larger than this are computed while running even when they could be evaluated while planning: a plan stays small.
+  static constexpr std::size_t max_evaluated_bytes = std::size_t{1} << 16;
+
+  void find_needed() {
+    std::vector<bool> value_needed(graph_.values.size(), false);
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i)
+      if (plan_->wanted[i]) value_needed[index(graph_.outputs[i])] = true;
+    needed_.assign(graph_.nodes.size(), false);
+    for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
+      const Node& node = graph_.nodes[i];
+      for (const ValueId id : node.outputs)
+        if (id != no_value && value_needed[index(id)]) needed_[i] = true;
+      if (!needed_[i]) continue;
+      for (const ValueId id : node.inputs)
+        if (id != no_value) value_needed[index(id)] = true;
+      for (const auto& subprogram : program_.placed[i].subprograms)
+        for (const Capture& capture : subprogram->graph.captures) value_needed[index(capture.outer)] = true;
+    }
+  }
+
+  [[nodiscard]] const PlannedValue& planned(ValueId id) const { return plan_->values[index(id)]; }
+  [[nodiscard]] PlannedValue& planned(ValueId id) { return plan_->values[index(id)]; }
+  [[nodiscard]] static bool has_shape(const PlannedValue& value) {
+    return value.place != Place::dynamic && value.place != Place::unused && value.ref.dtype != DType::undefined;
+  }
+
+  void plan_node(std::size_t i) {
+    const Node& node = graph_.nodes[i];
+    const OpTraits& traits = node.op->traits();
+    bool shapes_known = true;
+    bool elements_known = traits.deterministic && program_.placed[i].subprograms.empty();
+    bool shape_inputs_known = true;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value) continue;
+      const PlannedValue& input = planned(node.inputs[k]);
+      shapes_known = shapes_known && has_shape(input);
+      const bool constant = input.place == Place::constant;
+      elements_known = elements_known && (constant || contains(traits.unread_inputs, k));
+      if (contains(traits.shape_inputs, k)) shape_inputs_known = shape_inputs_known && constant;
+    }
+    for (const ValueId id : node.outputs)
+      if (id != no_value && graph_[id].type.is_known() && !graph_[id].type.is_tensor()) shapes_known = false;
+
+    const bool inferable = shapes_known && shape_inputs_known && !traits.data_dependent;
+    std::vector<Shape> shapes(node.outputs.size());
+    std::size_t bytes = 0;
+    if (inferable) {
+      infer_shapes(node, shapes);
+      for (std::size_t k = 0; k < shapes.size(); ++k)
+        if (node.outputs[k] != no_value) bytes += checked_bytes(planned(node.outputs[k]).ref.dtype, shapes[k]);
+    } else if (traits.data_dependent && elements_known) {
+      for (const ValueId id : node.inputs)
+        if (id != no_value) bytes += planned(id).ref.bytes();
+    }
+    if (shapes_known && elements_known && (inferable || traits.data_dependent) && bytes <= max_evaluated_bytes) {
+      evaluate(i, inferable ? std::span<const Shape>(shapes) : std::span<const Shape>());
+      return;
+    }
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      if (node.outputs[k] == no_value) continue;
+      PlannedValue& output = planned(node.outputs[k]);
+      output.place = inferable && output.ref.dtype != DType::string ? Place::arena : Place::dynamic;
+      output.ref.shape = shapes[k];
+    }
+    plan_->steps.push_back({i, !inferable || has_strings(node), 0});
+  }
+
+  [[nodiscard]] bool has_strings(const Node& node) const {
+    for (const ValueId id : node.outputs)
+      if (id != no_value && planned(id).ref.dtype == DType::string) return true;
+    return false;
+  }
+
+  void infer_shapes(const Node& node, std::vector<Shape>& shapes) const {
+    std::vector<const TensorRef*> refs;
+    for (const ValueId id : node.inputs) refs.push_back(id == no_value ? nullptr : &planned(id).ref);
+    node.op->shapes(ShapeContext(refs, shapes));
+  }
+
+  /// Runs the kernel now; its outputs become constants of the plan.
+  void evaluate(std::size_t i, std::span<const Shape> shapes) {
+    const Node& node = graph_.nodes[i];
+    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, pool_);
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      if (node.outputs[k] == no_value) continue;
+      plan_->evaluated.push_back(std::move(values[k]));
+      planned(node.outputs[k]) = {Place::constant, plan_->evaluated.back().ref(), 0};
+    }
+  }
+
+  [[nodiscard]] NodeSlots slots_of(const Node& node) const {
+    return NodeSlots(node, [this](ValueId id) { return planned(id).ref; });
+  }
+
+  /// Gives arena values and workspaces their offsets. Values that share memory (aliases, in-place results) form one block.
+  void place_values() {
+    constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+    constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+    std::vector<std::size_t> last_use(graph_.values.size(), 0);
+    for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
+      const std::size_t node = plan_->steps[s].node;
+      for (const ValueId id : graph_.nodes[node].inputs)
+        if (id != no_value) last_use[index(id)] = s;
+      for (const auto& subprogram : program_.placed[node].subprograms)
+        for (const Capture& capture : subprogram->graph.captures) last_use[index(capture.outer)] = s;
+    }
+    for (std::size_t k = 0; k < graph_.outputs.size(); ++k) {
+      PlannedValue& value = planned(graph_.outputs[k]);
+      if (!plan_->wanted[k]) continue;
+      last_use[index(graph_.outputs[k])] = never;
+      if (value.place == Place::arena) value.place = Place::output;
+    }
+
+    std::vector<Lifetime> blocks;
+    std::vector<std::size_t> block_of(graph_.values.size(), none);
+    std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
+    for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
+      const PlannedStep& step = plan_->steps[s];
+      const Node& node = graph_.nodes[step.node];
+      for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+        if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
+        const std::size_t value = index(node.outputs[k]);
+        const std::size_t last = std::max(last_use[value], s);
+        std::size_t block = k == 0 ? shared_block(node, s, blocks, block_of) : none;
+        if (block == none) {
+          block = blocks.size();
+          blocks.push_back({s, last, plan_->values[value].ref.bytes(), 0});
+        }
+        blocks[block].last = std::max(blocks[block].last, last);
+        block_of[value] = block;
+      }
+      if (step.dynamic) continue;
+      if (const std::size_t bytes = slots_of(node).workspace(*program_.placed[step.node].kernel, pool_); bytes != 0) {
+        workspace_block[s] = blocks.size();
+        blocks.push_back({s, s, bytes, 0});
+      }
+    }
+    plan_->arena_bytes = plan_memory(blocks);
+    for (std::size_t i = 0; i < block_of.size(); ++i)
+      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
+    for (std::size_t s = 0; s < plan_->steps.size(); ++s)
+      if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
+  }
+
+  /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
+  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t step, const std::vector<Lifetime>& blocks,
+                                         const std::vector<std::size_t>& block_of) const {
+    const OpTraits& traits = node.op->traits();
+    const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value) continue;
+      const std::size_t block = block_of[index(node.inputs[k])];
+      if (block == std::numeric_limits<std::size_t>::max()) continue;
+      const PlannedValue& input = planned(node.inputs[k]);
+      if (traits.alias && k == 0) return block;
+      if (contains(traits.in_place, k) && blocks[block].last == step && input.ref.bytes() == bytes && blocks[block].bytes == bytes &&
+          input.ref.dtype == planned(node.outputs[0]).ref.dtype && !is_other_input(node, k, block, block_of)) {
+        return block;
+      }
+    }
+    return std::numeric_limits<std::size_t>::max();
+  }
+
+  /// Whether another input of the node, in another shape, stands in the same block: overwriting one would spoil the other.
+  [[nodiscard]] bool is_other_input(const Node& node, std::size_t k, std::size_t block, const std::vector<std::size_t>& block_of) const {
+    for (std::size_t other = 0; other < node.inputs.size(); ++other) {
+      if (other == k || node.inputs[other] == no_value || block_of[index(node.inputs[other])] != block) continue;
+      if (!(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
+    }
+    return false;
+  }
+
+  const Program& program_;
+  const Graph& graph_;
+  ThreadPool& pool_;
+  std::shared_ptr<Plan> plan_;
+  std::vector<bool> needed_;
+};
+
+}  // namespace detail
+
+HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
+                                                  const std::vector<bool>& wanted, ThreadPool& pool) {
+  return detail::Planner(program, inputs, wanted, pool).run();
+}
+
+HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
+                                                      ThreadPool& pool) const {
+  const auto fits = [&](const Plan& plan) {
+    return plan.wanted == wanted && std::equal(inputs.begin(), inputs.end(), plan.signature.begin(), plan.signature.end(),
+                                               [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
+  };
+  const std::lock_guard lock(mutex_);
+  for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+    if (!fits(**it)) continue;
+    plans_.splice(plans_.begin(), plans_, it);
+    return plans_.front();
+  }
+  plans_.push_front(make_plan(*this, inputs, wanted, pool));
+  if (plans_.size() > max_plans) plans_.pop_back();
+  return plans_.front();
+}
+
+}  // namespace hone::inline HONE_ABI

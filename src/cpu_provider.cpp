@@ -1,0 +1,1 @@
+#include <hone/providers/cpu_impl.hpp>

@@ -1,0 +1,2 @@
+#include <hone/onnx/importer_impl.hpp>
+#include <hone/onnx/tensor_proto_impl.hpp>
