@@ -12,6 +12,7 @@ using ThisArch = Arch<Isa::HONE_SIMD_ISA>;
 #define HONE_UNARY_SIGNED(F) HONE_UNARY(F, std::int8_t) HONE_UNARY(F, std::int16_t) HONE_UNARY(F, std::int32_t) HONE_UNARY(F, std::int64_t)
 #define HONE_UNARY_CLIP(T) HONE_UNARY(Clip<T>, T)
 
+HONE_UNARY_REAL(Identity)
 HONE_UNARY_REAL(Abs)
 HONE_UNARY_SIGNED(Abs)
 HONE_UNARY_REAL(Neg)

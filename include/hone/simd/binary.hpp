@@ -51,9 +51,9 @@ struct Add { template <class V> HONE_LANE V operator()(V a, V b) const noexcept 
 struct Sub { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Minus{}); } };
 struct Mul { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Times{}); } };
 /// The larger one; NaN if either is NaN.
-struct Max { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select((a > b) | (a != a), a, b); } };
+struct Max { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select((a > b) | is_nan(a), a, b); } };
 /// The smaller one; NaN if either is NaN.
-struct Min { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select((a < b) | (a != a), a, b); } };
+struct Min { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select((a < b) | is_nan(a), a, b); } };
 /// a < 0 ? a b : a
 struct PRelu { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select(a < V(0), Mul{}(a, b), a); } };
 // clang-format on

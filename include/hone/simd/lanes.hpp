@@ -59,6 +59,16 @@ HONE_LANE T select(bool condition, T yes, T no) noexcept {
   return condition ? yes : no;
 }
 
+/// True where x is NaN. Not written x != x: some versions of xsimd compare with an ordered predicate, for which that is false.
+template <class V>
+HONE_LANE auto is_nan(V x) noexcept {
+  if constexpr (Scalar<V>) {
+    return x != x;
+  } else {
+    return xsimd::isnan(x);
+  }
+}
+
 // clang-format off
 template <std::floating_point T> HONE_LANE T abs(T x) noexcept { return std::abs(x); }
 template <std::floating_point T> HONE_LANE T exp(T x) noexcept { return std::exp(x); }
