@@ -1,0 +1,66 @@
+#pragma once
+
+#include <hone/config.hpp>
+#include <hone/kernels/cpu/strided_copy.hpp>
+#include <hone/ops/concat.hpp>
+#include <hone/ops/split.hpp>
+#include <hone/providers/cpu_device.hpp>
+#include <hone/providers/kernel.hpp>
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::Concat, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Concat>().axis) {}
+  void run(Context& c) const {
+    const Shape& to = c.output(0).shape;
+    const std::size_t along = normalized_axis(axis_, to.rank());
+    const std::int64_t outer = to.elements(0, along);
+    const std::int64_t row = to.elements(along, to.rank());
+    std::int64_t first = 0;
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      const std::int64_t part = c.input(i).shape.elements(along, to.rank());
+      StridedBox<2> box;
+      box.push_back(outer, {part, row});
+      box.push_back(part, {1, 1});
+      strided_copy(c, box, c.in<T>(i), c.out<T>(0) + first);
+      first += part;
+    }
+  }
+
+ private:
+  std::int64_t axis_;
+};
+
+template <class T>
+class Kernel<ops::Split, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Split>().axis) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const std::size_t along = normalized_axis(axis_, from.rank());
+    const std::int64_t outer = from.elements(0, along);
+    const std::int64_t row = from.elements(along, from.rank());
+    const std::int64_t inner = from.stride(along);
+    const auto parts = static_cast<std::int64_t>(c.output_count());
+    const TensorRef* sizes = c.has_input(1) ? &c.input(1) : nullptr;
+    std::int64_t first = 0;
+    for (std::int64_t i = 0; i < parts; ++i) {
+      const std::int64_t part = ops::Split::part(i, parts, from[along], sizes) * inner;
+      const auto output = static_cast<std::size_t>(i);
+      if (c.has_output(output)) {
+        StridedBox<2> box;
+        box.push_back(outer, {row, part});
+        box.push_back(part, {1, 1});
+        strided_copy(c, box, c.in<T>(0) + first, c.out<T>(output));
+      }
+      first += part;
+    }
+  }
+
+ private:
+  std::int64_t axis_;
+};
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <hone/config.hpp>
+#include <hone/kernels/cpu/strided_box.hpp>
+#include <hone/providers/kernel.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// Bytes that one thread moves at a time: enough to pay for waking it.
+inline constexpr std::int64_t copy_block_bytes = 64 * 1024;
+
+/// Elements of T in a block, at least 1.
+template <class T>
+inline constexpr std::int64_t copy_block = copy_block_bytes / static_cast<std::int64_t>(sizeof(T));
+
+/// to[i * to_stride] = from[i * from_stride] for i in [0, n).
+template <class T>
+void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_stride, std::int64_t n) {
+  if (to_stride == 1 && from_stride == 1) {
+    std::copy_n(from, n, to);
+  } else if (to_stride == 1 && from_stride == 0) {
+    std::fill_n(to, n, *from);
+  } else if (to_stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
+  }
+}
+
+namespace detail {
+
+/// A box whose rows are dense in the destination and whose source is dense along another dimension: a stack of matrix transposes.
+struct TransposePlan {
+  StridedBox<2> stack;
+  std::int64_t columns = 0;      ///< along which the source is dense
+  std::int64_t rows = 0;         ///< along which the destination is dense
+  std::int64_t from_stride = 0;  ///< from one row of the source to the next
+  std::int64_t to_stride = 0;    ///< from one column to the next in the destination
+};
+
+inline bool plan_transpose(const StridedBox<2>& box, TransposePlan& plan) {
+  if (box.rank() < 2 || box.row_strides()[1] != 1 || box.row_strides()[0] == 1 || box.row_size() < 4) return false;
+  const std::size_t inner = box.rank() - 1;
+  std::size_t dense = inner;
+  for (std::size_t d = 0; d < inner; ++d)
+    if (box.strides(d)[0] == 1 && box.size(d) >= 4) dense = d;
+  if (dense == inner) return false;
+  for (std::size_t d = 0; d < inner; ++d)
+    if (d != dense) plan.stack.push_back(box.size(d), box.strides(d));
+  plan.columns = box.size(dense);
+  plan.rows = box.row_size();
+  plan.from_stride = box.row_strides()[0];
+  plan.to_stride = box.strides(dense)[1];
+  return true;
+}
+
+/// to[c * to_stride + r] = from[r * from_stride + c] for r < rows and c < columns.
+template <class T>
+void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HONE_RESTRICT to, std::int64_t to_stride, std::int64_t rows,
+                    std::int64_t columns) {
+  // 8 x 8 at a time: the 8 cache lines on either side fit any L1, whatever the strides.
+  constexpr std::int64_t edge = 8;
+  std::int64_t r = 0;
+  for (; r + edge <= rows; r += edge) {
+    std::int64_t c = 0;
+    for (; c + edge <= columns; c += edge) {
+      for (std::int64_t i = 0; i < edge; ++i)
+        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+    }
+    for (; c < columns; ++c)
+      for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
+  }
+  for (std::int64_t c = 0; c < columns; ++c)
+    for (std::int64_t j = r; j < rows; ++j) to[c * to_stride + j] = from[j * from_stride + c];
+}
+
+template <class T>
+void transpose_copy(const Context& c, const TransposePlan& plan, const T* from, T* to) {
+  // A task is a strip as wide as one cache line of the source, so that each line is read once.
+  constexpr std::int64_t width = std::max<std::int64_t>(64 / static_cast<std::int64_t>(sizeof(T)), 8);
+  constexpr std::int64_t height = 64;
+  const std::int64_t strips = (plan.columns + width - 1) / width;
+  const std::int64_t matrices = plan.stack.elements();
+  const std::int64_t per_strip = std::max<std::int64_t>(plan.rows * std::min(width, plan.columns), 1);
+  c.parallel_for(matrices * strips, std::max<std::int64_t>(copy_block<T> / per_strip, 1), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t matrix = task / strips;
+      const std::int64_t column = task % strips * width;
+      const std::int64_t columns = std::min(width, plan.columns - column);
+      const std::int64_t row_in_stack = matrix / plan.stack.row_size();
+      const std::int64_t along = matrix % plan.stack.row_size();
+      plan.stack.for_rows(row_in_stack, row_in_stack + 1, [&](const auto& offsets) {
+        const T* source = from + offsets[0] + along * plan.stack.row_strides()[0] + column;
+        T* target = to + offsets[1] + along * plan.stack.row_strides()[1] + column * plan.to_stride;
+        for (std::int64_t r = 0; r < plan.rows; r += height) {
+          transpose_tile(source + r * plan.from_stride, plan.from_stride, target + r, plan.to_stride, std::min(height, plan.rows - r),
+                         columns);
+        }
+      });
+    }
+  });
+}
+
+}  // namespace detail
+
+/// Copies the elements of a box: array 0 of `box` is the source, array 1 the destination. Runs on the threads of `c`.
+/// Precondition: the two do not overlap, and no two elements of the box have the same place in the destination.
+template <class T>
+void strided_copy(const Context& c, const StridedBox<2>& box, const T* from, T* to) {
+  if (box.elements() == 0) return;
+  detail::TransposePlan plan;
+  if (detail::plan_transpose(box, plan)) return detail::transpose_copy(c, plan, from, to);
+  const std::int64_t size = box.row_size();
+  const auto [from_stride, to_stride] = box.row_strides();
+  const std::int64_t chunk = std::min(size, copy_block<T>);
+  const std::int64_t chunks = (size + chunk - 1) / chunk;
+  if (chunks == 1) {
+    c.parallel_for(box.rows(), std::max<std::int64_t>(copy_block<T> / size, 1), [&](std::int64_t begin, std::int64_t end) {
+      box.for_rows(begin, end, [&](const auto& at) { copy_row(from + at[0], from_stride, to + at[1], to_stride, size); });
+    });
+    return;
+  }
+  c.parallel_for(box.rows() * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task % chunks * chunk;
+      box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) {
+        copy_row(from + at[0] + first * from_stride, from_stride, to + at[1] + first * to_stride, to_stride, std::min(chunk, size - first));
+      });
+    }
+  });
+}
+
+/// Copies a tensor of any element type to another one of the same type and number of elements; nothing when they are in the same memory.
+inline void copy_tensor(const Context& c, const TensorRef& from, const TensorRef& to) {
+  if (from.data == to.data) return;
+  if (from.dtype == DType::string) {
+    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
+    return;
+  }
+  const auto bytes = static_cast<std::int64_t>(from.bytes());
+  c.parallel_for(bytes, copy_block_bytes, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(to.as<std::byte>() + begin, from.as<const std::byte>() + begin, static_cast<std::size_t>(end - begin));
+  });
+}
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <hone/config.hpp>
+#include <hone/kernels/cpu/strided_copy.hpp>
+#include <hone/ops/tile.hpp>
+#include <hone/providers/cpu_device.hpp>
+#include <hone/providers/kernel.hpp>
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::Tile, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    if (to.elements() == 0) return;
+    // Each dimension of y is (repeats, dimension of x).
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) {
+      box.push_back(to[d] / from[d], {0, from[d] * to.stride(d)});
+      box.push_back(from[d], {from.stride(d), to.stride(d)});
+    }
+    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+  }
+};
+
+template <class T>
+class Kernel<ops::Expand, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {broadcast_stride(from, to, d), to.stride(d)});
+    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+  }
+};
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <hone/config.hpp>
+#include <hone/kernels/cpu/strided_copy.hpp>
+#include <hone/ops/transpose.hpp>
+#include <hone/providers/cpu_device.hpp>
+#include <hone/providers/kernel.hpp>
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::Transpose, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Transpose>()) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {from.stride(op_.source(d, to.rank())), to.stride(d)});
+    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+  }
+
+ private:
+  ops::Transpose op_;
+};
+
+}  // namespace hone::inline HONE_ABI

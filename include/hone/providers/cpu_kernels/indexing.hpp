@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include <hone/config.hpp>
+#include <hone/ops/gather.hpp>
+#include <hone/ops/nonzero.hpp>
+#include <hone/ops/onehot.hpp>
+#include <hone/ops/scatter.hpp>
+#include <hone/providers/kernel_list.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// An operator that moves elements of any size, and strings, by index.
+template <class Op>
+using indexed_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string>;
+
+/// The same, which can also reduce numbers.
+template <class Op>
+using reducing_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string, float, double, Half, BFloat16, std::int8_t,
+                             std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>;
+
+// clang-format off
+using CpuIndexingKernels = KernelList<
+    indexed_entry<ops::Gather>,
+    indexed_entry<ops::GatherElements>,
+    indexed_entry<ops::GatherND>,
+    indexed_entry<ops::Scatter>,
+    reducing_entry<ops::ScatterElements>,
+    reducing_entry<ops::ScatterND>,
+    entry<ops::NonZero>,
+    indexed_entry<ops::OneHot>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI

@@ -1,0 +1,7 @@
+#pragma once
+
+#include <hone/kernels/cpu/gather.hpp>
+#include <hone/kernels/cpu/nonzero.hpp>
+#include <hone/kernels/cpu/onehot.hpp>
+#include <hone/kernels/cpu/scatter.hpp>
+#include <hone/providers/cpu_kernels/indexing.hpp>
