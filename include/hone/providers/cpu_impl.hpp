@@ -15,7 +15,11 @@
 namespace hone::inline HONE_ABI {
 
 #if HONE_COMPILED
+extern template struct KernelTable<Cpu, CpuBinaryKernels>;
+extern template struct KernelTable<Cpu, CpuIndexingKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
+extern template struct KernelTable<Cpu, CpuMovementKernels>;
+extern template struct KernelTable<Cpu, CpuUnaryKernels>;
 #endif
 
 namespace detail {
