@@ -4,9 +4,11 @@
 
 #include <hone/config.hpp>
 #include <hone/ops/gather.hpp>
+#include <hone/ops/non_max_suppression.hpp>
 #include <hone/ops/nonzero.hpp>
 #include <hone/ops/onehot.hpp>
 #include <hone/ops/scatter.hpp>
+#include <hone/ops/topk.hpp>
 #include <hone/providers/kernel_list.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -29,6 +31,8 @@ using CpuIndexingKernels = KernelList<
     reducing_entry<ops::ScatterElements>,
     reducing_entry<ops::ScatterND>,
     entry<ops::NonZero>,
+    entry<ops::NonMaxSuppression>,
+    entry<ops::TopK>,
     indexed_entry<ops::OneHot>>;
 // clang-format on
 
