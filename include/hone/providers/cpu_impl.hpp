@@ -17,6 +17,7 @@ namespace hone::inline HONE_ABI {
 #if HONE_COMPILED
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
+extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
 extern template struct KernelTable<Cpu, CpuMovementKernels>;

@@ -2,6 +2,7 @@
 
 #include <hone/config.hpp>
 #include <hone/providers/cpu_kernels/conversion.hpp>
+#include <hone/providers/cpu_kernels/conversion.hpp>
 #include <hone/providers/cpu_kernels/elementwise.hpp>
 #include <hone/providers/cpu_kernels/indexing.hpp>
 #include <hone/providers/cpu_kernels/matrix.hpp>

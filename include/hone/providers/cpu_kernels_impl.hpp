@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
+#include <hone/providers/cpu_kernels/conversion_impl.hpp>
 #include <hone/providers/cpu_kernels/elementwise_impl.hpp>
 #include <hone/providers/cpu_kernels/indexing_impl.hpp>
 #include <hone/providers/cpu_kernels/matrix_impl.hpp>

@@ -1,0 +1,4 @@
+#pragma once
+
+#include <hone/kernels/cpu/cast.hpp>
+#include <hone/providers/cpu_kernels/conversion.hpp>
