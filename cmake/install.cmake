@@ -1,0 +1,20 @@
+# The package: find_package(hone) gives hone::hone and, where it was built, hone::compiled.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hone)
+set(targets hone hone_onnx)
+if(HONE_BUILD_COMPILED)
+  set_target_properties(hone_compiled PROPERTIES EXPORT_NAME compiled)
+  list(APPEND targets hone_compiled)
+endif()
+install(TARGETS ${targets} EXPORT hone-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(HONE_FLAVOUR STREQUAL single)
+  install(DIRECTORY single_include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+else()
+  install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endif()
+install(EXPORT hone-targets NAMESPACE hone:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/hone-config.cmake.in ${PROJECT_BINARY_DIR}/hone-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/hone-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/hone-config.cmake ${PROJECT_BINARY_DIR}/hone-config-version.cmake cmake/hone-xsimd.cmake
+        DESTINATION ${package_dir})

@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fnmatch.h>
+#include <span>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <hone/hone.hpp>
+
+#include "compare.hpp"
+#include "progress.hpp"
+#include "session_arguments.hpp"
+#include "test_case.hpp"
+
+namespace {
+
+/// "" when all data sets of the case give their reference outputs, else why not.
+std::string failure_of(const std::filesystem::path& folder, const hone::SessionOptions& options, const tools::Tolerance& tolerance) try {
+  const hone::Session session(folder / "model.onnx", options);
+  std::vector<hone::NodeArg> inputs = session.inputs();
+  inputs.insert(inputs.end(), session.overridable_initializers().begin(), session.overridable_initializers().end());
+  for (const std::filesystem::path& data_set : tools::data_sets(folder)) {
+    const tools::NamedValues values = tools::read_data_set(data_set, "input", inputs);
+    std::vector<hone::Feed> feeds;
+    for (const auto& [name, value] : values) feeds.push_back({name, value});
+    const hone::Outputs outputs = session.run(feeds);
+    for (const auto& [name, reference] : tools::read_data_set(data_set, "output", session.outputs())) {
+      const std::string difference = tools::compare(outputs[name], reference, tolerance);
+      if (!difference.empty()) return hone::text(data_set.filename().string(), ", output '", name, "': ", difference);
+    }
+  }
+  return {};
+} catch (const hone::Error& error) {
+  return hone::text(hone::name(error.code()), ": ", error.what());
+} catch (const std::exception& error) {
+  return error.what();
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+// The sanitizer reports crashes itself, and looks for leaks only where a process ends by itself.
+constexpr auto isolated_failure_of = failure_of;
+#else
+/// failure_of() in a process of its own, so that a crash is one failed case and not the end of all.
+std::string isolated_failure_of(const std::filesystem::path& folder, const hone::SessionOptions& options,
+                                const tools::Tolerance& tolerance) {
+  int ends[2];
+  if (::pipe(ends) != 0) return "cannot make a pipe";
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) return "cannot start a process";
+  if (child == 0) {
+    ::close(ends[0]);
+    const std::string failure = failure_of(folder, options, tolerance);
+    for (std::string_view rest = failure; !rest.empty();) {
+      const ssize_t written = ::write(ends[1], rest.data(), rest.size());
+      if (written <= 0) break;
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+    ::_exit(failure.empty() ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string failure;
+  char bytes[4096];
+  for (ssize_t got = 0; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;) failure.append(bytes, static_cast<std::size_t>(got));
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) return hone::text("crashed with signal ", WTERMSIG(status));
+  return WEXITSTATUS(status) == 0 || !failure.empty() ? failure : "failed without a reason";
+}
+#endif
+
+struct Case {
+  std::string name;
+  std::filesystem::path folder;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("Runs cases in the layout of the ONNX backend tests and compares their outputs with the reference.");
+  std::vector<std::filesystem::path> roots;
+  std::string filter = "*";
+  std::string metric = "elementwise";
+  tools::Tolerance tolerance;
+  tools::SessionArguments session;
+  session.add_to(app);
+  app.add_option("DIR", roots, "folders that hold cases, at any depth")->required()->check(CLI::ExistingDirectory);
+  app.add_option("--rtol", tolerance.relative, "relative tolerance R")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--atol", tolerance.absolute, "absolute tolerance A")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--metric", metric, "elementwise: |y-ref| <= A + R*|ref|; max: max|y-ref| / max|ref| <= R per output")
+      ->check(CLI::IsMember({"elementwise", "max"}))
+      ->capture_default_str();
+  app.add_option("--filter", filter, "only cases whose name fits this shell pattern")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  tolerance.by_maximum = metric == "max";
+
+  std::vector<Case> cases;
+  for (const std::filesystem::path& root : roots) {
+    for (const std::filesystem::path& folder : tools::find_test_cases(root)) {
+      const std::string relative = folder.lexically_relative(root).string();
+      const std::string name = roots.size() == 1 || relative == "." ? std::filesystem::canonical(folder).filename().string() : relative;
+      if (::fnmatch(filter.c_str(), name.c_str(), 0) == 0) cases.push_back({name, folder});
+    }
+  }
+  if (cases.empty()) {
+    std::fprintf(stderr, "hone_conformance: there is no case to run\n");
+    return 1;
+  }
+
+  const hone::SessionOptions options = session.options();
+  std::size_t failed = 0;
+  tools::Progress progress("cases", cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    progress.update(i, cases[i].name);
+    std::string failure = isolated_failure_of(cases[i].folder, options, tolerance);
+    progress.clear();
+    std::replace(failure.begin(), failure.end(), '\n', ' ');
+    if (failure.empty()) {
+      std::printf("PASS %s\n", cases[i].name.c_str());
+    } else {
+      ++failed;
+      std::printf("FAIL %s: %s\n", cases[i].name.c_str(), failure.c_str());
+    }
+  }
+  std::printf("%zu passed, %zu failed\n", cases.size() - failed, failed);
+  return failed == 0 ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "hone_conformance: %s\n", error.what());
+  return 1;
+}

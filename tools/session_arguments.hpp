@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <hone/hone.hpp>
+
+namespace tools {
+
+/// The arguments that decide how a session is created: --provider, --level, --threads.
+class SessionArguments {
+ public:
+  void add_to(CLI::App& app) {
+    app.add_option("--provider", provider_, "where nodes run")->check(CLI::IsMember({"cpu"}))->capture_default_str();
+    app.add_option("--level", level_, "how far the graph is rewritten")
+        ->check(CLI::IsMember({"disabled", "basic", "extended", "all"}))
+        ->capture_default_str();
+    app.add_option("--threads", threads_, "threads that work on one node; 0 takes as many as the machine has")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+  }
+  [[nodiscard]] hone::SessionOptions options() const {
+    hone::SessionOptions result;
+    result.graph_optimization_level = *hone::parse_level(level_);
+    result.intra_op_num_threads = threads_;
+    return result;
+  }
+
+ private:
+  std::string provider_ = "cpu";
+  std::string level_ = "all";
+  int threads_ = 0;
+};
+
+}  // namespace tools
