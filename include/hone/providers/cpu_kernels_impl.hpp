@@ -2,8 +2,10 @@
 
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
+#include <hone/providers/cpu_kernels/convolution_impl.hpp>
 #include <hone/providers/cpu_kernels/elementwise_impl.hpp>
 #include <hone/providers/cpu_kernels/indexing_impl.hpp>
 #include <hone/providers/cpu_kernels/matrix_impl.hpp>
 #include <hone/providers/cpu_kernels/movement_impl.hpp>
 #include <hone/providers/cpu_kernels/reduction_impl.hpp>
+#include <hone/providers/cpu_kernels/sequence_impl.hpp>

@@ -3,6 +3,9 @@
 #include <string>
 
 #include <hone/config.hpp>
+#include <hone/ops/argmax.hpp>
+#include <hone/ops/compress.hpp>
+#include <hone/ops/cumulative.hpp>
 #include <hone/ops/gather.hpp>
 #include <hone/ops/non_max_suppression.hpp>
 #include <hone/ops/nonzero.hpp>
@@ -22,6 +25,11 @@ template <class Op>
 using reducing_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string, float, double, Half, BFloat16, std::int8_t,
                              std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>;
 
+/// An operator that compares real numbers.
+template <class Op>
+using compared_entry = entry<Op, float, double, Half, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
+                             std::uint16_t, std::uint32_t, std::uint64_t>;
+
 // clang-format off
 using CpuIndexingKernels = KernelList<
     indexed_entry<ops::Gather>,
@@ -33,6 +41,12 @@ using CpuIndexingKernels = KernelList<
     entry<ops::NonZero>,
     entry<ops::NonMaxSuppression>,
     entry<ops::TopK>,
+    entry<ops::Unique>,
+    entry<ops::CumSum, float, double, Half, BFloat16, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>,
+    entry<ops::CumProd, float, double, Half, BFloat16, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>,
+    compared_entry<ops::ArgMax>,
+    compared_entry<ops::ArgMin>,
+    indexed_entry<ops::Compress>,
     indexed_entry<ops::OneHot>>;
 // clang-format on
 

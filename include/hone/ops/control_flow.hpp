@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <hone/config.hpp>
+#include <hone/graph/graph.hpp>
+#include <hone/graph/operator.hpp>
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The outputs of `then_branch` where `cond` holds, else those of `else_branch`. Source: ONNX If, opsets 1 to 25.
+struct If {
+  static constexpr std::string_view name = "If";
+  static constexpr Arity arity{.max_outputs = Arity::any};
+  static constexpr OpTraits traits{.data_dependent = true};
+
+  void types(const TypeContext& c) const {
+    if (c.subgraphs().size() != 2) fail(ErrorCode::invalid_graph, "it needs the attributes 'then_branch' and 'else_branch'");
+    for (const Graph* branch : c.subgraphs()) {
+      if (branch->outputs.size() != c.output_count()) {
+        fail(ErrorCode::invalid_graph, "it has ", c.output_count(), " outputs, but a branch has ", branch->outputs.size());
+      }
+      for (std::size_t i = 0; i < c.output_count(); ++i)
+        if ((*branch)[branch->outputs[i]].type.is_known()) c.output(i, (*branch)[branch->outputs[i]].type);
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops

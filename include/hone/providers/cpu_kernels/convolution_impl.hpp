@@ -1,0 +1,5 @@
+#pragma once
+
+#include <hone/kernels/cpu/conv.hpp>
+#include <hone/kernels/cpu/pool.hpp>
+#include <hone/providers/cpu_kernels/convolution.hpp>

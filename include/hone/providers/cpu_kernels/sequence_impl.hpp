@@ -1,0 +1,5 @@
+#pragma once
+
+#include <hone/kernels/cpu/control_flow.hpp>
+#include <hone/kernels/cpu/recurrent.hpp>
+#include <hone/providers/cpu_kernels/sequence.hpp>
