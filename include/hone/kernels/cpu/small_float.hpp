@@ -30,7 +30,7 @@ struct SmallFloat {
       case DType::float8e5m2fnuz:
         return {5, 2, 16, 0x7f, 0x80, 0x80, true};
       default:
-        return {2, 1, 1, 0x7, 0x7, 0x0, false};  // float4e2m1 has neither infinity nor NaN
+        return {2, 1, 1, 0x7, 0x7, 0x8, false};  // float4e2m1 has neither infinity nor NaN, which becomes -0
     }
   }
 

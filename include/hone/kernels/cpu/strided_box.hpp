@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +29,12 @@ class StridedBox {
     sizes_[rank_] = size;
     strides_[rank_] = strides;
     ++rank_;
+  }
+
+  /// Makes a dimension the innermost one; the order of the others stays. Which element lies where does not change.
+  void move_inside(std::size_t dim) noexcept {
+    std::rotate(sizes_.begin() + dim, sizes_.begin() + dim + 1, sizes_.begin() + rank_);
+    std::rotate(strides_.begin() + dim, strides_.begin() + dim + 1, strides_.begin() + rank_);
   }
 
   [[nodiscard]] std::size_t rank() const noexcept { return rank_; }

@@ -107,13 +107,28 @@ void transpose_copy(const Context& c, const TransposePlan& plan, const T* from, 
 
 }  // namespace detail
 
-/// Copies the elements of a box: array 0 of `box` is the source, array 1 the destination. Runs on the threads of `c`.
+/// The same box with the nearest long dimension innermost where the innermost one is short.
+template <std::size_t N>
+[[nodiscard]] StridedBox<N> with_long_rows(const StridedBox<N>& box) noexcept {
+  constexpr std::int64_t long_enough = 8;
+  StridedBox<N> result = box;
+  if (box.row_size() >= long_enough) return result;
+  for (std::size_t d = box.rank(); d-- > 0;) {
+    if (box.size(d) < long_enough) continue;
+    result.move_inside(d);
+    break;
+  }
+  return result;
+}
+
+/// Copies the elements of a box: array 0 is the source, array 1 the destination. Runs on the threads of `c`.
 /// Precondition: the two do not overlap, and no two elements of the box have the same place in the destination.
 template <class T>
-void strided_copy(const Context& c, const StridedBox<2>& box, const T* from, T* to) {
-  if (box.elements() == 0) return;
+void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from, T* to) {
+  if (elements.elements() == 0) return;
   detail::TransposePlan plan;
-  if (detail::plan_transpose(box, plan)) return detail::transpose_copy(c, plan, from, to);
+  if (detail::plan_transpose(elements, plan)) return detail::transpose_copy(c, plan, from, to);
+  const StridedBox<2> box = with_long_rows(elements);
   const std::int64_t size = box.row_size();
   const auto [from_stride, to_stride] = box.row_strides();
   const std::int64_t chunk = std::min(size, copy_block<T>);

@@ -1,42 +1,16 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
-#include <cstring>
-#include <type_traits>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/order_key.hpp>
 #include <hone/kernels/cpu/strided_copy.hpp>
 #include <hone/ops/topk.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-/// An unsigned integer that orders as `value` does; -0 and +0 are equal, NaN is the largest.
-template <class T>
-[[nodiscard]] auto order_key(T value) noexcept {
-  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
-    return order_key(static_cast<float>(value));
-  } else {
-    using Key = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
-    constexpr Key sign = Key{1} << (8 * sizeof(Key) - 1);
-    if constexpr (std::is_floating_point_v<T>) {
-      if (value != value) return static_cast<Key>(~Key{0});
-      const Key bits = std::bit_cast<Key>(value + T{0});  // -0 + 0 = +0
-      return (bits & sign) != 0 ? static_cast<Key>(~bits) : static_cast<Key>(bits | sign);
-    } else if constexpr (std::is_signed_v<T>) {
-      return static_cast<Key>(static_cast<Key>(value) ^ sign);
-    } else {
-      return static_cast<Key>(value);
-    }
-  }
-}
-
-}  // namespace detail
 
 /// All element types become 32-bit or 64-bit keys first, so that the selection exists only twice.
 template <>
@@ -121,7 +95,7 @@ class Kernel<ops::TopK, Cpu> {
 
   template <class T>
   void select(Context& c) const {
-    using Key = decltype(detail::order_key(T{}));
+    using Key = decltype(order_key(T{}));
     const Rows rows(c, op_.axis);
     if (c.output(0).elements() == 0) return;
     const T* x = c.in<T>(0);
@@ -137,7 +111,7 @@ class Kernel<ops::TopK, Cpu> {
         const std::int64_t o = row / rows.inner;
         const std::int64_t i = row % rows.inner;
         const T* source = x + o * rows.n * rows.inner + i;
-        for (std::int64_t j = 0; j < rows.n; ++j) keys[j] = static_cast<Key>(detail::order_key(source[j * rows.inner]) ^ flip);
+        for (std::int64_t j = 0; j < rows.n; ++j) keys[j] = static_cast<Key>(order_key(source[j * rows.inner]) ^ flip);
         find_best(keys, rows, best);
         for (std::int64_t j = 0; j < rows.k; ++j) {
           const std::int64_t target = (o * rows.k + j) * rows.inner + i;
