@@ -76,6 +76,12 @@ std::string isolated_failure_of(const std::filesystem::path& folder, const hone:
 }
 #endif
 
+#if defined(FNM_EXTMATCH)
+constexpr int pattern_flags = FNM_EXTMATCH;
+#else
+constexpr int pattern_flags = 0;
+#endif
+
 struct Case {
   std::string name;
   std::filesystem::path folder;
@@ -97,7 +103,7 @@ int main(int argc, char** argv) try {
   app.add_option("--metric", metric, "elementwise: |y-ref| <= A + R*|ref|; max: max|y-ref| / max|ref| <= R per output")
       ->check(CLI::IsMember({"elementwise", "max"}))
       ->capture_default_str();
-  app.add_option("--filter", filter, "only cases whose name fits this shell pattern")->capture_default_str();
+  app.add_option("--filter", filter, "only cases whose name fits this shell pattern, such as *conv* or !(a|b)")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   tolerance.by_maximum = metric == "max";
 
@@ -106,7 +112,7 @@ int main(int argc, char** argv) try {
     for (const std::filesystem::path& folder : tools::find_test_cases(root)) {
       const std::string relative = folder.lexically_relative(root).string();
       const std::string name = roots.size() == 1 || relative == "." ? std::filesystem::canonical(folder).filename().string() : relative;
-      if (::fnmatch(filter.c_str(), name.c_str(), 0) == 0) cases.push_back({name, folder});
+      if (::fnmatch(filter.c_str(), name.c_str(), pattern_flags) == 0) cases.push_back({name, folder});
     }
   }
   if (cases.empty()) {

@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
+#   tests/run.sh              everything
+#   tests/run.sh STEP...      only these steps: release conformance zoo packaging header-only single asan tidy
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+skipped=0
+failures=()
+
+# count PASSED FAILED SKIPPED WHAT: adds to the totals.
+count() {
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+  skipped=$((skipped + $3))
+  (($2 == 0)) || failures+=("$4")
+}
+
+# check WHAT COMMAND...: a step that is one test.
+check() {
+  local what=$1
+  shift
+  if "$@"; then count 1 0 0 "$what"; else count 0 1 0 "$what"; fi
+}
+
+# build PRESET [TARGET...]: configures and builds; a failure counts as one failed test.
+build() {
+  local preset=$1
+  shift
+  local targets=()
+  (($# == 0)) || targets=(--target "$@")
+  local log=build/$preset.log
+  mkdir -p build
+  if cmake --preset "$preset" "${configure[@]}" >"$log" 2>&1 && cmake --build --preset "$preset" -j "$jobs" "${targets[@]}" >>"$log" 2>&1; then
+    return 0
+  fi
+  grep -E -A12 'FAILED:|CMake Error|error:' "$log" | head -n 80 || tail -n 40 "$log"
+  count 0 1 0 "build $preset"
+  return 1
+}
+
+# run_ctest PRESET [ARGUMENT...]
+run_ctest() {
+  local preset=$1 last
+  shift
+  local log=build/$preset-ctest.log
+  ctest --preset "$preset" "$@" >"$log" 2>&1 || true
+  grep -E '^ *[0-9]+/[0-9]+ Test|Errors while|\*\*\*' "$log" | grep -v Passed || true
+  # "100% tests passed, 0 tests failed out of 12"
+  last=$(grep -E 'tests passed, [0-9]+ tests? failed out of [0-9]+' "$log" || true)
+  if [[ $last =~ ([0-9]+)\ tests?\ failed\ out\ of\ ([0-9]+) ]] && ((BASH_REMATCH[2] > 0)); then
+    local bad=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]} unmet
+    ((bad == 0)) || sed -n '/Output:/,/Test  *#/p;/^The following tests FAILED/,$p' "$log" | tail -n 200
+    unmet=$(grep -hc '^SKIPPED ' "build/$preset/Testing/Temporary/LastTest.log" || true)
+    grep -h '^SKIPPED ' "build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
+    count $((all - bad)) "$bad" "${unmet:-0}" "ctest $preset"
+    echo "ctest $preset: $((all - bad)) of $all"
+  else
+    tail -n 30 "$log"
+    count 0 1 0 "ctest $preset"
+  fi
+}
+
+# run_cases LIST TOOL [ARGUMENT...] -- runs hone_conformance. What LIST names must pass; what it does not name may fail, and counts as skipped.
+run_cases() {
+  local list=$1 what=$2 tool=$3
+  shift 3
+  local log
+  log=$(mktemp)
+  "$tool" "$@" >"$log" 2>&1 || true
+  if ! grep -qE '^[0-9]+ passed, [0-9]+ failed$' <(tail -n 1 "$log"); then
+    tail -n 5 "$log"
+    count 0 1 0 "$what"
+    rm "$log"
+    return
+  fi
+  local good lost more
+  good=$(sed -n 's/^PASS //p' "$log" | LC_ALL=C sort)
+  lost=$(LC_ALL=C comm -23 <(grep -v '^#' "$list" | LC_ALL=C sort) <(echo "$good"))
+  # only names that this run has seen at all: a filter may leave some out
+  lost=$(LC_ALL=C comm -12 <(echo "$lost") <(sed -nE 's/^FAIL ([^:]*):.*/\1/p' "$log" | LC_ALL=C sort))
+  more=$(LC_ALL=C comm -13 <(grep -v '^#' "$list" | LC_ALL=C sort) <(echo "$good") | wc -l)
+  local n_good n_lost n_all
+  n_good=$(grep -c '^PASS ' "$log" || true)
+  n_all=$(grep -cE '^(PASS|FAIL) ' "$log" || true)
+  n_lost=$(grep -c . <<<"$lost" || true)
+  echo "$what: $n_good of $n_all pass, $n_lost of those that must pass fail, $more pass that $list does not name"
+  for name in $lost; do grep -F "FAIL $name:" "$log" | cut -c 1-400; done
+  count "$n_good" "$n_lost" $((n_all - n_good - n_lost)) "$what"
+  rm "$log"
+}
+
+arches() {
+  local flags
+  flags=$(grep -m1 '^flags' /proc/cpuinfo || true)
+  if [[ $(uname -m) == x86_64 ]]; then
+    echo sse2
+    [[ $flags != *" avx2"* || $flags != *" fma"* ]] || echo avx2
+    [[ $flags != *" avx512bw"* || $flags != *" avx512vl"* ]] || echo avx512
+  else
+    echo neon
+  fi
+}
+
+step_release() {
+  build release && run_ctest release
+}
+
+step_conformance() {
+  build release hone_conformance || return 0
+  .venv/bin/python tests/conformance/generate.py build/conformance
+  local tool=build/release/bin/hone_conformance folder
+  for folder in node simple pytorch-converted pytorch-operator light; do
+    run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
+  done
+  for arch in $(arches); do
+    HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level disabled, $arch" "$tool" --level disabled build/conformance
+    [[ $arch == avx512 ]] || HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level all, $arch" "$tool" build/conformance
+  done
+}
+
+step_zoo() {
+  if [[ ! -f ../shared/zoo/materialize.py ]]; then
+    echo "SKIPPED zoo: ../shared/zoo is not there"
+    count 0 0 1 zoo
+    return 0
+  fi
+  build release hone_conformance || return 0
+  if [[ ! -f build/zoo/complete ]]; then
+    .venv/bin/python ../shared/zoo/materialize.py --into build/zoo >/dev/null
+    touch build/zoo/complete
+  fi
+  local arch level
+  for arch in $(arches); do
+    for level in disabled all; do
+      HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing_zoo.txt "zoo, level $level, $arch" build/release/bin/hone_conformance \
+        --metric max --rtol 1e-4 --level "$level" --filter '!(ppocr_det|yolov8n_like)' build/zoo
+      HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing_zoo.txt "zoo, 1e-3, level $level, $arch" build/release/bin/hone_conformance \
+        --metric max --rtol 1e-3 --level "$level" --filter '@(ppocr_det|yolov8n_like)' build/zoo
+    done
+  done
+}
+
+step_packaging() {
+  build release || return 0
+  check packaging tests/packaging/run.sh build/release "$jobs"
+}
+
+step_header-only() {
+  build header-only hone_tests hone_conformance || return 0
+  run_ctest header-only -E headers_alone
+  [[ ! -d build/conformance ]] ||
+    run_cases tests/conformance/passing.txt "conformance, header-only" build/header-only/bin/hone_conformance build/conformance
+}
+
+step_single() {
+  check "single_include is up to date" python3 single_include/amalgamate.py --check
+  # The widest instructions of this machine, where header-only takes those that every machine has.
+  configure=(-DCMAKE_CXX_FLAGS=-march=native)
+  build single hone_tests && run_ctest single
+  configure=()
+}
+
+step_asan() {
+  build asan hone_conformance all || return 0
+  run_ctest asan -E headers_alone
+  [[ ! -d build/conformance ]] ||
+    run_cases tests/conformance/passing.txt "conformance, asan" build/asan/bin/hone_conformance build/conformance/simple build/conformance/node
+}
+
+step_tidy() {
+  check clang-tidy clang-tidy --quiet -p build/release tools/*.cpp examples/*/*.cpp
+}
+
+.ci/setup.sh tests
+jobs=$(nproc)
+configure=()
+steps=("$@")
+(($#)) || steps=(release conformance zoo packaging header-only single asan tidy)
+for step in "${steps[@]}"; do
+  declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
+  echo "== $step"
+  start=$SECONDS
+  "step_$step" || true
+  echo "   $((SECONDS - start)) s"
+done
+
+for failure in "${failures[@]}"; do echo "FAILED $failure"; done
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0 && passed > 0))
