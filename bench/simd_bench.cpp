@@ -1,6 +1,7 @@
 // GFLOP/s of matrix products, with the fraction of a measured peak, and GB/s of loops; each for every instruction set that runs here.
 //   simd_bench --benchmark_filter=gemm
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

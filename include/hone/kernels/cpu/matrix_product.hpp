@@ -40,7 +40,8 @@ struct ProductOptions {
 ///   mr x nr   a tile of C in registers
 ///   kc        a panel of B, kc x nr, takes 32 KiB: it stays in L1 while the panels of a block of A stream past it
 ///   mc        a block of A, mc x kc, takes 192 KiB: it stays in L2 (256 KiB and up) while the panels of B pass
-///   nc, mo    the packed part of B, kc x nc, and of A, mo x kc, take 4 MiB each: they stay in L3
+///   nc        the packed part of B, kc x nc, takes 4 MiB: it stays in L3
+///   mo        the packed part of A, mo x kc, takes 2 MiB: near enough to L2 when C is narrow and each block of A is used briefly
 /// A and B are packed once per (kc, nc) step, by all threads; then the threads share the blocks of C. K is never split among
 /// threads, and its blocks depend on the type and the instruction set alone: results are bitwise equal for any number of threads.
 ///
@@ -57,7 +58,7 @@ class MatrixProduct {
     kc_ = std::clamp<std::int64_t>(32 * 1024 / (nr() * element), 128, 512);
     mc_ = std::max(mr(), 192 * 1024 / (kc_ * element) / mr() * mr());
     nc_ = std::max(nr(), 4 * 1024 * 1024 / (kc_ * element) / nr() * nr());
-    mo_ = std::max(mc_, 4 * 1024 * 1024 / (kc_ * element) / mc_ * mc_);
+    mo_ = std::max(mc_, 2 * 1024 * 1024 / (kc_ * element) / mc_ * mc_);
   }
 
   [[nodiscard]] simd::Isa isa() const noexcept { return kernels_->isa; }
