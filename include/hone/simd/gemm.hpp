@@ -64,7 +64,7 @@ namespace detail {
 
 /// Rows and registers of columns of a tile. Accumulators + one row of B + one broadcast fit the register file: 28 + 2 + 1 of 32
 /// with AVX-512 (broadcasts come from memory there), 12 + 2 + 1 of 16 with AVX2, 8 + 2 + 1 of 16 with SSE2, whose multiply and add
-/// need a temporary, and 16 + 4 + 1 of 32 with NEON.
+/// need a temporary, and 16 + 2 + 1 of 32 with NEON.
 struct TileShape {
   int rows;
   int registers;
