@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
-#   tests/run.sh STEP...      only these steps: release conformance zoo packaging header-only single asan tidy
+#   tests/run.sh STEP...      only these steps: release conformance zoo packaging header-only single asan style
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -92,18 +92,6 @@ run_cases() {
   rm "$log"
 }
 
-arches() {
-  local flags
-  flags=$(grep -m1 '^flags' /proc/cpuinfo || true)
-  if [[ $(uname -m) == x86_64 ]]; then
-    echo sse2
-    [[ $flags != *" avx2"* || $flags != *" fma"* ]] || echo avx2
-    [[ $flags != *" avx512bw"* || $flags != *" avx512vl"* ]] || echo avx512
-  else
-    echo neon
-  fi
-}
-
 step_release() {
   build release && run_ctest release
 }
@@ -115,7 +103,7 @@ step_conformance() {
   for folder in node simple pytorch-converted pytorch-operator light; do
     run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
   done
-  for arch in $(arches); do
+  for arch in $(tests/conformance/arches.sh); do
     HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level disabled, $arch" "$tool" --level disabled build/conformance
     [[ $arch == avx512 ]] || HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level all, $arch" "$tool" build/conformance
   done
@@ -133,7 +121,7 @@ step_zoo() {
     touch build/zoo/complete
   fi
   local arch level
-  for arch in $(arches); do
+  for arch in $(tests/conformance/arches.sh); do
     for level in disabled all; do
       HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing_zoo.txt "zoo, level $level, $arch" build/release/bin/hone_conformance \
         --metric max --rtol 1e-4 --level "$level" --filter '!(ppocr_det|yolov8n_like)' build/zoo
@@ -170,15 +158,21 @@ step_asan() {
     run_cases tests/conformance/passing.txt "conformance, asan" build/asan/bin/hone_conformance build/conformance/simple build/conformance/node
 }
 
-step_tidy() {
-  check clang-tidy clang-tidy --quiet -p build/release tools/*.cpp examples/*/*.cpp
+readme_sample() {
+  diff <(sed -n '/^```cpp$/,/^```$/p' README.md | sed '1d;$d') <(sed 1d examples/readme/readme.cpp)
+}
+
+step_style() {
+  check "the sample in README.md is examples/readme/readme.cpp" readme_sample
+  cmake --preset release >/dev/null
+  check clang-tidy clang-tidy --quiet -p build/release tools/*.cpp examples/*/*.cpp src/session.cpp src/onnx.cpp
 }
 
 .ci/setup.sh tests
 jobs=$(nproc)
 configure=()
 steps=("$@")
-(($#)) || steps=(release conformance zoo packaging header-only single asan tidy)
+(($#)) || steps=(release conformance zoo packaging header-only single asan style)
 for step in "${steps[@]}"; do
   declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
   echo "== $step"
