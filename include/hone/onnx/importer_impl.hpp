@@ -203,13 +203,23 @@ class Importer {
     return order;
   }
 
+  /// Names that the node reads, those that its subgraphs take from around them included.
   template <class Visit>
   static void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
     for (const auto& input : node.input())
       if (!input.empty()) visit(input);
     const auto in_graph = [&](const onnx::GraphProto& graph) {
-      for (const auto& inner : graph.node()) for_each_used_name(inner, visit);
-      for (const auto& output : graph.output()) visit(output.name());
+      std::unordered_set<std::string_view> own;
+      for (const auto& input : graph.input()) own.insert(input.name());
+      for (const auto& tensor : graph.initializer()) own.insert(tensor.name());
+      for (const auto& tensor : graph.sparse_initializer()) own.insert(tensor.values().name());
+      for (const auto& inner : graph.node()) own.insert(inner.output().begin(), inner.output().end());
+      // Type-erased, because the recursion would otherwise make a type for every depth.
+      const std::function<void(const std::string&)> visit_outer = [&](const std::string& name) {
+        if (!own.contains(name)) visit(name);
+      };
+      for (const auto& inner : graph.node()) for_each_used_name(inner, visit_outer);
+      for (const auto& output : graph.output()) visit_outer(output.name());
     };
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_g()) in_graph(attribute.g());

@@ -42,11 +42,18 @@ struct BitwiseOr  : Binary { static constexpr std::string_view name = "BitwiseOr
 struct BitwiseXor : Binary { static constexpr std::string_view name = "BitwiseXor"; };
 struct Div        : Binary { static constexpr std::string_view name = "Div"; };
 struct Mul        : Binary { static constexpr std::string_view name = "Mul"; };
-/// a < 0 ? a b : a
-struct PRelu      : Binary { static constexpr std::string_view name = "PRelu"; };
 struct Pow        : Binary { static constexpr std::string_view name = "Pow"; };
 struct Sub        : Binary { static constexpr std::string_view name = "Sub"; };
 // clang-format on
+
+/// a < 0 ? a b : a. Before opset 7 b holds one slope per channel.
+struct PRelu : Binary {
+  static constexpr std::string_view name = "PRelu";
+  void attributes(auto& a) {
+    Binary::attributes(a);
+    if (a.opset() < 7) axis = 1;
+  }
+};
 
 /// The remainder of a / b: with the sign of b, or of a when `fmod` is set.
 struct Mod : Binary {

@@ -195,8 +195,13 @@ HONE_INLINE Outputs Session::State::run(const std::vector<bool>& wanted, std::sp
     if (given[i] != nullptr && !given[i]->value.is_tensor()) slot.object = given[i]->value.value()->clone();
   }
   std::vector<Value> results(graph.outputs.size());
+  const auto is_repeated = [&](std::size_t i) {
+    for (std::size_t k = 0; k < i; ++k)
+      if (wanted[k] && graph.outputs[k] == graph.outputs[i]) return true;
+    return false;
+  };
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    if (!wanted[i] || frame->output_place(i) != PlannedValue::Place::output) continue;
+    if (!wanted[i] || is_repeated(i) || frame->output_place(i) != PlannedValue::Place::output) continue;
     Slot& slot = frame->output(i);
     results[i] = Value::tensor(slot.tensor.dtype, slot.tensor.shape);
     slot.tensor = results[i].ref();
