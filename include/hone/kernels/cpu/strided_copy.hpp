@@ -80,9 +80,9 @@ void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HO
 
 template <class T>
 void transpose_copy(const Context& c, const TransposePlan& plan, const T* from, T* to) {
-  // A task is a strip as wide as one cache line of the source, so that each line is read once.
-  constexpr std::int64_t width = std::max<std::int64_t>(64 / static_cast<std::int64_t>(sizeof(T)), 8);
-  constexpr std::int64_t height = 64;
+  // A task is a strip as wide as two cache lines of the source, which processors fetch together, so that each is read once.
+  constexpr std::int64_t width = std::max<std::int64_t>(128 / static_cast<std::int64_t>(sizeof(T)), 8);
+  constexpr std::int64_t height = 32;
   const std::int64_t strips = (plan.columns + width - 1) / width;
   const std::int64_t matrices = plan.stack.elements();
   const std::int64_t per_strip = std::max<std::int64_t>(plan.rows * std::min(width, plan.columns), 1);
