@@ -14,57 +14,98 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
-/// to[i] = reduction(to[i], from[i]). T is Bytes<N> or std::string when there is no reduction.
+/// to[i] = reduction(to[i], from[i]) for elements of type T; integers wrap.
 template <class T>
-void reduce_row(ops::Reduction reduction, const T* from, T* to, std::int64_t n) {
-  if constexpr (Element<T> && !std::is_same_v<T, std::string>) {
-    using Wide = std::conditional_t<std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>, float, T>;
-    const auto each = [&](auto&& f) {
-      for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(f(static_cast<Wide>(to[i]), static_cast<Wide>(from[i])));
-    };
-    switch (reduction) {
-      // Integers wrap: unsigned arithmetic, at least as wide as int lest it be promoted to signed.
-      case ops::Reduction::add:
-        if constexpr (std::is_integral_v<T>)
-          return each([](T a, T b) { return std::uint64_t(a) + std::uint64_t(b); });
-        else
-          return each([](Wide a, Wide b) { return a + b; });
-      case ops::Reduction::mul:
-        if constexpr (std::is_integral_v<T>)
-          return each([](T a, T b) { return std::uint64_t(a) * std::uint64_t(b); });
-        else
-          return each([](Wide a, Wide b) { return a * b; });
-      case ops::Reduction::max:
-        return each([](Wide a, Wide b) { return b > a || b != b ? b : a; });
-      case ops::Reduction::min:
-        return each([](Wide a, Wide b) { return b < a || b != b ? b : a; });
-      case ops::Reduction::none:
-        break;
-    }
+void reduce_row(ops::Reduction reduction, const void* source, void* target, std::int64_t n) {
+  using Wide = std::conditional_t<std::is_integral_v<T>, std::uint64_t, std::conditional_t<sizeof(T) == 2, float, T>>;
+  const T* from = static_cast<const T*>(source);
+  T* to = static_cast<T*>(target);
+  const auto each = [&](auto f) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = f(to[i], from[i]);
+  };
+  switch (reduction) {
+    case ops::Reduction::add:
+      return each([](T a, T b) { return static_cast<T>(static_cast<Wide>(a) + static_cast<Wide>(b)); });
+    case ops::Reduction::mul:
+      return each([](T a, T b) { return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b)); });
+    case ops::Reduction::max:
+      return each([](T a, T b) { return b > a || b != b ? b : a; });
+    case ops::Reduction::min:
+      return each([](T a, T b) { return b < a || b != b ? b : a; });
+    case ops::Reduction::none:
+      break;
   }
-  std::copy_n(from, n, to);
 }
 
-/// Kernels over bytes take the nodes without reduction, those over numbers the others.
-template <class T>
-Support support_reduction(const NodeView& node, ops::Reduction reduction) {
-  if (!ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
-  if constexpr (Element<T> && !std::is_same_v<T, std::string>) {
-    if (reduction == ops::Reduction::none) return {false, {}};
-  } else if (reduction != ops::Reduction::none) {
-    return {false, {}};
+using ReduceRow = void (*)(ops::Reduction, const void*, void*, std::int64_t);
+
+/// Null for types without arithmetic.
+inline ReduceRow reduce_row_of(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::float32:
+      return &reduce_row<float>;
+    case DType::float64:
+      return &reduce_row<double>;
+    case DType::float16:
+      return &reduce_row<Half>;
+    case DType::bfloat16:
+      return &reduce_row<BFloat16>;
+    case DType::int8:
+      return &reduce_row<std::int8_t>;
+    case DType::int16:
+      return &reduce_row<std::int16_t>;
+    case DType::int32:
+      return &reduce_row<std::int32_t>;
+    case DType::int64:
+      return &reduce_row<std::int64_t>;
+    case DType::uint8:
+      return &reduce_row<std::uint8_t>;
+    case DType::uint16:
+      return &reduce_row<std::uint16_t>;
+    case DType::uint32:
+      return &reduce_row<std::uint32_t>;
+    case DType::uint64:
+      return &reduce_row<std::uint64_t>;
+    default:
+      return nullptr;
   }
-  return IndexInput::support(node.input_dtype(1));
 }
+
+/// Puts updates where they go. Moving needs the size of the elements only; a reduction goes through one function per type.
+template <class T>
+class Updater {
+ public:
+  Updater(ops::Reduction reduction, DType dtype)
+      : reduction_(reduction), reduce_(reduction == ops::Reduction::none ? nullptr : reduce_row_of(dtype)) {}
+
+  static Support supports(const NodeView& node, ops::Reduction reduction) {
+    const DType dtype = node.input_dtype(0);
+    if (!ElementMatch<T>::matches(dtype)) return {false, {}};
+    if (reduction != ops::Reduction::none && reduce_row_of(dtype) == nullptr)
+      return Support::no("there is no reduction of ", hone::name(dtype));
+    return IndexInput::support(node.input_dtype(1));
+  }
+  void operator()(const T* from, T* to, std::int64_t n) const {
+    if (reduce_ != nullptr) {
+      reduce_(reduction_, from, to, n);
+    } else {
+      std::copy_n(from, n, to);
+    }
+  }
+
+ private:
+  ops::Reduction reduction_;
+  ReduceRow reduce_;
+};
 
 }  // namespace detail
 
 template <class T>
 class Kernel<ops::ScatterElements, Cpu, T> {
  public:
-  static Support supports(const NodeView& node) { return detail::support_reduction<T>(node, node.op<ops::ScatterElements>().reduction); }
-  Kernel(const NodeView& node, const CpuDevice&) : Kernel(node.op<ops::ScatterElements>()) {}
-  explicit Kernel(const ops::ScatterElements& op) : axis_(op.axis), reduction_(op.reduction) {}
+  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, node.op<ops::ScatterElements>().reduction); }
+  Kernel(const NodeView& node, const CpuDevice&) : Kernel(node.op<ops::ScatterElements>(), node.input_dtype(0)) {}
+  Kernel(const ops::ScatterElements& op, DType dtype) : axis_(op.axis), update_(op.reduction, dtype) {}
 
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
@@ -86,28 +127,28 @@ class Kernel<ops::ScatterElements, Cpu, T> {
     box.for_rows(0, box.rows(), [&](const auto& at) {
       for (std::int64_t i = 0; i < row; ++i) {
         T* target = y + at[1] + i * step + wrapped_index(index[at[0] + i], size) * stride;
-        detail::reduce_row(reduction_, updates + at[0] + i, target, 1);
+        update_(updates + at[0] + i, target, 1);
       }
     });
   }
 
  private:
   std::int64_t axis_;
-  ops::Reduction reduction_;
+  detail::Updater<T> update_;
 };
 
 template <class T>
 class Kernel<ops::Scatter, Cpu, T> : public Kernel<ops::ScatterElements, Cpu, T> {
  public:
-  static Support supports(const NodeView& node) { return detail::support_reduction<T>(node, ops::Reduction::none); }
-  Kernel(const NodeView& node, const CpuDevice&) : Kernel<ops::ScatterElements, Cpu, T>(node.op<ops::Scatter>()) {}
+  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, ops::Reduction::none); }
+  Kernel(const NodeView& node, const CpuDevice&) : Kernel<ops::ScatterElements, Cpu, T>(node.op<ops::Scatter>(), node.input_dtype(0)) {}
 };
 
 template <class T>
 class Kernel<ops::ScatterND, Cpu, T> {
  public:
-  static Support supports(const NodeView& node) { return detail::support_reduction<T>(node, node.op<ops::ScatterND>().reduction); }
-  Kernel(const NodeView& node, const CpuDevice&) : reduction_(node.op<ops::ScatterND>().reduction) {}
+  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, node.op<ops::ScatterND>().reduction); }
+  Kernel(const NodeView& node, const CpuDevice&) : update_(node.op<ops::ScatterND>().reduction, node.input_dtype(0)) {}
 
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
@@ -122,12 +163,12 @@ class Kernel<ops::ScatterND, Cpu, T> {
     const T* updates = c.in<T>(2);  // (count, inner)
     T* y = c.out<T>(0);
     for (std::int64_t i = 0; i < count; ++i) {
-      detail::reduce_row(reduction_, updates + i * inner, y + index.offset(indices + i * static_cast<std::int64_t>(depth)), inner);
+      update_(updates + i * inner, y + index.offset(indices + i * static_cast<std::int64_t>(depth)), inner);
     }
   }
 
  private:
-  ops::Reduction reduction_;
+  detail::Updater<T> update_;
 };
 
 }  // namespace hone::inline HONE_ABI

@@ -20,11 +20,6 @@ namespace hone::inline HONE_ABI {
 template <class Op>
 using indexed_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string>;
 
-/// The same, which can also reduce numbers.
-template <class Op>
-using reducing_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string, float, double, Half, BFloat16, std::int8_t,
-                             std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>;
-
 /// An operator that compares real numbers.
 template <class Op>
 using compared_entry = entry<Op, float, double, Half, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
@@ -36,8 +31,8 @@ using CpuIndexingKernels = KernelList<
     indexed_entry<ops::GatherElements>,
     indexed_entry<ops::GatherND>,
     indexed_entry<ops::Scatter>,
-    reducing_entry<ops::ScatterElements>,
-    reducing_entry<ops::ScatterND>,
+    indexed_entry<ops::ScatterElements>,
+    indexed_entry<ops::ScatterND>,
     entry<ops::NonZero>,
     entry<ops::NonMaxSuppression>,
     entry<ops::TopK>,
