@@ -98,7 +98,7 @@ step_release() {
 
 step_conformance() {
   build release hone_conformance || return 0
-  .venv/bin/python tests/conformance/generate.py build/conformance
+  .venv/bin/python tests/conformance/generate.py build/conformance || return 1
   local tool=build/release/bin/hone_conformance folder
   for folder in node simple pytorch-converted pytorch-operator light; do
     run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
@@ -117,7 +117,7 @@ step_zoo() {
   fi
   build release hone_conformance || return 0
   if [[ ! -f build/zoo/complete ]]; then
-    .venv/bin/python ../shared/zoo/materialize.py --into build/zoo >/dev/null
+    .venv/bin/python ../shared/zoo/materialize.py --into build/zoo >/dev/null || return 1
     touch build/zoo/complete
   fi
   local arch level
@@ -169,7 +169,7 @@ step_style() {
 }
 
 main() {
-  local step start failure
+  local step start before failure
   .ci/setup.sh tests
   jobs=$(nproc)
   configure=()
@@ -179,7 +179,8 @@ main() {
     declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
     echo "== $step"
     start=$SECONDS
-    "step_$step" || true
+    before=$failed
+    "step_$step" || ((failed > before)) || count 0 1 0 "step $step"
     echo "   $((SECONDS - start)) s"
   done
 
