@@ -62,7 +62,7 @@ class TensorView {
 
  private:
   T* data_ = nullptr;
-  Shape shape_;
+  Shape shape_{0};
 };
 
 /// A dense row-major tensor: owns its memory, or stands over the caller's. Movable; `clone()` copies.
@@ -136,7 +136,7 @@ class Tensor {
 
  private:
   Buffer buffer_;
-  TensorView<T> view_{nullptr, Shape{0}};
+  TensorView<T> view_;
 };
 
 }  // namespace hone::inline HONE_ABI

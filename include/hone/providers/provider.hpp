@@ -35,6 +35,8 @@ class Provider {
 /// Any provider, as SessionOptions holds it: made from whatever has `provider()`, such as hone::Cpu, or from a user's own Provider.
 class AnyProvider {
  public:
+  template <std::derived_from<Provider> P>
+  AnyProvider(std::shared_ptr<P> provider) : provider_(std::move(provider)) {}
   AnyProvider(std::shared_ptr<const Provider> provider) : provider_(std::move(provider)) {}
   template <class P>
   requires requires(const P& options) {
