@@ -130,7 +130,8 @@ void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from
   if (detail::plan_transpose(elements, plan)) return detail::transpose_copy(c, plan, from, to);
   const StridedBox<2> box = with_long_rows(elements);
   const std::int64_t size = box.row_size();
-  const auto [from_stride, to_stride] = box.row_strides();
+  const std::int64_t from_stride = box.row_strides()[0];
+  const std::int64_t to_stride = box.row_strides()[1];
   const std::int64_t chunk = std::min(size, copy_block<T>);
   const std::int64_t chunks = (size + chunk - 1) / chunk;
   if (chunks == 1) {
