@@ -6,7 +6,7 @@
 #include <string>
 
 #include <hone/config.hpp>
-#include <hone/providers/cpu.hpp>
+#include <hone/providers/cpu_device.hpp>
 #include <hone/providers/cpu_kernels.hpp>
 #include <hone/providers/cpu_kernels_impl.hpp>
 #include <hone/providers/cpu_provider.hpp>
@@ -15,6 +15,8 @@ namespace hone::inline HONE_ABI {
 
 /// The CPU provider with the kernels of the named operators alone: a program pays, in size and in compile time, for nothing else.
 /// `hone::Session session{path, {.providers = {hone::CpuWith<hone::ops::Conv, hone::ops::Relu>{}}}};`
+/// In pure-header mode, include this header and <hone/session/session.hpp> rather than <hone/hone.hpp>, which holds hone::Cpu and with it
+/// every kernel.
 template <class... Ops>
 struct CpuWith {
   /// See Cpu::arch.

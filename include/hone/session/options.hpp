@@ -29,7 +29,7 @@ enum class GraphOptimizationLevel : std::uint8_t {
   return std::nullopt;
 }
 
-/// The CPU provider with its default options.
+/// The CPU provider with its default options. Defined in <hone/providers/cpu.hpp>.
 [[nodiscard]] AnyProvider default_provider();
 
 struct SessionOptions {

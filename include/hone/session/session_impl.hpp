@@ -125,8 +125,13 @@ inline std::string quoted_names(const std::vector<NodeArg>& args) {
   return result.empty() ? "none" : result;
 }
 
+/// Whether a value of type `given` may stand where the model says `expected`: an optional takes its element, or nothing.
+inline bool accepts(const Type& expected, const Type& given) {
+  return given == expected || (expected.kind == Type::Kind::optional && (!given.is_known() || given == *expected.element));
+}
+
 inline void check_feed(const NodeArg& arg, const ValueRef& value) {
-  if (!(value.type() == arg.value_type)) {
+  if (!accepts(arg.value_type, value.type())) {
     fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has type ", value.type(), "; the model expects ", arg.type());
   }
   if (!value.is_tensor()) return;
