@@ -5,6 +5,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 "$root/.ci/setup.sh"
 (cd "$root" && cmake --preset release && cmake --build --preset release --target digits -j "$(nproc)")
 if (($# == 0)); then
-  set -- "$root"/examples/digits/scans/*.png
+  cd "$root"
+  set -- examples/digits/scans/*.png
 fi
 "$root/build/release/bin/digits" "$root/examples/digits/digits.onnx" "$@"
