@@ -1,7 +1,6 @@
 #pragma once
 
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
-#include <hone/providers/cpu_kernels/conversion_impl.hpp>
 #include <hone/providers/cpu_kernels/convolution_impl.hpp>
 #include <hone/providers/cpu_kernels/elementwise_impl.hpp>
 #include <hone/providers/cpu_kernels/indexing_impl.hpp>

@@ -17,8 +17,7 @@ namespace detail {
 /// `Product` false: sums. Half and BFloat16 accumulate in float, integers wrap.
 template <class Op, class T, bool Product>
 class CumulativeKernel {
-  using Sum =
-      typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::conditional<sizeof(T) == 2, float, T>>::type;
+  using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::conditional<sizeof(T) == 2, float, T>>::type;
 
  public:
   CumulativeKernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
