@@ -77,6 +77,11 @@ int main(int argc, char** argv) try {
   std::vector<hone::Feed> feeds;
   for (const auto& [name, value] : inputs) feeds.push_back({name, value});
 
+  // Results go into the same memory run after run, as in a host that cares for its time.
+  std::vector<hone::Value> results(session.outputs().size());
+  std::vector<hone::Fetch> fetches;
+  for (std::size_t i = 0; i < results.size(); ++i) fetches.push_back({session.outputs()[i].name, results[i]});
+
   constexpr std::size_t most_runs = 4'000'000;
   std::vector<float> times;
   times.reserve(most_runs);
@@ -86,7 +91,7 @@ int main(int argc, char** argv) try {
     const auto start = Clock::now();
     auto now = start;
     do {
-      (void)session.run(feeds);
+      session.run(feeds, fetches);
       const auto end = Clock::now();
       times.push_back(static_cast<float>(microseconds(end - now)));
       progress.update(static_cast<std::size_t>(microseconds(end - start) / 1000));

@@ -147,6 +147,29 @@ TEST_CASE("run with output names computes just those, in that order") {
   CHECK(contains(error_of([&] { (void)session.run({"w"}, {{"x", x}}); }), "no output 'w'; its outputs are 'y', 'z'"));
 }
 
+TEST_CASE("run writes results into the caller's tensors and values") {
+  const Session session(two_outputs());
+  const Tensor<float> x({2, 2}, {-1, 2, 3, -4});
+  Tensor<float> y({2, 2});
+  hone::Value z;
+  session.run({{"x", x}}, {{"z", z}, {"y", y}});
+  CHECK(values_of<float>(z) == std::vector<float>{-1, 4, 6, -4});
+  CHECK(std::vector<float>(y.begin(), y.end()) == std::vector<float>{0, 2, 3, 0});
+  const void* memory = z.ref().data;
+  session.run({{"x", y}}, {{"z", z}});
+  CHECK(z.ref().data == memory);
+  CHECK(values_of<float>(z) == std::vector<float>{0, 4, 6, 0});
+
+  Tensor<float> small({1, 2});
+  Tensor<double> wrong({2, 2});
+  CHECK(contains(error_of([&] {
+                   session.run({{"x", x}}, {{"y", small}});
+                 }),
+                 "output 'y': the result is tensor(float) of shape (2, 2); the tensor for it is tensor(float) of shape (1, 2)"));
+  CHECK(contains(error_of([&] { session.run({{"x", x}}, {{"y", wrong}}); }), "is tensor(double); the model gives tensor(float)"));
+  CHECK(contains(error_of([&] { session.run({{"x", x}}, {{"y", y}, {"y", y}}); }), "asked for twice"));
+}
+
 TEST_CASE("shapes may change from run to run, down to zero rows") {
   const Session session(two_outputs());
   for (const std::int64_t rows : {1, 5, 0, 5, 1000, 1}) {

@@ -163,4 +163,35 @@ class ValueRef {
   const Value* value_ = nullptr;
 };
 
+/// Where a result goes: a tensor, whose type and shape it must have, or a Value, whose memory is used again when type and shape fit and is
+/// replaced when they do not.
+class ResultRef {
+ public:
+  template <class T>
+  ResultRef(Tensor<T>& tensor) : tensor_(tensor.ref()) {}
+  template <class T>
+  requires(!std::is_const_v<T>) ResultRef(const TensorView<T>& view) : tensor_{view.data(), dtype_of<T>, view.shape()} {}
+  ResultRef(Value& value) : value_(&value) {}
+
+  /// The value, or null when the result goes into tensor().
+  [[nodiscard]] Value* value() const noexcept { return value_; }
+  [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
+
+  /// Memory for a tensor of this type and shape.
+  /// Errors: invalid_argument when the caller's tensor is another; std::bad_alloc.
+  [[nodiscard]] const TensorRef& memory(DType dtype, const Shape& shape) const {
+    if (value_ == nullptr) {
+      if (tensor_.dtype == dtype && tensor_.shape == shape) return tensor_;
+      fail(ErrorCode::invalid_argument, "the result is ", Type(dtype), " of shape ", shape, "; the tensor for it is ", Type(tensor_.dtype),
+           " of shape ", tensor_.shape);
+    }
+    if (!value_->is_tensor() || value_->dtype() != dtype || !(value_->shape() == shape)) *value_ = Value::tensor(dtype, shape);
+    return value_->ref();
+  }
+
+ private:
+  TensorRef tensor_;
+  Value* value_ = nullptr;
+};
+
 }  // namespace hone::inline HONE_ABI

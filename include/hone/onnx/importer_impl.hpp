@@ -1,36 +1,25 @@
 #pragma once
 
-#include <functional>
-#include <map>
-#include <queue>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <onnx/onnx_pb.h>
 
 #include <hone/config.hpp>
+#include <hone/onnx/attribute_value.hpp>
 #include <hone/onnx/function_proto.hpp>
 #include <hone/onnx/importer.hpp>
+#include <hone/onnx/read_metadata.hpp>
 #include <hone/onnx/read_tensor.hpp>
+#include <hone/onnx/topological_order.hpp>
 #include <hone/onnx/type_proto.hpp>
 
 namespace hone::inline HONE_ABI {
 
 namespace detail {
-
-using Opsets = std::map<std::string, int>;
-
-template <class Imports>
-Opsets read_opsets(const Imports& imports) {
-  Opsets opsets;
-  for (const auto& import : imports) opsets[canonical_domain(import.domain())] = static_cast<int>(import.version());
-  return opsets;
-}
 
 /// Where names are looked up: those of one GraphProto or of one inlined function, then those of the graph around it.
 struct Scope {
@@ -162,69 +151,6 @@ class Importer {
   template <class NodeProtos>
   void import_nodes(const NodeProtos& protos, Scope& scope) {
     for (const int i : topological_order(protos)) import_node(protos.Get(i), scope);
-  }
-
-  /// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
-  template <class NodeProtos>
-  static std::vector<int> topological_order(const NodeProtos& protos) {
-    std::unordered_map<std::string_view, int> producers;
-    for (int i = 0; i < protos.size(); ++i)
-      for (const auto& output : protos.Get(i).output())
-        if (!output.empty()) producers.emplace(output, i);
-
-    std::vector<std::vector<int>> consumers(static_cast<std::size_t>(protos.size()));
-    std::vector<int> waits_for(static_cast<std::size_t>(protos.size()), 0);
-    for (int i = 0; i < protos.size(); ++i) {
-      std::set<int> before;
-      for_each_used_name(protos.Get(i), [&](const std::string& name) {
-        const auto found = producers.find(name);
-        if (found != producers.end() && found->second != i) before.insert(found->second);
-      });
-      waits_for[static_cast<std::size_t>(i)] = static_cast<int>(before.size());
-      for (const int producer : before) consumers[static_cast<std::size_t>(producer)].push_back(i);
-    }
-
-    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
-    for (int i = 0; i < protos.size(); ++i)
-      if (waits_for[static_cast<std::size_t>(i)] == 0) ready.push(i);
-    std::vector<int> order;
-    while (!ready.empty()) {
-      const int node = ready.top();
-      ready.pop();
-      order.push_back(node);
-      for (const int consumer : consumers[static_cast<std::size_t>(node)])
-        if (--waits_for[static_cast<std::size_t>(consumer)] == 0) ready.push(consumer);
-    }
-    if (order.size() != static_cast<std::size_t>(protos.size())) {
-      for (int i = 0; i < protos.size(); ++i)
-        if (waits_for[static_cast<std::size_t>(i)] > 0)
-          fail(ErrorCode::invalid_graph, "the node '", protos.Get(i).name(), "' (", protos.Get(i).op_type(), ") depends on its own output");
-    }
-    return order;
-  }
-
-  /// Names that the node reads, those that its subgraphs take from around them included.
-  template <class Visit>
-  static void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
-    for (const auto& input : node.input())
-      if (!input.empty()) visit(input);
-    const auto in_graph = [&](const onnx::GraphProto& graph) {
-      std::unordered_set<std::string_view> own;
-      for (const auto& input : graph.input()) own.insert(input.name());
-      for (const auto& tensor : graph.initializer()) own.insert(tensor.name());
-      for (const auto& tensor : graph.sparse_initializer()) own.insert(tensor.values().name());
-      for (const auto& inner : graph.node()) own.insert(inner.output().begin(), inner.output().end());
-      // Type-erased, because the recursion would otherwise make a type for every depth.
-      const std::function<void(const std::string&)> visit_outer = [&](const std::string& name) {
-        if (!own.contains(name)) visit(name);
-      };
-      for (const auto& inner : graph.node()) for_each_used_name(inner, visit_outer);
-      for (const auto& output : graph.output()) visit_outer(output.name());
-    };
-    for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g()) in_graph(attribute.g());
-      for (const auto& graph : attribute.graphs()) in_graph(graph);
-    }
   }
 
   void import_node(const onnx::NodeProto& proto, Scope& scope) {
@@ -379,35 +305,12 @@ class Importer {
     if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
       fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
     }
-    std::shared_ptr<Value> value;
-    if (const auto* integer = std::get_if<std::int64_t>(moved.value)) value = std::make_shared<Value>(Tensor<std::int64_t>({}, {*integer}));
-    if (const auto* list = std::get_if<std::vector<std::int64_t>>(moved.value)) {
-      value = std::make_shared<Value>(Tensor<std::int64_t>({static_cast<std::int64_t>(list->size())}, *list));
-    }
-    if (const auto* list = std::get_if<std::vector<float>>(moved.value)) {
-      value = std::make_shared<Value>(Tensor<float>({static_cast<std::int64_t>(list->size())}, *list));
-    }
-    if (const auto* number = std::get_if<float>(moved.value)) {
-      const DType dtype = moved.like_first_input && node.inputs[0] != no_value ? graph[node.inputs[0]].type.dtype : DType::float32;
-      value = std::make_shared<Value>(scalar(dtype, *number));
-    }
+    const DType like = moved.like_first_input && node.inputs[0] != no_value ? graph[node.inputs[0]].type.dtype : DType::float32;
+    std::shared_ptr<Value> value = value_of(*moved.value, like);
     if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
     if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);
     const TensorRef ref = value->ref();
     node.inputs[moved.input] = graph.add_constant(text(node.name, "/input", moved.input), {ref, std::move(value)});
-  }
-
-  static Value scalar(DType dtype, float number) {
-    switch (dtype) {
-      case DType::float64:
-        return Tensor<double>({}, {static_cast<double>(number)});
-      case DType::float16:
-        return Tensor<Half>({}, {Half(number)});
-      case DType::bfloat16:
-        return Tensor<BFloat16>({}, {BFloat16(number)});
-      default:
-        return Tensor<float>({}, {number});
-    }
   }
 
   void import_constant(const onnx::NodeProto& proto, Scope& scope) {
@@ -415,26 +318,18 @@ class Importer {
     Node node;
     for (const auto& attribute : proto.attribute()) import_attribute(attribute, scope, attributes, node);
     if (proto.output_size() != 1) fail(ErrorCode::invalid_graph, "it has ", proto.output_size(), " outputs; the operator has 1");
-    std::shared_ptr<Value> value;
     for (const auto& [name, attribute] : attributes) {
       if (const auto* tensor = std::get_if<Constant>(&attribute)) {
         define(scope, {proto.output(0), tensor->tensor.dtype, {}, *tensor});
         return;
       }
-      if (const auto* string = std::get_if<std::string>(&attribute)) value = std::make_shared<Value>(Tensor<std::string>({}, {*string}));
-      if (const auto* strings = std::get_if<std::vector<std::string>>(&attribute)) {
-        value = std::make_shared<Value>(Tensor<std::string>({static_cast<std::int64_t>(strings->size())}, *strings));
-      }
-      if (!value) {
-        Node holder;
-        append_input({0, &attribute, false}, holder, *scope.graph);
-        scope.names.emplace(proto.output(0), holder.inputs[0]);
+      if (std::shared_ptr<Value> value = value_of(attribute, DType::float32)) {
+        const TensorRef ref = value->ref();
+        define(scope, {proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
         return;
       }
     }
-    if (!value) fail(ErrorCode::invalid_graph, "it has no value");
-    const TensorRef ref = value->ref();
-    define(scope, {proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
+    fail(ErrorCode::invalid_graph, "it has no value");
   }
 
   void inline_function(const onnx::NodeProto& proto, const onnx::FunctionProto& function, const std::string& call_name, Scope& scope) {
@@ -474,21 +369,6 @@ class Importer {
   int depth_ = 0;
   int unnamed_ = 0;
 };
-
-inline ModelMetadata read_metadata(const onnx::ModelProto& model) {
-  ModelMetadata metadata;
-  metadata.producer_name = model.producer_name();
-  metadata.producer_version = model.producer_version();
-  metadata.domain = model.domain();
-  metadata.description = model.doc_string();
-  metadata.graph_name = model.graph().name();
-  metadata.graph_description = model.graph().doc_string();
-  metadata.version = model.model_version();
-  metadata.ir_version = model.ir_version();
-  for (const auto& entry : model.metadata_props()) metadata.custom_metadata_map[entry.key()] = entry.value();
-  metadata.opset_imports = read_opsets(model.opset_import());
-  return metadata;
-}
 
 }  // namespace detail
 

@@ -15,7 +15,8 @@ namespace hone::inline HONE_ABI {
 /// and keeps its memory for the next.
 class Frame : private SubgraphRunner {
  public:
-  Frame(const Program& program, ThreadPool& pool) : program_(program), pool_(pool), input_ids_(program.run_inputs()) {}
+  Frame(const Program& program, ThreadPool& pool)
+      : program_(program), pool_(pool), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -48,6 +49,8 @@ class Frame : private SubgraphRunner {
   const Program& program_;
   ThreadPool& pool_;
   std::vector<ValueId> input_ids_;
+  const std::vector<bool> all_outputs_;
+  std::vector<TensorRef> run_inputs_;  // of a subgraph, kept for its memory
   std::shared_ptr<const Plan> plan_;
   Buffer arena_;
   Buffer dynamic_workspace_;

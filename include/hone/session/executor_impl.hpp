@@ -12,6 +12,15 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
+/// Precondition: the same type and shape.
+inline void copy_elements(const TensorRef& from, const TensorRef& to) {
+  if (from.dtype == DType::string) {
+    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
+  } else if (from.bytes() != 0) {
+    std::memcpy(to.data, from.data, from.bytes());
+  }
+}
+
 /// Copies a value into a slot with memory of its own.
 inline void copy_to(const Slot& from, Slot& to) {
   if (from.tensor.dtype == DType::undefined) {
@@ -20,11 +29,7 @@ inline void copy_to(const Slot& from, Slot& to) {
     return;
   }
   to.allocate(from.tensor.dtype, from.tensor.shape);
-  if (from.tensor.dtype == DType::string) {
-    std::copy_n(from.tensor.as<const std::string>(), from.tensor.elements(), to.tensor.as<std::string>());
-  } else if (from.tensor.bytes() != 0) {
-    std::memcpy(to.tensor.data, from.tensor.data, from.tensor.bytes());
-  }
+  copy_elements(from.tensor, to.tensor);
 }
 
 }  // namespace detail
@@ -123,7 +128,8 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
   Frame& frame = *bound_[step].frames[subgraph];
   const Graph& graph = frame.program_.graph;
 
-  std::vector<TensorRef> refs;
+  std::vector<TensorRef>& refs = frame.run_inputs_;
+  refs.clear();
   const auto source = [&](std::size_t i) -> const Slot& {
     const std::size_t first_capture = graph.inputs.size() + graph.defaults.size();
     return i < graph.inputs.size() ? *inputs[i] : slots_[index(graph.captures[i - first_capture].outer)];
@@ -132,7 +138,7 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
     const bool is_default = i >= graph.inputs.size() && i < graph.inputs.size() + graph.defaults.size();
     refs.push_back(is_default ? graph.defaults[i - graph.inputs.size()].second.tensor : source(i).tensor);
   }
-  frame.prepare(refs, std::vector<bool>(graph.outputs.size(), true));
+  frame.prepare(refs, frame.all_outputs_);
   for (std::size_t i = 0; i < refs.size(); ++i) {
     Slot& slot = frame.input(i);
     slot.tensor = refs[i];

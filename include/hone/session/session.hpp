@@ -26,6 +26,12 @@ struct Feed {
   ValueRef value;
 };
 
+/// One named output of a run, and where it goes. What it refers to must stay alive until the run ends.
+struct Fetch {
+  std::string_view name;
+  ResultRef value;
+};
+
 /// The named results of a run.
 class Outputs {
  public:
@@ -92,6 +98,14 @@ class Session {
   [[nodiscard]] Outputs run(std::span<const std::string> output_names, std::span<const Feed> feeds) const;
   [[nodiscard]] Outputs run(std::initializer_list<std::string> output_names, std::initializer_list<Feed> feeds) const {
     return run(std::span<const std::string>(output_names.begin(), output_names.size()), std::span<const Feed>(feeds.begin(), feeds.size()));
+  }
+
+  /// Runs what the fetched outputs need and writes them where the caller says. From the second run of the same shapes on, this makes no
+  /// call of the heap: `session.run({{"a", a}}, {{"c", c}})`.
+  /// Errors: as above, and invalid_argument when a tensor does not have the type or shape of its result.
+  void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) const;
+  void run(std::initializer_list<Feed> feeds, std::initializer_list<Fetch> fetches) const {
+    run(std::span<const Feed>(feeds.begin(), feeds.size()), std::span<const Fetch>(fetches.begin(), fetches.size()));
   }
 
   [[nodiscard]] const std::vector<NodeArg>& inputs() const noexcept;

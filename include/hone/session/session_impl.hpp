@@ -19,34 +19,61 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
-/// A program with the frames that its runs leave behind for the next.
+/// What one run changes; kept from run to run, so that a run allocates nothing.
+struct RunContext {
+  RunContext(const Program& program, ThreadPool& pool) : frame(program, pool) {}
+
+  Frame frame;
+  std::vector<const Feed*> feeds;         ///< by input, then by overridable initializer
+  std::vector<TensorRef> inputs;          ///< as Frame::prepare takes them
+  std::vector<const ResultRef*> results;  ///< by output, null for those that are not asked for
+  std::vector<bool> wanted;               ///< by output
+};
+
+/// A program with the contexts that its runs leave behind for the next.
 class Runnable {
  public:
   Runnable(std::unique_ptr<const Program> program, ThreadPool& pool) : program_(std::move(program)), pool_(pool) {}
 
   [[nodiscard]] const Graph& graph() const noexcept { return program_->graph; }
 
-  [[nodiscard]] std::unique_ptr<Frame> take_frame() {
+  /// A context of its own for one run, which goes back when the lease ends.
+  class Lease {
+   public:
+    Lease(Runnable& runnable) : runnable_(runnable), context_(runnable.take()) {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() { runnable_.give_back(std::move(context_)); }
+    [[nodiscard]] RunContext& operator*() const noexcept { return *context_; }
+
+   private:
+    Runnable& runnable_;
+    std::unique_ptr<RunContext> context_;
+  };
+
+ private:
+  [[nodiscard]] std::unique_ptr<RunContext> take() {
     {
       const std::lock_guard lock(mutex_);
       if (!idle_.empty()) {
-        std::unique_ptr<Frame> frame = std::move(idle_.back());
+        std::unique_ptr<RunContext> context = std::move(idle_.back());
         idle_.pop_back();
-        return frame;
+        return context;
       }
+      idle_.reserve(++contexts_);  // giving back must not fail
     }
-    return std::make_unique<Frame>(*program_, pool_);
+    return std::make_unique<RunContext>(*program_, pool_);
   }
-  void give_back(std::unique_ptr<Frame> frame) {
+  void give_back(std::unique_ptr<RunContext> context) noexcept {
     const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(frame));
+    idle_.push_back(std::move(context));
   }
 
- private:
   std::unique_ptr<const Program> program_;
   ThreadPool& pool_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Frame>> idle_;
+  std::size_t contexts_ = 0;
+  std::vector<std::unique_ptr<RunContext>> idle_;
 };
 
 inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -100,7 +127,14 @@ struct Session::State {
     return *overridden;
   }
 
-  Outputs run(const std::vector<bool>& wanted, std::span<const std::size_t> order, std::span<const Feed> feeds);
+  /// Index of an output. Errors: invalid_argument.
+  [[nodiscard]] std::size_t output_index(std::string_view name) const;
+  /// Puts each feed where its input is; true when one overrides an initializer. Errors: invalid_argument.
+  bool resolve(std::span<const Feed> feeds, std::vector<const Feed*>& by_input) const;
+  /// Runs the program; `result_of(output)` gives a ResultRef pointer, null for outputs that are not asked for.
+  template <class ResultOf>
+  void run(std::span<const Feed> feeds, const ResultOf& result_of);
+  void execute(detail::RunContext& context, const Graph& graph) const;
 
   SessionOptions options;
   ThreadPool& pool;
@@ -156,8 +190,16 @@ inline void check_feed(const NodeArg& arg, const ValueRef& value) {
 
 }  // namespace detail
 
-HONE_INLINE Outputs Session::State::run(const std::vector<bool>& wanted, std::span<const std::size_t> order, std::span<const Feed> feeds) {
-  std::vector<const Feed*> given(inputs.size() + overridable.size(), nullptr);
+HONE_INLINE std::size_t Session::State::output_index(std::string_view name) const {
+  const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const NodeArg& arg) { return arg.name == name; });
+  if (found == outputs.end()) {
+    fail(ErrorCode::invalid_argument, "the model has no output '", name, "'; its outputs are ", detail::quoted_names(outputs));
+  }
+  return static_cast<std::size_t>(found - outputs.begin());
+}
+
+HONE_INLINE bool Session::State::resolve(std::span<const Feed> feeds, std::vector<const Feed*>& by_input) const {
+  by_input.assign(inputs.size() + overridable.size(), nullptr);
   bool overrides = false;
   for (const Feed& feed : feeds) {
     const auto find = [&](const std::vector<NodeArg>& args) {
@@ -175,51 +217,75 @@ HONE_INLINE Outputs Session::State::run(const std::vector<bool>& wanted, std::sp
       arg = &overridable[among_overridable];
       overrides = true;
     }
-    if (given[at] != nullptr) fail(ErrorCode::invalid_argument, "the input '", feed.name, "' is fed twice");
+    if (by_input[at] != nullptr) fail(ErrorCode::invalid_argument, "the input '", feed.name, "' is fed twice");
     detail::check_feed(*arg, feed.value);
-    given[at] = &feed;
+    by_input[at] = &feed;
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (given[i] == nullptr) fail(ErrorCode::invalid_argument, "the input '", inputs[i].name, "' (", inputs[i].type(), ") is not fed");
+    if (by_input[i] == nullptr) fail(ErrorCode::invalid_argument, "the input '", inputs[i].name, "' (", inputs[i].type(), ") is not fed");
   }
+  return overrides;
+}
 
-  detail::Runnable& program = overrides ? overridden_program() : *fixed;
-  const Graph& graph = program.graph();
-  std::vector<TensorRef> refs;
-  for (std::size_t i = 0; i < inputs.size() + graph.defaults.size(); ++i) {
-    const bool is_default = given[i] == nullptr;
-    refs.push_back(is_default ? graph.defaults[i - inputs.size()].second.tensor : given[i]->value.tensor());
-  }
-
-  // A frame that a failed run leaves in an unknown state is dropped, not given back.
-  std::unique_ptr<Frame> frame = program.take_frame();
-  frame->prepare(refs, wanted);
-  for (std::size_t i = 0; i < refs.size(); ++i) {
-    Slot& slot = frame->input(i);
-    slot.tensor = refs[i];
-    if (given[i] != nullptr && !given[i]->value.is_tensor()) slot.object = given[i]->value.value()->clone();
-  }
-  std::vector<Value> results(graph.outputs.size());
-  const auto is_repeated = [&](std::size_t i) {
-    for (std::size_t k = 0; k < i; ++k)
-      if (wanted[k] && graph.outputs[k] == graph.outputs[i]) return true;
-    return false;
+template <class ResultOf>
+void Session::State::run(std::span<const Feed> feeds, const ResultOf& result_of) {
+  const detail::Runnable::Lease lease(*fixed);
+  const bool overrides = resolve(feeds, (*lease).feeds);
+  const auto start = [&](detail::RunContext& context, const Graph& graph) {
+    context.results.resize(outputs.size());
+    context.wanted.resize(outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      context.results[i] = result_of(i);
+      context.wanted[i] = context.results[i] != nullptr;
+    }
+    execute(context, graph);
   };
+  if (!overrides) return start(*lease, fixed->graph());
+  detail::Runnable& program = overridden_program();
+  const detail::Runnable::Lease other(program);
+  (*other).feeds = (*lease).feeds;
+  start(*other, program.graph());
+}
+
+HONE_INLINE void Session::State::execute(detail::RunContext& context, const Graph& graph) const {
+  Frame& frame = context.frame;
+  context.inputs.clear();
+  for (std::size_t i = 0; i < inputs.size() + graph.defaults.size(); ++i) {
+    const Feed* feed = context.feeds[i];
+    context.inputs.push_back(feed != nullptr ? feed->value.tensor() : graph.defaults[i - inputs.size()].second.tensor);
+  }
+  frame.prepare(context.inputs, context.wanted);
+  for (std::size_t i = 0; i < context.inputs.size(); ++i) {
+    Slot& slot = frame.input(i);
+    slot.tensor = context.inputs[i];
+    if (context.feeds[i] != nullptr && !context.feeds[i]->value.is_tensor()) slot.object = context.feeds[i]->value.value()->clone();
+  }
+  // A value that is an output twice is written to the first place, and copied from there to the second.
+  const auto memory_of = [&](std::size_t i) -> const TensorRef& {
+    const TensorRef& tensor = frame.output(i).tensor;
+    try {
+      return context.results[i]->memory(tensor.dtype, tensor.shape);
+    } catch (const Error& error) {
+      throw Error(error.code(), text("output '", outputs[i].name, "': ", error.what()));
+    }
+  };
+  for (std::size_t i = graph.outputs.size(); i-- > 0;) {
+    if (context.wanted[i] && frame.output_place(i) == PlannedValue::Place::output) frame.output(i).tensor.data = memory_of(i).data;
+  }
+  frame.execute();
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    if (!wanted[i] || is_repeated(i) || frame->output_place(i) != PlannedValue::Place::output) continue;
-    Slot& slot = frame->output(i);
-    results[i] = Value::tensor(slot.tensor.dtype, slot.tensor.shape);
-    slot.tensor = results[i].ref();
+    if (!context.wanted[i]) continue;
+    const Slot& slot = frame.output(i);
+    if (slot.tensor.dtype == DType::undefined) {
+      if (context.results[i]->value() == nullptr) {
+        fail(ErrorCode::invalid_argument, "output '", outputs[i].name, "' is ", outputs[i].type(), "; it needs a Value to go to");
+      }
+      *context.results[i]->value() = slot.object.clone();
+      continue;
+    }
+    const TensorRef& memory = memory_of(i);
+    if (memory.data != slot.tensor.data) detail::copy_elements(slot.tensor, memory);
   }
-  frame->execute();
-  std::vector<std::pair<std::string, Value>> named;
-  for (const std::size_t i : order) {
-    const Slot& slot = frame->output(i);
-    if (!results[i].has_value()) results[i] = slot.tensor.dtype != DType::undefined ? Value::copy_of(slot.tensor) : slot.object.clone();
-    named.emplace_back(outputs[i].name, std::move(results[i]));
-  }
-  program.give_back(std::move(frame));
-  return Outputs(std::move(named));
 }
 
 HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options) {
@@ -251,26 +317,40 @@ HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;
 HONE_INLINE Session::~Session() = default;
 
 HONE_INLINE Outputs Session::run(std::span<const Feed> feeds) const {
-  const std::size_t count = state_->outputs.size();
-  std::vector<std::size_t> order(count);
-  for (std::size_t i = 0; i < count; ++i) order[i] = i;
-  return state_->run(std::vector<bool>(count, true), order, feeds);
+  std::vector<std::pair<std::string, Value>> named;
+  for (const NodeArg& output : state_->outputs) named.emplace_back(output.name, Value());
+  std::vector<ResultRef> results;
+  for (auto& [name, value] : named) results.emplace_back(value);
+  state_->run(feeds, [&](std::size_t i) { return &results[i]; });
+  return Outputs(std::move(named));
 }
 
 HONE_INLINE Outputs Session::run(std::span<const std::string> output_names, std::span<const Feed> feeds) const {
-  std::vector<bool> wanted(state_->outputs.size(), false);
-  std::vector<std::size_t> order;
-  for (const std::string& name : output_names) {
-    const auto found = std::find_if(state_->outputs.begin(), state_->outputs.end(), [&](const NodeArg& arg) { return arg.name == name; });
-    if (found == state_->outputs.end()) {
-      fail(ErrorCode::invalid_argument, "the model has no output '", name, "'; its outputs are ", detail::quoted_names(state_->outputs));
+  std::vector<std::pair<std::string, Value>> named;
+  for (const std::string& name : output_names) named.emplace_back(name, Value());
+  std::vector<Fetch> fetches;
+  for (auto& [name, value] : named) fetches.push_back({name, value});
+  run(feeds, fetches);
+  return Outputs(std::move(named));
+}
+
+HONE_INLINE void Session::run(std::span<const Feed> feeds, std::span<const Fetch> fetches) const {
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    const std::size_t output = state_->output_index(fetches[i].name);
+    for (std::size_t k = 0; k < i; ++k)
+      if (fetches[k].name == fetches[i].name) fail(ErrorCode::invalid_argument, "the output '", fetches[i].name, "' is asked for twice");
+    const ResultRef& result = fetches[i].value;
+    const Type& type = state_->outputs[output].value_type;
+    if (result.value() == nullptr && type.is_known() && !(type == Type(result.tensor().dtype))) {
+      fail(ErrorCode::invalid_argument, "the tensor for the output '", fetches[i].name, "' is ", Type(result.tensor().dtype),
+           "; the model gives ", type);
     }
-    const auto i = static_cast<std::size_t>(found - state_->outputs.begin());
-    if (wanted[i]) fail(ErrorCode::invalid_argument, "the output '", name, "' is asked for twice");
-    wanted[i] = true;
-    order.push_back(i);
   }
-  return state_->run(wanted, order, feeds);
+  state_->run(feeds, [&](std::size_t i) -> const ResultRef* {
+    for (const Fetch& fetch : fetches)
+      if (fetch.name == state_->outputs[i].name) return &fetch.value;
+    return nullptr;
+  });
 }
 
 HONE_INLINE const std::vector<NodeArg>& Session::inputs() const noexcept { return state_->inputs; }
