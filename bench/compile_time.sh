@@ -18,8 +18,9 @@ done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
 seconds = time.monotonic() - start
 if done.returncode:
     sys.exit(done.stdout)
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(f"{what}: {seconds:.1f} s (budget {budget:.0f} s), {peak:.0f} MB at most in one process", flush=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{what}: {seconds:.1f} s (budget {budget:.0f} s), {usage.ru_utime + usage.ru_stime:.1f} s of processor time, "
+      f"{usage.ru_maxrss / 1024:.0f} MB at most in one process", flush=True)
 sys.exit(0 if seconds <= budget else 3)
 PYTHON
 }
