@@ -944,6 +944,37 @@ class ValueRef {
   const Value* value_ = nullptr;
 };
 
+/// Where a result goes: a tensor, whose type and shape it must have, or a Value, whose memory is used again when type and shape fit and is
+/// replaced when they do not.
+class ResultRef {
+ public:
+  template <class T>
+  ResultRef(Tensor<T>& tensor) : tensor_(tensor.ref()) {}
+  template <class T>
+  requires(!std::is_const_v<T>) ResultRef(const TensorView<T>& view) : tensor_{view.data(), dtype_of<T>, view.shape()} {}
+  ResultRef(Value& value) : value_(&value) {}
+
+  /// The value, or null when the result goes into tensor().
+  [[nodiscard]] Value* value() const noexcept { return value_; }
+  [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
+
+  /// Memory for a tensor of this type and shape.
+  /// Errors: invalid_argument when the caller's tensor is another; std::bad_alloc.
+  [[nodiscard]] const TensorRef& memory(DType dtype, const Shape& shape) const {
+    if (value_ == nullptr) {
+      if (tensor_.dtype == dtype && tensor_.shape == shape) return tensor_;
+      fail(ErrorCode::invalid_argument, "the result is ", Type(dtype), " of shape ", shape, "; the tensor for it is ", Type(tensor_.dtype),
+           " of shape ", tensor_.shape);
+    }
+    if (!value_->is_tensor() || value_->dtype() != dtype || !(value_->shape() == shape)) *value_ = Value::tensor(dtype, shape);
+    return value_->ref();
+  }
+
+ private:
+  TensorRef tensor_;
+  Value* value_ = nullptr;
+};
+
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_FWD_HPP
 
@@ -1934,11 +1965,23 @@ inline IsaChoice best_isa() noexcept {
 
 namespace hone::inline HONE_ABI {
 
-struct Cpu;
+class Provider;
 
-/// What kernels of the CPU provider are made with.
+/// What CPU kernels are made for: they fetch their micro-kernels by it, `simd::table<Family>(device.isa)`.
 struct CpuDevice {
   simd::Isa isa = simd::native_isa;
+};
+
+/// The CPU provider with all its kernels. Including <hone/providers/cpu.hpp> is what brings those in.
+struct Cpu {
+  using Device = CpuDevice;
+
+  /// Instruction set of the micro-kernels: "sse2", "avx2", "avx512", "neon" or "baseline"; empty takes what the environment variable
+  /// HONE_FORCE_ARCH names, else the best one of this machine.
+  std::string arch = {};
+
+  /// Errors: invalid_argument for an instruction set that is not available.
+  [[nodiscard]] std::shared_ptr<const Provider> provider() const;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -2466,7 +2509,7 @@ enum class GraphOptimizationLevel : std::uint8_t {
   return std::nullopt;
 }
 
-/// The CPU provider with its default options.
+/// The CPU provider with its default options. Defined in <hone/providers/cpu.hpp>.
 [[nodiscard]] AnyProvider default_provider();
 
 struct SessionOptions {
@@ -2475,22 +2518,6 @@ struct SessionOptions {
   GraphOptimizationLevel graph_optimization_level = GraphOptimizationLevel::all;
   /// Threads that work on one node, the calling one among them; 0 takes as many as the machine has.
   int intra_op_num_threads = 0;
-};
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-/// The CPU provider with all its kernels.
-struct Cpu {
-  using Device = CpuDevice;
-
-  /// Instruction set of the micro-kernels: "sse2", "avx2", "avx512", "neon" or "baseline"; empty takes what the environment variable
-  /// HONE_FORCE_ARCH names, else the best one of this machine.
-  std::string arch = {};
-
-  /// Errors: invalid_argument for an instruction set that is not available.
-  [[nodiscard]] std::shared_ptr<const Provider> provider() const;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -5274,11 +5301,10 @@ using SumEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint3
 template <class Op>
 using ExtremeEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t, std::int8_t, std::uint8_t>;
 
-using CpuReductionKernels =
-    KernelList<entry<ops::ReduceL1, float, double, std::int32_t, std::int64_t>, entry<ops::ReduceL2, float, double>,
-               entry<ops::ReduceLogSum, float, double>, entry<ops::ReduceLogSumExp, float, double>, ExtremeEntry<ops::ReduceMax>,
-               SumEntry<ops::ReduceMean>, ExtremeEntry<ops::ReduceMin>, SumEntry<ops::ReduceProd>, SumEntry<ops::ReduceSum>,
-               SumEntry<ops::ReduceSumSquare>>;
+using CpuReductionKernels = KernelList<entry<ops::ReduceL1, float, double, std::int32_t, std::int64_t>, entry<ops::ReduceL2, float, double>,
+                                       entry<ops::ReduceLogSum, float, double>, entry<ops::ReduceLogSumExp, float, double>,
+                                       ExtremeEntry<ops::ReduceMax>, SumEntry<ops::ReduceMean>, ExtremeEntry<ops::ReduceMin>,
+                                       SumEntry<ops::ReduceProd>, SumEntry<ops::ReduceSum>, SumEntry<ops::ReduceSumSquare>>;
 
 using CpuNormalizationKernels =
     KernelList<entry<ops::BatchNormalization, float, double>, entry<ops::GroupNormalization, float, double>,
@@ -6105,7 +6131,8 @@ void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from
   if (detail::plan_transpose(elements, plan)) return detail::transpose_copy(c, plan, from, to);
   const StridedBox<2> box = with_long_rows(elements);
   const std::int64_t size = box.row_size();
-  const auto [from_stride, to_stride] = box.row_strides();
+  const std::int64_t from_stride = box.row_strides()[0];
+  const std::int64_t to_stride = box.row_strides()[1];
   const std::int64_t chunk = std::min(size, copy_block<T>);
   const std::int64_t chunks = (size + chunk - 1) / chunk;
   if (chunks == 1) {
@@ -9223,17 +9250,13 @@ class Kernel<ops::Equal, Cpu, std::string> {
 
 namespace hone::inline HONE_ABI {
 
-/// 64 bits for types of 64 bits, else 32.
+/// An unsigned integer that orders as `value` does; -0 and +0 are equal, NaN is the largest. 64 bits for types of 64 bits, else 32.
 template <class T>
-using OrderKey = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
-
-/// An unsigned integer that orders as `value` does; -0 and +0 are equal, NaN is the largest.
-template <class T>
-[[nodiscard]] constexpr OrderKey<T> order_key(T value) noexcept {
+[[nodiscard]] constexpr auto order_key(T value) noexcept {
   if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
     return order_key(static_cast<float>(value));
   } else {
-    using Key = OrderKey<T>;
+    using Key = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
     constexpr Key sign = Key{1} << (8 * sizeof(Key) - 1);
     if constexpr (std::is_floating_point_v<T>) {
       if (value != value) return static_cast<Key>(~Key{0});
@@ -9361,7 +9384,7 @@ namespace detail {
 /// `Product` false: sums. Half and BFloat16 accumulate in float, integers wrap.
 template <class Op, class T, bool Product>
 class CumulativeKernel {
-  using Sum = std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::conditional<sizeof(T) == 2, float, T>>::type;
+  using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::conditional<sizeof(T) == 2, float, T>>::type;
 
  public:
   CumulativeKernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
@@ -12306,6 +12329,8 @@ namespace hone::inline HONE_ABI {
 
 /// The CPU provider with the kernels of the named operators alone: a program pays, in size and in compile time, for nothing else.
 /// `hone::Session session{path, {.providers = {hone::CpuWith<hone::ops::Conv, hone::ops::Relu>{}}}};`
+/// In pure-header mode, include this header and <hone/session/session.hpp> rather than <hone/hone.hpp>, which holds hone::Cpu and with it
+/// every kernel.
 template <class... Ops>
 struct CpuWith {
   /// See Cpu::arch.
@@ -12404,6 +12429,12 @@ struct Feed {
   ValueRef value;
 };
 
+/// One named output of a run, and where it goes. What it refers to must stay alive until the run ends.
+struct Fetch {
+  std::string_view name;
+  ResultRef value;
+};
+
 /// The named results of a run.
 class Outputs {
  public:
@@ -12470,6 +12501,14 @@ class Session {
   [[nodiscard]] Outputs run(std::span<const std::string> output_names, std::span<const Feed> feeds) const;
   [[nodiscard]] Outputs run(std::initializer_list<std::string> output_names, std::initializer_list<Feed> feeds) const {
     return run(std::span<const std::string>(output_names.begin(), output_names.size()), std::span<const Feed>(feeds.begin(), feeds.size()));
+  }
+
+  /// Runs what the fetched outputs need and writes them where the caller says. From the second run of the same shapes on, this makes no
+  /// call of the heap: `session.run({{"a", a}}, {{"c", c}})`.
+  /// Errors: as above, and invalid_argument when a tensor does not have the type or shape of its result.
+  void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) const;
+  void run(std::initializer_list<Feed> feeds, std::initializer_list<Fetch> fetches) const {
+    run(std::span<const Feed>(feeds.begin(), feeds.size()), std::span<const Fetch>(fetches.begin(), fetches.size()));
   }
 
   [[nodiscard]] const std::vector<NodeArg>& inputs() const noexcept;
@@ -12564,11 +12603,40 @@ enum class InitializerInputs : std::uint8_t {
 #if !HONE_COMPILED
 #define HONE_SINGLE_ONNX_IMPORTER_IMPL_HPP
 
-#include <functional>
-#include <queue>
-#include <set>
-#include <unordered_set>
+#define HONE_SINGLE_ONNX_ATTRIBUTE_VALUE_HPP
 
+namespace hone::inline HONE_ABI::detail {
+
+inline Value float_scalar(DType dtype, float number) {
+  switch (dtype) {
+    case DType::float64:
+      return Tensor<double>({}, {static_cast<double>(number)});
+    case DType::float16:
+      return Tensor<Half>({}, {Half(number)});
+    case DType::bfloat16:
+      return Tensor<BFloat16>({}, {BFloat16(number)});
+    default:
+      return Tensor<float>({}, {number});
+  }
+}
+
+/// The tensor that an attribute stands for: a scalar for a number or a string, a 1-D tensor for a list; null for other kinds.
+/// A number is a `float_dtype` when it is no integer.
+inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_dtype) {
+  const auto list = [](const auto& values) {
+    using T = typename std::remove_cvref_t<decltype(values)>::value_type;
+    return std::make_shared<Value>(Tensor<T>({static_cast<std::int64_t>(values.size())}, values));
+  };
+  if (const auto* value = std::get_if<std::int64_t>(&attribute)) return std::make_shared<Value>(Tensor<std::int64_t>({}, {*value}));
+  if (const auto* value = std::get_if<float>(&attribute)) return std::make_shared<Value>(float_scalar(float_dtype, *value));
+  if (const auto* value = std::get_if<std::string>(&attribute)) return std::make_shared<Value>(Tensor<std::string>({}, {*value}));
+  if (const auto* values = std::get_if<std::vector<std::int64_t>>(&attribute)) return list(*values);
+  if (const auto* values = std::get_if<std::vector<float>>(&attribute)) return list(*values);
+  if (const auto* values = std::get_if<std::vector<std::string>>(&attribute)) return list(*values);
+  return nullptr;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
 
 #include <deque>
@@ -12674,11 +12742,11 @@ class FunctionCall {
 };
 
 }  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_READ_METADATA_HPP
 
-namespace hone::inline HONE_ABI {
+namespace hone::inline HONE_ABI::detail {
 
-namespace detail {
-
+/// Version by domain; "" is ai.onnx.
 using Opsets = std::map<std::string, int>;
 
 template <class Imports>
@@ -12687,6 +12755,100 @@ Opsets read_opsets(const Imports& imports) {
   for (const auto& import : imports) opsets[canonical_domain(import.domain())] = static_cast<int>(import.version());
   return opsets;
 }
+
+inline ModelMetadata read_metadata(const onnx::ModelProto& model) {
+  ModelMetadata metadata;
+  metadata.producer_name = model.producer_name();
+  metadata.producer_version = model.producer_version();
+  metadata.domain = model.domain();
+  metadata.description = model.doc_string();
+  metadata.graph_name = model.graph().name();
+  metadata.graph_description = model.graph().doc_string();
+  metadata.version = model.model_version();
+  metadata.ir_version = model.ir_version();
+  for (const auto& entry : model.metadata_props()) metadata.custom_metadata_map[entry.key()] = entry.value();
+  metadata.opset_imports = read_opsets(model.opset_import());
+  return metadata;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_TOPOLOGICAL_ORDER_HPP
+
+#include <functional>
+#include <queue>
+#include <set>
+#include <unordered_set>
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Names that the node reads, those that its subgraphs take from around them included.
+template <class Visit>
+void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
+  for (const auto& input : node.input())
+    if (!input.empty()) visit(input);
+  const auto in_graph = [&](const onnx::GraphProto& graph) {
+    std::unordered_set<std::string_view> own;
+    for (const auto& input : graph.input()) own.insert(input.name());
+    for (const auto& tensor : graph.initializer()) own.insert(tensor.name());
+    for (const auto& tensor : graph.sparse_initializer()) own.insert(tensor.values().name());
+    for (const auto& inner : graph.node()) own.insert(inner.output().begin(), inner.output().end());
+    // Type-erased, because the recursion would otherwise make a type for every depth.
+    const std::function<void(const std::string&)> visit_outer = [&](const std::string& name) {
+      if (!own.contains(name)) visit(name);
+    };
+    for (const auto& inner : graph.node()) for_each_used_name(inner, visit_outer);
+    for (const auto& output : graph.output()) visit_outer(output.name());
+  };
+  for (const auto& attribute : node.attribute()) {
+    if (attribute.has_g()) in_graph(attribute.g());
+    for (const auto& graph : attribute.graphs()) in_graph(graph);
+  }
+}
+
+/// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
+template <class NodeProtos>
+std::vector<int> topological_order(const NodeProtos& protos) {
+  std::unordered_map<std::string_view, int> producers;
+  for (int i = 0; i < protos.size(); ++i)
+    for (const auto& output : protos.Get(i).output())
+      if (!output.empty()) producers.emplace(output, i);
+
+  std::vector<std::vector<int>> consumers(static_cast<std::size_t>(protos.size()));
+  std::vector<int> waits_for(static_cast<std::size_t>(protos.size()), 0);
+  for (int i = 0; i < protos.size(); ++i) {
+    std::set<int> before;
+    for_each_used_name(protos.Get(i), [&](const std::string& name) {
+      const auto found = producers.find(name);
+      if (found != producers.end() && found->second != i) before.insert(found->second);
+    });
+    waits_for[static_cast<std::size_t>(i)] = static_cast<int>(before.size());
+    for (const int producer : before) consumers[static_cast<std::size_t>(producer)].push_back(i);
+  }
+
+  std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+  for (int i = 0; i < protos.size(); ++i)
+    if (waits_for[static_cast<std::size_t>(i)] == 0) ready.push(i);
+  std::vector<int> order;
+  while (!ready.empty()) {
+    const int node = ready.top();
+    ready.pop();
+    order.push_back(node);
+    for (const int consumer : consumers[static_cast<std::size_t>(node)])
+      if (--waits_for[static_cast<std::size_t>(consumer)] == 0) ready.push(consumer);
+  }
+  if (order.size() != static_cast<std::size_t>(protos.size())) {
+    for (int i = 0; i < protos.size(); ++i)
+      if (waits_for[static_cast<std::size_t>(i)] > 0)
+        fail(ErrorCode::invalid_graph, "the node '", protos.Get(i).name(), "' (", protos.Get(i).op_type(), ") depends on its own output");
+  }
+  return order;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
 
 /// Where names are looked up: those of one GraphProto or of one inlined function, then those of the graph around it.
 struct Scope {
@@ -12818,69 +12980,6 @@ class Importer {
   template <class NodeProtos>
   void import_nodes(const NodeProtos& protos, Scope& scope) {
     for (const int i : topological_order(protos)) import_node(protos.Get(i), scope);
-  }
-
-  /// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
-  template <class NodeProtos>
-  static std::vector<int> topological_order(const NodeProtos& protos) {
-    std::unordered_map<std::string_view, int> producers;
-    for (int i = 0; i < protos.size(); ++i)
-      for (const auto& output : protos.Get(i).output())
-        if (!output.empty()) producers.emplace(output, i);
-
-    std::vector<std::vector<int>> consumers(static_cast<std::size_t>(protos.size()));
-    std::vector<int> waits_for(static_cast<std::size_t>(protos.size()), 0);
-    for (int i = 0; i < protos.size(); ++i) {
-      std::set<int> before;
-      for_each_used_name(protos.Get(i), [&](const std::string& name) {
-        const auto found = producers.find(name);
-        if (found != producers.end() && found->second != i) before.insert(found->second);
-      });
-      waits_for[static_cast<std::size_t>(i)] = static_cast<int>(before.size());
-      for (const int producer : before) consumers[static_cast<std::size_t>(producer)].push_back(i);
-    }
-
-    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
-    for (int i = 0; i < protos.size(); ++i)
-      if (waits_for[static_cast<std::size_t>(i)] == 0) ready.push(i);
-    std::vector<int> order;
-    while (!ready.empty()) {
-      const int node = ready.top();
-      ready.pop();
-      order.push_back(node);
-      for (const int consumer : consumers[static_cast<std::size_t>(node)])
-        if (--waits_for[static_cast<std::size_t>(consumer)] == 0) ready.push(consumer);
-    }
-    if (order.size() != static_cast<std::size_t>(protos.size())) {
-      for (int i = 0; i < protos.size(); ++i)
-        if (waits_for[static_cast<std::size_t>(i)] > 0)
-          fail(ErrorCode::invalid_graph, "the node '", protos.Get(i).name(), "' (", protos.Get(i).op_type(), ") depends on its own output");
-    }
-    return order;
-  }
-
-  /// Names that the node reads, those that its subgraphs take from around them included.
-  template <class Visit>
-  static void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
-    for (const auto& input : node.input())
-      if (!input.empty()) visit(input);
-    const auto in_graph = [&](const onnx::GraphProto& graph) {
-      std::unordered_set<std::string_view> own;
-      for (const auto& input : graph.input()) own.insert(input.name());
-      for (const auto& tensor : graph.initializer()) own.insert(tensor.name());
-      for (const auto& tensor : graph.sparse_initializer()) own.insert(tensor.values().name());
-      for (const auto& inner : graph.node()) own.insert(inner.output().begin(), inner.output().end());
-      // Type-erased, because the recursion would otherwise make a type for every depth.
-      const std::function<void(const std::string&)> visit_outer = [&](const std::string& name) {
-        if (!own.contains(name)) visit(name);
-      };
-      for (const auto& inner : graph.node()) for_each_used_name(inner, visit_outer);
-      for (const auto& output : graph.output()) visit_outer(output.name());
-    };
-    for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g()) in_graph(attribute.g());
-      for (const auto& graph : attribute.graphs()) in_graph(graph);
-    }
   }
 
   void import_node(const onnx::NodeProto& proto, Scope& scope) {
@@ -13035,35 +13134,12 @@ class Importer {
     if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
       fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
     }
-    std::shared_ptr<Value> value;
-    if (const auto* integer = std::get_if<std::int64_t>(moved.value)) value = std::make_shared<Value>(Tensor<std::int64_t>({}, {*integer}));
-    if (const auto* list = std::get_if<std::vector<std::int64_t>>(moved.value)) {
-      value = std::make_shared<Value>(Tensor<std::int64_t>({static_cast<std::int64_t>(list->size())}, *list));
-    }
-    if (const auto* list = std::get_if<std::vector<float>>(moved.value)) {
-      value = std::make_shared<Value>(Tensor<float>({static_cast<std::int64_t>(list->size())}, *list));
-    }
-    if (const auto* number = std::get_if<float>(moved.value)) {
-      const DType dtype = moved.like_first_input && node.inputs[0] != no_value ? graph[node.inputs[0]].type.dtype : DType::float32;
-      value = std::make_shared<Value>(scalar(dtype, *number));
-    }
+    const DType like = moved.like_first_input && node.inputs[0] != no_value ? graph[node.inputs[0]].type.dtype : DType::float32;
+    std::shared_ptr<Value> value = value_of(*moved.value, like);
     if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
     if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);
     const TensorRef ref = value->ref();
     node.inputs[moved.input] = graph.add_constant(text(node.name, "/input", moved.input), {ref, std::move(value)});
-  }
-
-  static Value scalar(DType dtype, float number) {
-    switch (dtype) {
-      case DType::float64:
-        return Tensor<double>({}, {static_cast<double>(number)});
-      case DType::float16:
-        return Tensor<Half>({}, {Half(number)});
-      case DType::bfloat16:
-        return Tensor<BFloat16>({}, {BFloat16(number)});
-      default:
-        return Tensor<float>({}, {number});
-    }
   }
 
   void import_constant(const onnx::NodeProto& proto, Scope& scope) {
@@ -13071,26 +13147,18 @@ class Importer {
     Node node;
     for (const auto& attribute : proto.attribute()) import_attribute(attribute, scope, attributes, node);
     if (proto.output_size() != 1) fail(ErrorCode::invalid_graph, "it has ", proto.output_size(), " outputs; the operator has 1");
-    std::shared_ptr<Value> value;
     for (const auto& [name, attribute] : attributes) {
       if (const auto* tensor = std::get_if<Constant>(&attribute)) {
         define(scope, {proto.output(0), tensor->tensor.dtype, {}, *tensor});
         return;
       }
-      if (const auto* string = std::get_if<std::string>(&attribute)) value = std::make_shared<Value>(Tensor<std::string>({}, {*string}));
-      if (const auto* strings = std::get_if<std::vector<std::string>>(&attribute)) {
-        value = std::make_shared<Value>(Tensor<std::string>({static_cast<std::int64_t>(strings->size())}, *strings));
-      }
-      if (!value) {
-        Node holder;
-        append_input({0, &attribute, false}, holder, *scope.graph);
-        scope.names.emplace(proto.output(0), holder.inputs[0]);
+      if (std::shared_ptr<Value> value = value_of(attribute, DType::float32)) {
+        const TensorRef ref = value->ref();
+        define(scope, {proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
         return;
       }
     }
-    if (!value) fail(ErrorCode::invalid_graph, "it has no value");
-    const TensorRef ref = value->ref();
-    define(scope, {proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
+    fail(ErrorCode::invalid_graph, "it has no value");
   }
 
   void inline_function(const onnx::NodeProto& proto, const onnx::FunctionProto& function, const std::string& call_name, Scope& scope) {
@@ -13130,21 +13198,6 @@ class Importer {
   int depth_ = 0;
   int unnamed_ = 0;
 };
-
-inline ModelMetadata read_metadata(const onnx::ModelProto& model) {
-  ModelMetadata metadata;
-  metadata.producer_name = model.producer_name();
-  metadata.producer_version = model.producer_version();
-  metadata.domain = model.domain();
-  metadata.description = model.doc_string();
-  metadata.graph_name = model.graph().name();
-  metadata.graph_description = model.graph().doc_string();
-  metadata.version = model.model_version();
-  metadata.ir_version = model.ir_version();
-  for (const auto& entry : model.metadata_props()) metadata.custom_metadata_map[entry.key()] = entry.value();
-  metadata.opset_imports = read_opsets(model.opset_import());
-  return metadata;
-}
 
 }  // namespace detail
 
@@ -13927,7 +13980,8 @@ namespace hone::inline HONE_ABI {
 /// and keeps its memory for the next.
 class Frame : private SubgraphRunner {
  public:
-  Frame(const Program& program, ThreadPool& pool) : program_(program), pool_(pool), input_ids_(program.run_inputs()) {}
+  Frame(const Program& program, ThreadPool& pool)
+      : program_(program), pool_(pool), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -13960,6 +14014,8 @@ class Frame : private SubgraphRunner {
   const Program& program_;
   ThreadPool& pool_;
   std::vector<ValueId> input_ids_;
+  const std::vector<bool> all_outputs_;
+  std::vector<TensorRef> run_inputs_;  // of a subgraph, kept for its memory
   std::shared_ptr<const Plan> plan_;
   Buffer arena_;
   Buffer dynamic_workspace_;
@@ -13977,6 +14033,15 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
+/// Precondition: the same type and shape.
+inline void copy_elements(const TensorRef& from, const TensorRef& to) {
+  if (from.dtype == DType::string) {
+    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
+  } else if (from.bytes() != 0) {
+    std::memcpy(to.data, from.data, from.bytes());
+  }
+}
+
 /// Copies a value into a slot with memory of its own.
 inline void copy_to(const Slot& from, Slot& to) {
   if (from.tensor.dtype == DType::undefined) {
@@ -13985,11 +14050,7 @@ inline void copy_to(const Slot& from, Slot& to) {
     return;
   }
   to.allocate(from.tensor.dtype, from.tensor.shape);
-  if (from.tensor.dtype == DType::string) {
-    std::copy_n(from.tensor.as<const std::string>(), from.tensor.elements(), to.tensor.as<std::string>());
-  } else if (from.tensor.bytes() != 0) {
-    std::memcpy(to.tensor.data, from.tensor.data, from.tensor.bytes());
-  }
+  copy_elements(from.tensor, to.tensor);
 }
 
 }  // namespace detail
@@ -14088,7 +14149,8 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
   Frame& frame = *bound_[step].frames[subgraph];
   const Graph& graph = frame.program_.graph;
 
-  std::vector<TensorRef> refs;
+  std::vector<TensorRef>& refs = frame.run_inputs_;
+  refs.clear();
   const auto source = [&](std::size_t i) -> const Slot& {
     const std::size_t first_capture = graph.inputs.size() + graph.defaults.size();
     return i < graph.inputs.size() ? *inputs[i] : slots_[index(graph.captures[i - first_capture].outer)];
@@ -14097,7 +14159,7 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
     const bool is_default = i >= graph.inputs.size() && i < graph.inputs.size() + graph.defaults.size();
     refs.push_back(is_default ? graph.defaults[i - graph.inputs.size()].second.tensor : source(i).tensor);
   }
-  frame.prepare(refs, std::vector<bool>(graph.outputs.size(), true));
+  frame.prepare(refs, frame.all_outputs_);
   for (std::size_t i = 0; i < refs.size(); ++i) {
     Slot& slot = frame.input(i);
     slot.tensor = refs[i];
@@ -14121,34 +14183,61 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
-/// A program with the frames that its runs leave behind for the next.
+/// What one run changes; kept from run to run, so that a run allocates nothing.
+struct RunContext {
+  RunContext(const Program& program, ThreadPool& pool) : frame(program, pool) {}
+
+  Frame frame;
+  std::vector<const Feed*> feeds;         ///< by input, then by overridable initializer
+  std::vector<TensorRef> inputs;          ///< as Frame::prepare takes them
+  std::vector<const ResultRef*> results;  ///< by output, null for those that are not asked for
+  std::vector<bool> wanted;               ///< by output
+};
+
+/// A program with the contexts that its runs leave behind for the next.
 class Runnable {
  public:
   Runnable(std::unique_ptr<const Program> program, ThreadPool& pool) : program_(std::move(program)), pool_(pool) {}
 
   [[nodiscard]] const Graph& graph() const noexcept { return program_->graph; }
 
-  [[nodiscard]] std::unique_ptr<Frame> take_frame() {
+  /// A context of its own for one run, which goes back when the lease ends.
+  class Lease {
+   public:
+    Lease(Runnable& runnable) : runnable_(runnable), context_(runnable.take()) {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() { runnable_.give_back(std::move(context_)); }
+    [[nodiscard]] RunContext& operator*() const noexcept { return *context_; }
+
+   private:
+    Runnable& runnable_;
+    std::unique_ptr<RunContext> context_;
+  };
+
+ private:
+  [[nodiscard]] std::unique_ptr<RunContext> take() {
     {
       const std::lock_guard lock(mutex_);
       if (!idle_.empty()) {
-        std::unique_ptr<Frame> frame = std::move(idle_.back());
+        std::unique_ptr<RunContext> context = std::move(idle_.back());
         idle_.pop_back();
-        return frame;
+        return context;
       }
+      idle_.reserve(++contexts_);  // giving back must not fail
     }
-    return std::make_unique<Frame>(*program_, pool_);
+    return std::make_unique<RunContext>(*program_, pool_);
   }
-  void give_back(std::unique_ptr<Frame> frame) {
+  void give_back(std::unique_ptr<RunContext> context) noexcept {
     const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(frame));
+    idle_.push_back(std::move(context));
   }
 
- private:
   std::unique_ptr<const Program> program_;
   ThreadPool& pool_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Frame>> idle_;
+  std::size_t contexts_ = 0;
+  std::vector<std::unique_ptr<RunContext>> idle_;
 };
 
 inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -14202,7 +14291,14 @@ struct Session::State {
     return *overridden;
   }
 
-  Outputs run(const std::vector<bool>& wanted, std::span<const std::size_t> order, std::span<const Feed> feeds);
+  /// Index of an output. Errors: invalid_argument.
+  [[nodiscard]] std::size_t output_index(std::string_view name) const;
+  /// Puts each feed where its input is; true when one overrides an initializer. Errors: invalid_argument.
+  bool resolve(std::span<const Feed> feeds, std::vector<const Feed*>& by_input) const;
+  /// Runs the program; `result_of(output)` gives a ResultRef pointer, null for outputs that are not asked for.
+  template <class ResultOf>
+  void run(std::span<const Feed> feeds, const ResultOf& result_of);
+  void execute(detail::RunContext& context, const Graph& graph) const;
 
   SessionOptions options;
   ThreadPool& pool;
@@ -14227,8 +14323,13 @@ inline std::string quoted_names(const std::vector<NodeArg>& args) {
   return result.empty() ? "none" : result;
 }
 
+/// Whether a value of type `given` may stand where the model says `expected`: an optional takes its element, or nothing.
+inline bool accepts(const Type& expected, const Type& given) {
+  return given == expected || (expected.kind == Type::Kind::optional && (!given.is_known() || given == *expected.element));
+}
+
 inline void check_feed(const NodeArg& arg, const ValueRef& value) {
-  if (!(value.type() == arg.value_type)) {
+  if (!accepts(arg.value_type, value.type())) {
     fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has type ", value.type(), "; the model expects ", arg.type());
   }
   if (!value.is_tensor()) return;
@@ -14253,8 +14354,16 @@ inline void check_feed(const NodeArg& arg, const ValueRef& value) {
 
 }  // namespace detail
 
-HONE_INLINE Outputs Session::State::run(const std::vector<bool>& wanted, std::span<const std::size_t> order, std::span<const Feed> feeds) {
-  std::vector<const Feed*> given(inputs.size() + overridable.size(), nullptr);
+HONE_INLINE std::size_t Session::State::output_index(std::string_view name) const {
+  const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const NodeArg& arg) { return arg.name == name; });
+  if (found == outputs.end()) {
+    fail(ErrorCode::invalid_argument, "the model has no output '", name, "'; its outputs are ", detail::quoted_names(outputs));
+  }
+  return static_cast<std::size_t>(found - outputs.begin());
+}
+
+HONE_INLINE bool Session::State::resolve(std::span<const Feed> feeds, std::vector<const Feed*>& by_input) const {
+  by_input.assign(inputs.size() + overridable.size(), nullptr);
   bool overrides = false;
   for (const Feed& feed : feeds) {
     const auto find = [&](const std::vector<NodeArg>& args) {
@@ -14272,51 +14381,75 @@ HONE_INLINE Outputs Session::State::run(const std::vector<bool>& wanted, std::sp
       arg = &overridable[among_overridable];
       overrides = true;
     }
-    if (given[at] != nullptr) fail(ErrorCode::invalid_argument, "the input '", feed.name, "' is fed twice");
+    if (by_input[at] != nullptr) fail(ErrorCode::invalid_argument, "the input '", feed.name, "' is fed twice");
     detail::check_feed(*arg, feed.value);
-    given[at] = &feed;
+    by_input[at] = &feed;
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (given[i] == nullptr) fail(ErrorCode::invalid_argument, "the input '", inputs[i].name, "' (", inputs[i].type(), ") is not fed");
+    if (by_input[i] == nullptr) fail(ErrorCode::invalid_argument, "the input '", inputs[i].name, "' (", inputs[i].type(), ") is not fed");
   }
+  return overrides;
+}
 
-  detail::Runnable& program = overrides ? overridden_program() : *fixed;
-  const Graph& graph = program.graph();
-  std::vector<TensorRef> refs;
-  for (std::size_t i = 0; i < inputs.size() + graph.defaults.size(); ++i) {
-    const bool is_default = given[i] == nullptr;
-    refs.push_back(is_default ? graph.defaults[i - inputs.size()].second.tensor : given[i]->value.tensor());
-  }
-
-  // A frame that a failed run leaves in an unknown state is dropped, not given back.
-  std::unique_ptr<Frame> frame = program.take_frame();
-  frame->prepare(refs, wanted);
-  for (std::size_t i = 0; i < refs.size(); ++i) {
-    Slot& slot = frame->input(i);
-    slot.tensor = refs[i];
-    if (given[i] != nullptr && !given[i]->value.is_tensor()) slot.object = given[i]->value.value()->clone();
-  }
-  std::vector<Value> results(graph.outputs.size());
-  const auto is_repeated = [&](std::size_t i) {
-    for (std::size_t k = 0; k < i; ++k)
-      if (wanted[k] && graph.outputs[k] == graph.outputs[i]) return true;
-    return false;
+template <class ResultOf>
+void Session::State::run(std::span<const Feed> feeds, const ResultOf& result_of) {
+  const detail::Runnable::Lease lease(*fixed);
+  const bool overrides = resolve(feeds, (*lease).feeds);
+  const auto start = [&](detail::RunContext& context, const Graph& graph) {
+    context.results.resize(outputs.size());
+    context.wanted.resize(outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      context.results[i] = result_of(i);
+      context.wanted[i] = context.results[i] != nullptr;
+    }
+    execute(context, graph);
   };
+  if (!overrides) return start(*lease, fixed->graph());
+  detail::Runnable& program = overridden_program();
+  const detail::Runnable::Lease other(program);
+  (*other).feeds = (*lease).feeds;
+  start(*other, program.graph());
+}
+
+HONE_INLINE void Session::State::execute(detail::RunContext& context, const Graph& graph) const {
+  Frame& frame = context.frame;
+  context.inputs.clear();
+  for (std::size_t i = 0; i < inputs.size() + graph.defaults.size(); ++i) {
+    const Feed* feed = context.feeds[i];
+    context.inputs.push_back(feed != nullptr ? feed->value.tensor() : graph.defaults[i - inputs.size()].second.tensor);
+  }
+  frame.prepare(context.inputs, context.wanted);
+  for (std::size_t i = 0; i < context.inputs.size(); ++i) {
+    Slot& slot = frame.input(i);
+    slot.tensor = context.inputs[i];
+    if (context.feeds[i] != nullptr && !context.feeds[i]->value.is_tensor()) slot.object = context.feeds[i]->value.value()->clone();
+  }
+  // A value that is an output twice is written to the first place, and copied from there to the second.
+  const auto memory_of = [&](std::size_t i) -> const TensorRef& {
+    const TensorRef& tensor = frame.output(i).tensor;
+    try {
+      return context.results[i]->memory(tensor.dtype, tensor.shape);
+    } catch (const Error& error) {
+      throw Error(error.code(), text("output '", outputs[i].name, "': ", error.what()));
+    }
+  };
+  for (std::size_t i = graph.outputs.size(); i-- > 0;) {
+    if (context.wanted[i] && frame.output_place(i) == PlannedValue::Place::output) frame.output(i).tensor.data = memory_of(i).data;
+  }
+  frame.execute();
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    if (!wanted[i] || is_repeated(i) || frame->output_place(i) != PlannedValue::Place::output) continue;
-    Slot& slot = frame->output(i);
-    results[i] = Value::tensor(slot.tensor.dtype, slot.tensor.shape);
-    slot.tensor = results[i].ref();
+    if (!context.wanted[i]) continue;
+    const Slot& slot = frame.output(i);
+    if (slot.tensor.dtype == DType::undefined) {
+      if (context.results[i]->value() == nullptr) {
+        fail(ErrorCode::invalid_argument, "output '", outputs[i].name, "' is ", outputs[i].type(), "; it needs a Value to go to");
+      }
+      *context.results[i]->value() = slot.object.clone();
+      continue;
+    }
+    const TensorRef& memory = memory_of(i);
+    if (memory.data != slot.tensor.data) detail::copy_elements(slot.tensor, memory);
   }
-  frame->execute();
-  std::vector<std::pair<std::string, Value>> named;
-  for (const std::size_t i : order) {
-    const Slot& slot = frame->output(i);
-    if (!results[i].has_value()) results[i] = slot.tensor.dtype != DType::undefined ? Value::copy_of(slot.tensor) : slot.object.clone();
-    named.emplace_back(outputs[i].name, std::move(results[i]));
-  }
-  program.give_back(std::move(frame));
-  return Outputs(std::move(named));
 }
 
 HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options) {
@@ -14348,26 +14481,40 @@ HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;
 HONE_INLINE Session::~Session() = default;
 
 HONE_INLINE Outputs Session::run(std::span<const Feed> feeds) const {
-  const std::size_t count = state_->outputs.size();
-  std::vector<std::size_t> order(count);
-  for (std::size_t i = 0; i < count; ++i) order[i] = i;
-  return state_->run(std::vector<bool>(count, true), order, feeds);
+  std::vector<std::pair<std::string, Value>> named;
+  for (const NodeArg& output : state_->outputs) named.emplace_back(output.name, Value());
+  std::vector<ResultRef> results;
+  for (auto& [name, value] : named) results.emplace_back(value);
+  state_->run(feeds, [&](std::size_t i) { return &results[i]; });
+  return Outputs(std::move(named));
 }
 
 HONE_INLINE Outputs Session::run(std::span<const std::string> output_names, std::span<const Feed> feeds) const {
-  std::vector<bool> wanted(state_->outputs.size(), false);
-  std::vector<std::size_t> order;
-  for (const std::string& name : output_names) {
-    const auto found = std::find_if(state_->outputs.begin(), state_->outputs.end(), [&](const NodeArg& arg) { return arg.name == name; });
-    if (found == state_->outputs.end()) {
-      fail(ErrorCode::invalid_argument, "the model has no output '", name, "'; its outputs are ", detail::quoted_names(state_->outputs));
+  std::vector<std::pair<std::string, Value>> named;
+  for (const std::string& name : output_names) named.emplace_back(name, Value());
+  std::vector<Fetch> fetches;
+  for (auto& [name, value] : named) fetches.push_back({name, value});
+  run(feeds, fetches);
+  return Outputs(std::move(named));
+}
+
+HONE_INLINE void Session::run(std::span<const Feed> feeds, std::span<const Fetch> fetches) const {
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    const std::size_t output = state_->output_index(fetches[i].name);
+    for (std::size_t k = 0; k < i; ++k)
+      if (fetches[k].name == fetches[i].name) fail(ErrorCode::invalid_argument, "the output '", fetches[i].name, "' is asked for twice");
+    const ResultRef& result = fetches[i].value;
+    const Type& type = state_->outputs[output].value_type;
+    if (result.value() == nullptr && type.is_known() && !(type == Type(result.tensor().dtype))) {
+      fail(ErrorCode::invalid_argument, "the tensor for the output '", fetches[i].name, "' is ", Type(result.tensor().dtype),
+           "; the model gives ", type);
     }
-    const auto i = static_cast<std::size_t>(found - state_->outputs.begin());
-    if (wanted[i]) fail(ErrorCode::invalid_argument, "the output '", name, "' is asked for twice");
-    wanted[i] = true;
-    order.push_back(i);
   }
-  return state_->run(wanted, order, feeds);
+  state_->run(feeds, [&](std::size_t i) -> const ResultRef* {
+    for (const Fetch& fetch : fetches)
+      if (fetch.name == state_->outputs[i].name) return &fetch.value;
+    return nullptr;
+  });
 }
 
 HONE_INLINE const std::vector<NodeArg>& Session::inputs() const noexcept { return state_->inputs; }
