@@ -115,11 +115,12 @@ step_zoo() {
     count 0 0 1 zoo
     return 0
   fi
-  build release hone_conformance || return 0
+  build release hone_conformance session_heap_test || return 0
   if [[ ! -f build/zoo/complete ]]; then
     .venv/bin/python ../shared/zoo/materialize.py --into build/zoo >/dev/null || return 1
     touch build/zoo/complete
   fi
+  check "zoo, heap calls" env HONE_ZOO_DIR="$PWD/build/zoo" build/release/bin/tests/session_heap_test
   local arch level
   for arch in $(tests/conformance/arches.sh); do
     for level in disabled all; do

@@ -57,6 +57,9 @@ class Frame : private SubgraphRunner {
   std::vector<Slot> slots_;
   std::vector<BoundStep> bound_;
   std::vector<Context> contexts_;
+  // Of infer_shapes, kept for their memory.
+  std::vector<const TensorRef*> shape_inputs_;
+  std::vector<Shape> shapes_;
 };
 
 }  // namespace hone::inline HONE_ABI

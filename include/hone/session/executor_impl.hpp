@@ -77,28 +77,15 @@ HONE_INLINE void Frame::bind() {
 HONE_INLINE void Frame::infer_shapes(std::size_t s) {
   const Node& node = program_.graph.nodes[plan_->steps[s].node];
   BoundStep& bound = bound_[s];
-  constexpr std::size_t inline_inputs = 16;
-  const TensorRef* few[inline_inputs];
-  std::vector<const TensorRef*> many;
-  std::span<const TensorRef*> refs(few, std::min(bound.inputs.size(), inline_inputs));
-  if (bound.inputs.size() > inline_inputs) {
-    many.resize(bound.inputs.size());
-    refs = many;
-  }
-  for (std::size_t k = 0; k < refs.size(); ++k) refs[k] = bound.inputs[k] == nullptr ? nullptr : &bound.inputs[k]->tensor;
-  Shape few_shapes[4];
-  std::vector<Shape> many_shapes;
-  std::span<Shape> shapes(few_shapes, std::min<std::size_t>(bound.outputs.size(), 4));
-  if (bound.outputs.size() > 4) {
-    many_shapes.resize(bound.outputs.size());
-    shapes = many_shapes;
-  }
-  node.op->shapes(ShapeContext(refs, shapes));
+  shape_inputs_.clear();
+  for (const Slot* input : bound.inputs) shape_inputs_.push_back(input == nullptr ? nullptr : &input->tensor);
+  shapes_.assign(bound.outputs.size(), Shape());
+  node.op->shapes(ShapeContext(shape_inputs_, shapes_));
   for (std::size_t k = 0; k < bound.outputs.size(); ++k) {
     Slot* output = bound.outputs[k];
     if (output == nullptr) continue;
     const Type& type = program_.graph[node.outputs[k]].type;
-    if (type.is_tensor()) output->allocate(type.dtype, shapes[k]);
+    if (type.is_tensor()) output->allocate(type.dtype, shapes_[k]);
   }
 }
 

@@ -1,0 +1,93 @@
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <hone/onnx/tensor_proto.hpp>
+#include <hone/providers/cpu.hpp>
+#include <hone/session/session.hpp>
+
+#include "../../tools/heap_count.cpp"
+#include "support/model.hpp"
+
+namespace heap_test {
+
+using namespace hone_test;
+using hone::DType;
+using hone::Session;
+using hone::Tensor;
+
+/// Heap calls of the third run with the same feeds, after two that may allocate.
+inline std::uint64_t calls_of_third_run(const Session& session, const std::vector<hone::Feed>& feeds) {
+  std::vector<hone::Value> results(session.outputs().size());
+  std::vector<hone::Fetch> fetches;
+  for (std::size_t i = 0; i < results.size(); ++i) fetches.push_back({session.outputs()[i].name, results[i]});
+  session.run(feeds, fetches);
+  session.run(feeds, fetches);
+  const std::uint64_t before = *tools::heap_calls();
+  session.run(feeds, fetches);
+  return *tools::heap_calls() - before;
+}
+
+inline bool counting() {
+  if (tools::heap_calls()) return true;
+  std::cout << "SKIPPED heap_test: a sanitizer has taken the heap functions over\n";
+  return false;
+}
+
+TEST_CASE("a run of known shapes makes no heap call; neither do data-dependent shapes, subgraphs and many inputs") {
+  if (!counting()) return;
+  const auto branch = [](const std::string& op) { return GraphBuilder().node(NodeBuilder(op, {"found"}, {"t"})).output("t").proto(); };
+  auto proto =
+      model(17, GraphBuilder()
+                    .input("x", DType::float32, {4, 6})
+                    .input("c", DType::boolean, {})
+                    .initializer(tensor<float>("zero", {}, {0}))
+                    .initializer(tensor<float>("w", {6, 2}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
+                    .node(NodeBuilder("MatMul", {"x", "w"}, {"m"}))
+                    .node(NodeBuilder("Softmax", {"m"}, {"p"}))
+                    .node(NodeBuilder("Greater", {"x", "zero"}, {"positive"}))
+                    .node(NodeBuilder("NonZero", {"positive"}, {"at"}))
+                    .node(NodeBuilder("Cast", {"at"}, {"found"}).attribute("to", std::int64_t{1}))
+                    .node(NodeBuilder("If", {"c"}, {"y"}).attribute("then_branch", branch("Neg")).attribute("else_branch", branch("Sqrt")))
+                    .output("p")
+                    .output("y"));
+  onnx::NodeProto concat = NodeBuilder("Concat", {}, {"many"}).attribute("axis", std::int64_t{1}).proto();
+  for (int i = 0; i < 40; ++i) concat.add_input("at");
+  *proto.mutable_graph()->add_node() = concat;
+  proto.mutable_graph()->add_output()->set_name("many");
+  const Tensor<bool> yes({}, {true});
+  Tensor<float> x({4, 6});
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = i % 3 == 0 ? -1.0f : 1.0f;
+  for (const int threads : {1, 2}) {
+    const Session session(proto, {.intra_op_num_threads = threads});
+    CHECK(calls_of_third_run(session, {{"x", x}, {"c", yes}}) == 0);
+  }
+}
+
+TEST_CASE("no network of the zoo makes a heap call from the third run on") {
+  const char* zoo = std::getenv("HONE_ZOO_DIR");
+  if (zoo == nullptr || *zoo == '\0') {
+    std::cout << "SKIPPED heap_test: HONE_ZOO_DIR does not name the zoo\n";
+    return;
+  }
+  if (!counting()) return;
+  for (const auto& folder : std::filesystem::directory_iterator(zoo)) {
+    if (!std::filesystem::exists(folder.path() / "model.onnx")) continue;
+    CAPTURE(folder.path().filename().string());
+    const Session session(folder.path() / "model.onnx");
+    std::vector<hone::Value> values;
+    for (std::size_t i = 0; i < session.inputs().size(); ++i) {
+      const auto file = folder.path() / "test_data_set_0" / ("input_" + std::to_string(i) + ".pb");
+      values.push_back(hone::read_value(file, session.inputs()[i].value_type));
+    }
+    std::vector<hone::Feed> feeds;
+    for (std::size_t i = 0; i < values.size(); ++i) feeds.push_back({session.inputs()[i].name, values[i]});
+    CHECK(calls_of_third_run(session, feeds) == 0);
+  }
+}
+
+}  // namespace heap_test
