@@ -28,7 +28,9 @@ class Frame : private SubgraphRunner {
   [[nodiscard]] const std::vector<ValueId>& input_ids() const noexcept { return input_ids_; }
   /// Slot of graph output `i`, and whether the caller must give it memory before execute(): for Place::output its dtype and shape are set.
   [[nodiscard]] Slot& output(std::size_t i) { return slots_[index(program_.graph.outputs[i])]; }
-  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const { return plan_->values[index(program_.graph.outputs[i])].place; }
+  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const {
+    return current().plan->values[index(program_.graph.outputs[i])].place;
+  }
 
   /// Runs the steps of the plan. Errors: runtime_exception that names the node.
   void execute();
@@ -42,7 +44,18 @@ class Frame : private SubgraphRunner {
     std::vector<std::unique_ptr<Frame>> frames;
   };
 
-  void bind();
+  /// A plan, tied to the slots of this frame.
+  struct BoundPlan {
+    std::shared_ptr<const Plan> plan;
+    std::vector<BoundStep> steps;
+    std::vector<Context> contexts;  // one per step
+  };
+
+  [[nodiscard]] const BoundPlan& current() const { return *bound_.front(); }
+  [[nodiscard]] BoundPlan& current() { return *bound_.front(); }
+  [[nodiscard]] std::unique_ptr<BoundPlan> bind(std::shared_ptr<const Plan> plan);
+  /// Points the slots to where the current plan has their values.
+  void place_slots();
   void infer_shapes(std::size_t step);
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 
@@ -50,13 +63,11 @@ class Frame : private SubgraphRunner {
   ThreadPool& pool_;
   std::vector<ValueId> input_ids_;
   const std::vector<bool> all_outputs_;
-  std::vector<TensorRef> run_inputs_;  // of a subgraph, kept for its memory
-  std::shared_ptr<const Plan> plan_;
+  std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
+  std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
   Buffer arena_;
   Buffer dynamic_workspace_;
   std::vector<Slot> slots_;
-  std::vector<BoundStep> bound_;
-  std::vector<Context> contexts_;
   // Of infer_shapes, kept for their memory.
   std::vector<const TensorRef*> shape_inputs_;
   std::vector<Shape> shapes_;

@@ -35,48 +35,50 @@ inline void copy_to(const Slot& from, Slot& to) {
 }  // namespace detail
 
 HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted) {
-  const auto same_shape = [](const TensorRef& input, const Shape& shape) { return input.shape == shape; };
-  if (plan_ && plan_->wanted == wanted &&
-      std::equal(inputs.begin(), inputs.end(), plan_->signature.begin(), plan_->signature.end(), same_shape)) {
-    return;
+  const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const auto& bound) { return bound->plan->is_for(inputs, wanted); });
+  if (found == bound_.begin() && !bound_.empty()) return;
+  if (found == bound_.end()) {
+    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, pool_));
+    if (bound_.size() == Program::max_plans) bound_.pop_back();
+    bound_.insert(bound_.begin(), std::move(bound));
+  } else {
+    std::rotate(bound_.begin(), found, found + 1);
   }
-  std::shared_ptr<const Plan> plan = program_.plan(inputs, wanted, pool_);
-  if (plan == plan_) return;
-  plan_ = std::move(plan);
-  bind();
+  place_slots();
 }
 
-HONE_INLINE void Frame::bind() {
-  arena_.reserve(plan_->arena_bytes);
-  auto* arena = static_cast<std::byte*>(arena_.data());
-  if (slots_.empty()) slots_ = std::vector<Slot>(plan_->values.size());
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const PlannedValue& value = plan_->values[i];
-    slots_[i].tensor = value.ref;
-    if (value.place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + value.offset;
-  }
+HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
+  if (slots_.empty()) slots_ = std::vector<Slot>(plan->values.size());
   const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
-  bound_.clear();
-  bound_.resize(plan_->steps.size());
-  contexts_.clear();
-  contexts_.reserve(plan_->steps.size());
-  for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-    const PlannedStep& step = plan_->steps[s];
-    const Node& node = program_.graph.nodes[step.node];
-    BoundStep& bound = bound_[s];
-    for (const ValueId id : node.inputs) bound.inputs.push_back(slot_of(id));
-    for (const ValueId id : node.outputs) bound.outputs.push_back(slot_of(id));
-    for (const auto& subprogram : program_.placed[step.node].subprograms)
-      bound.frames.push_back(std::make_unique<Frame>(*subprogram, pool_));
-    Context& context = contexts_.emplace_back(bound.inputs, bound.outputs, pool_);
-    context.set_workspace(arena + step.workspace_offset);
-    context.set_runner(this);
+  auto result = std::make_unique<BoundPlan>();
+  result->steps.resize(plan->steps.size());
+  result->contexts.reserve(plan->steps.size());
+  for (std::size_t s = 0; s < plan->steps.size(); ++s) {
+    const std::size_t at = plan->steps[s].node;
+    BoundStep& step = result->steps[s];
+    for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
+    for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
+    for (const auto& subprogram : program_.placed[at].subprograms) step.frames.push_back(std::make_unique<Frame>(*subprogram, pool_));
+    result->contexts.emplace_back(step.inputs, step.outputs, pool_).set_runner(this);
   }
+  result->plan = std::move(plan);
+  return result;
+}
+
+HONE_INLINE void Frame::place_slots() {
+  const Plan& plan = *current().plan;
+  arena_.reserve(plan.arena_bytes);
+  auto* arena = static_cast<std::byte*>(arena_.data());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].tensor = plan.values[i].ref;
+    if (plan.values[i].place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + plan.values[i].offset;
+  }
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) current().contexts[s].set_workspace(arena + plan.steps[s].workspace_offset);
 }
 
 HONE_INLINE void Frame::infer_shapes(std::size_t s) {
-  const Node& node = program_.graph.nodes[plan_->steps[s].node];
-  BoundStep& bound = bound_[s];
+  const Node& node = program_.graph.nodes[current().plan->steps[s].node];
+  const BoundStep& bound = current().steps[s];
   shape_inputs_.clear();
   for (const Slot* input : bound.inputs) shape_inputs_.push_back(input == nullptr ? nullptr : &input->tensor);
   shapes_.assign(bound.outputs.size(), Shape());
@@ -90,10 +92,11 @@ HONE_INLINE void Frame::infer_shapes(std::size_t s) {
 }
 
 HONE_INLINE void Frame::execute() {
-  for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-    const PlannedStep& step = plan_->steps[s];
+  BoundPlan& bound = current();
+  for (std::size_t s = 0; s < bound.plan->steps.size(); ++s) {
+    const PlannedStep& step = bound.plan->steps[s];
     const AnyKernel& kernel = *program_.placed[step.node].kernel;
-    Context& context = contexts_[s];
+    Context& context = bound.contexts[s];
     try {
       if (step.dynamic) {
         if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
@@ -111,8 +114,8 @@ HONE_INLINE void Frame::execute() {
 }
 
 HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) {
-  const std::size_t step = static_cast<std::size_t>(&context - contexts_.data());
-  Frame& frame = *bound_[step].frames[subgraph];
+  const auto step = static_cast<std::size_t>(&context - current().contexts.data());
+  Frame& frame = *current().steps[step].frames[subgraph];
   const Graph& graph = frame.program_.graph;
 
   std::vector<TensorRef>& refs = frame.run_inputs_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,6 +46,12 @@ struct Plan {
   std::size_t arena_bytes = 0;
   /// What constants evaluated while planning refer to.
   std::vector<Value> evaluated;
+
+  /// Whether the plan is for inputs of these shapes and these outputs.
+  [[nodiscard]] bool is_for(std::span<const TensorRef> inputs, const std::vector<bool>& outputs) const {
+    return wanted == outputs && std::equal(inputs.begin(), inputs.end(), signature.begin(), signature.end(),
+                                           [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
+  }
 };
 
 /// Errors: what shape inference finds wrong with the inputs, as an Error that names the node.

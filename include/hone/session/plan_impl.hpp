@@ -243,13 +243,9 @@ HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::s
 
 HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
                                                       ThreadPool& pool) const {
-  const auto fits = [&](const Plan& plan) {
-    return plan.wanted == wanted && std::equal(inputs.begin(), inputs.end(), plan.signature.begin(), plan.signature.end(),
-                                               [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
-  };
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-    if (!fits(**it)) continue;
+    if (!(*it)->is_for(inputs, wanted)) continue;
     plans_.splice(plans_.begin(), plans_, it);
     return plans_.front();
   }

@@ -26,6 +26,9 @@ class Program {
     std::vector<std::unique_ptr<Program>> subprograms;
   };
 
+  /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
+  static constexpr std::size_t max_plans = 16;
+
   Graph graph;
   /// Parallel to graph.nodes.
   std::vector<PlacedNode> placed;
@@ -44,8 +47,6 @@ class Program {
   }
 
  private:
-  /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
-  static constexpr std::size_t max_plans = 16;
   mutable std::mutex mutex_;
   mutable std::list<std::shared_ptr<const Plan>> plans_;  // most recently used first
 };
