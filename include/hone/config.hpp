@@ -41,10 +41,13 @@
 #define HONE_ABI HONE_CONCAT(v, HONE_VERSION_MAJOR, _, HONE_VERSION_MINOR, _, HONE_VERSION_PATCH, _, HONE_NATIVE_ISA)
 #endif
 
+/// HONE_COLD is put on functions of slow paths and failures: called, not inlined, and optimised for size.
 #if defined(__GNUC__) || defined(__clang__)
 #define HONE_ALWAYS_INLINE inline __attribute__((always_inline))
+#define HONE_COLD __attribute__((cold, noinline))
 #define HONE_RESTRICT __restrict__
 #elif defined(_MSC_VER)
 #define HONE_ALWAYS_INLINE __forceinline
+#define HONE_COLD __declspec(noinline)
 #define HONE_RESTRICT __restrict
 #endif

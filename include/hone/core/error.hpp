@@ -57,10 +57,18 @@ class Error : public std::exception {
   int opset_ = 0;
 };
 
+namespace detail {
+
+[[noreturn]] HONE_COLD inline void throw_error(ErrorCode code, std::initializer_list<TextPiece> message) {
+  throw Error(code, concatenated(message));
+}
+
+}  // namespace detail
+
 /// Throws an Error whose message is the concatenation of `pieces`.
 template <class... Pieces>
 [[noreturn]] void fail(ErrorCode code, const Pieces&... pieces) {
-  throw Error(code, text(pieces...));
+  detail::throw_error(code, {TextPiece(pieces)...});
 }
 
 }  // namespace hone::inline HONE_ABI

@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -55,25 +54,21 @@ class ThreadPool {
   /// `slot`: in [0, size()), differs between ranges that run at the same time in this call; it indexes per-thread scratch.
   ///
   /// Allocates nothing and takes no lock. Precondition: `body` does not throw.
-  template <class F>
-  void parallel_for(std::int64_t count, std::int64_t grain, F&& body) const noexcept {
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t, int)> body) const noexcept {
     if (count <= 0) return;
-    const auto call = [&body](std::int64_t begin, std::int64_t end, [[maybe_unused]] int slot) {
-      if constexpr (std::is_invocable_v<F&, std::int64_t, std::int64_t, int>) {
-        body(begin, end, slot);
-      } else {
-        body(begin, end);
-      }
-    };
     grain = std::max<std::int64_t>(grain, 1);
     if (workers_.empty() || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
-      call(std::int64_t{0}, count, 0);
+      body(std::int64_t{0}, count, 0);
       return;
     }
     inside() = true;
-    state_->fork_join(call, count, grain, size());
+    state_->fork_join(body, count, grain, size());
     inside() = false;
     state_->busy.store(false, std::memory_order_release);
+  }
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const noexcept {
+    const auto call = [body](std::int64_t begin, std::int64_t end, int) { body(begin, end); };
+    parallel_for(count, grain, FunctionRef<void(std::int64_t, std::int64_t, int)>(call));
   }
 
   /// The pool of this process for a number of threads (0: one per hardware thread), made on first use and joined at exit.

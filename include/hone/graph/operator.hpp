@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <hone/config.hpp>
+#include <hone/core/any_object.hpp>
 #include <hone/core/error.hpp>
 #include <hone/core/shape.hpp>
 #include <hone/core/tensor.hpp>
@@ -62,7 +63,7 @@ class TypeContext {
     static const Type none;
     return i < inputs_.size() ? inputs_[i] : none;
   }
-  void output(std::size_t i, Type type) const {
+  HONE_COLD void output(std::size_t i, Type type) const {
     if (i < outputs_.size()) outputs_[i] = std::move(type);
   }
   [[nodiscard]] std::span<const Graph* const> subgraphs() const noexcept { return subgraphs_; }
@@ -108,94 +109,90 @@ class Operator;
 struct OpInfo {
   std::string_view domain;  ///< "" for ai.onnx
   std::string_view name;
-  int since;  ///< first opset version that the definition reads
-  int until;  ///< last one
-  std::unique_ptr<Operator> (*create)(AttributeReader&);
+  int since;                            ///< first opset version that the definition reads
+  int until;                            ///< last one
+  AnyObject (*read)(AttributeReader&);  ///< makes the struct of `ops/`
+  Arity arity;
+  OpTraits traits;
+  void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
+  void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
+
+  /// The operator of a node with these attributes. Errors: invalid_graph.
+  [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
 };
 
-/// The operator of a node: its attributes, with type and shape inference. Made from a struct of `ops/` by OperatorOf.
+/// The operator of a node: its attributes, with type and shape inference.
 class Operator {
  public:
-  virtual ~Operator() = default;
-  [[nodiscard]] virtual const OpInfo& info() const noexcept = 0;
-  [[nodiscard]] virtual const Arity& arity() const noexcept = 0;
-  [[nodiscard]] virtual const OpTraits& traits() const noexcept = 0;
+  Operator(const OpInfo& info, AnyObject members) noexcept : info_(&info), members_(std::move(members)) {}
+
+  [[nodiscard]] const OpInfo& info() const noexcept { return *info_; }
+  [[nodiscard]] const Arity& arity() const noexcept { return info_->arity; }
+  [[nodiscard]] const OpTraits& traits() const noexcept { return info_->traits; }
   /// Sets the types of all outputs. Errors: invalid_graph.
-  virtual void types(const TypeContext& context) const = 0;
+  void types(const TypeContext& context) const {
+    if (info_->types != nullptr) return info_->types(members_.get(), context);
+    for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.input(0));
+  }
   /// Sets the shapes of all outputs; not called when traits().data_dependent. Errors: invalid_argument.
-  virtual void shapes(const ShapeContext& context) const = 0;
+  void shapes(const ShapeContext& context) const {
+    if (info_->shapes != nullptr) return info_->shapes(members_.get(), context);
+    for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.shape(0));
+  }
+  /// The struct of `ops/`. Precondition: that is the type that info() makes.
+  template <class Op>
+  [[nodiscard]] const Op& members() const noexcept {
+    return members_.as<Op>();
+  }
+
+ private:
+  const OpInfo* info_;
+  AnyObject members_;
 };
+
+inline std::unique_ptr<Operator> OpInfo::create(AttributeReader& reader) const { return std::make_unique<Operator>(*this, read(reader)); }
+
+namespace detail {
 
 template <class Op>
-class OperatorOf final : public Operator {
- public:
-  explicit OperatorOf(Op members) : op(std::move(members)) {}
-
+HONE_COLD AnyObject read_operator(AttributeReader& reader) {
   Op op;
+  if constexpr (requires { op.attributes(reader); }) op.attributes(reader);
+  return AnyObject::make<Op>(std::move(op));
+}
+template <class Op>
+void infer_types(const void* op, const TypeContext& context) {
+  static_cast<const Op*>(op)->types(context);
+}
+template <class Op>
+void infer_shapes(const void* op, const ShapeContext& context) {
+  static_cast<const Op*>(op)->shapes(context);
+}
 
-  [[nodiscard]] const OpInfo& info() const noexcept override;
-  [[nodiscard]] const Arity& arity() const noexcept override {
-    static constexpr Arity value = [] {
-      if constexpr (requires { Op::arity; }) {
-        return Op::arity;
-      } else {
-        return Arity{};
-      }
-    }();
-    return value;
-  }
-  [[nodiscard]] const OpTraits& traits() const noexcept override {
-    static constexpr OpTraits value = [] {
-      if constexpr (requires { Op::traits; }) {
-        return Op::traits;
-      } else {
-        return OpTraits{};
-      }
-    }();
-    return value;
-  }
-  /// Without `Op::types`, every output has the type of input 0.
-  void types(const TypeContext& context) const override {
-    if constexpr (requires { op.types(context); }) {
-      op.types(context);
-    } else {
-      for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.input(0));
-    }
-  }
-  /// Without `Op::shapes`, every output has the shape of input 0.
-  void shapes(const ShapeContext& context) const override {
-    if constexpr (requires { op.shapes(context); }) {
-      op.shapes(context);
-    } else {
-      for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.shape(0));
-    }
-  }
-};
+template <class Op>
+constexpr OpInfo make_op_info() {
+  OpInfo info{"", Op::name, 1, std::numeric_limits<int>::max(), &read_operator<Op>, {}, {}, nullptr, nullptr};
+  if constexpr (requires { Op::domain; }) info.domain = Op::domain;
+  if constexpr (requires { Op::since; }) info.since = Op::since;
+  if constexpr (requires { Op::until; }) info.until = Op::until;
+  if constexpr (requires { Op::arity; }) info.arity = Op::arity;
+  if constexpr (requires { Op::traits; }) info.traits = Op::traits;
+  if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
+  if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
+  return info;
+}
+
+}  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
 /// `until`, `arity`, `traits`, `attributes(a)`, `types(c)` and `shapes(c)`.
 template <class Op>
-inline constexpr OpInfo op_info = [] {
-  OpInfo info{"", Op::name, 1, std::numeric_limits<int>::max(), [](AttributeReader& reader) -> std::unique_ptr<Operator> {
-                Op op;
-                if constexpr (requires { op.attributes(reader); }) op.attributes(reader);
-                return std::make_unique<OperatorOf<Op>>(std::move(op));
-              }};
-  if constexpr (requires { Op::domain; }) info.domain = Op::domain;
-  if constexpr (requires { Op::since; }) info.since = Op::since;
-  if constexpr (requires { Op::until; }) info.until = Op::until;
-  return info;
-}();
-
-template <class Op>
-const OpInfo& OperatorOf<Op>::info() const noexcept {
-  return op_info<Op>;
-}
+inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 
 /// The members of `op` when it is an Op, else null.
 template <class Op>
 [[nodiscard]] const Op* op_cast(const Operator* op) noexcept {
-  return op != nullptr && &op->info() == &op_info<Op> ? &static_cast<const OperatorOf<Op>*>(op)->op : nullptr;
+  return op != nullptr && &op->info() == &op_info<Op> ? &op->members<Op>() : nullptr;
 }
 
 }  // namespace hone::inline HONE_ABI

@@ -42,10 +42,10 @@ class CpuProvider final : public Provider {
       return placement;
     }
     for (const auto* entry : found->second) {
-      auto choice = entry->choose(node);
-      if (choice.create != nullptr) {
-        placement.kernel = choice.create(node, device_);
-        placement.name = text(choice.kernel, " ", simd::name(device_.isa));
+      const KernelChoice<CpuDevice> choice = choose(*entry, node);
+      if (choice.kernel != nullptr) {
+        placement.kernel = choice.kernel->create(node, device_);
+        placement.name = text(choice.name, " ", simd::name(device_.isa));
         placement.refusal.clear();
         return placement;
       }

@@ -3,14 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <hone/config.hpp>
+#include <hone/core/any_object.hpp>
 #include <hone/core/buffer.hpp>
+#include <hone/core/function_ref.hpp>
 #include <hone/core/text.hpp>
 #include <hone/core/thread_pool.hpp>
 #include <hone/core/value.hpp>
@@ -134,16 +136,18 @@ class Context {
 
   [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
   /// body(begin, end) over [0, count) in blocks of whole multiples of `grain`, on the threads of the session.
-  template <class Body>
-  void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) const {
-    pool_->parallel_for(count, grain, std::forward<Body>(body));
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const {
+    pool_->parallel_for(count, grain, body);
+  }
+  /// body(begin, end, slot): see ThreadPool::parallel_for.
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t, int)> body) const {
+    pool_->parallel_for(count, grain, body);
   }
 
   /// Reports a value that the operator does not allow; the run then ends with an Error that names the node.
   template <class... Pieces>
   void fail(const Pieces&... pieces) {
-    failed_ = true;
-    failure_ = text(pieces...);
+    set_failure({TextPiece(pieces)...});
   }
   void fail_as(const Context& inner) {
     failed_ = true;
@@ -162,6 +166,11 @@ class Context {
   }
 
  private:
+  HONE_COLD void set_failure(std::initializer_list<TextPiece> pieces) {
+    failed_ = true;
+    failure_ = detail::concatenated(pieces);
+  }
+
   std::span<Slot* const> inputs_;
   std::span<Slot* const> outputs_;
   ThreadPool* pool_;
@@ -175,16 +184,17 @@ class Context {
 class AnyKernel {
  public:
   virtual ~AnyKernel() = default;
-  /// Bytes of scratch for the shapes in `context`, whose tensors have no data yet.
-  [[nodiscard]] virtual std::size_t workspace(const Context& context) const = 0;
+  /// Bytes of scratch for the shapes in `context`, whose tensors have no data yet. None by default.
+  [[nodiscard]] virtual std::size_t workspace(const Context&) const { return 0; }
   virtual void run(Context& context) const = 0;
 };
 
 /// The computation of operator Op on a provider for element types T. Specialisations have
-///   static Support supports(const NodeView&)      optional; by default the dtype of the deciding input must be T
+///   static Support supports(const NodeView&)      optional; asked when the deciding input holds T
 ///   Kernel(const NodeView&, const Device&)        reads attributes, packs constant weights
 ///   std::size_t workspace(const Context&) const   optional; bytes
 ///   void run(Context&) const
+///   using Shared                                  optional; a base that runs the kernels of many Op and T, which add nothing to it
 template <class Op, class Provider, class... T>
 class Kernel {
   static_assert(
@@ -198,43 +208,74 @@ struct Bytes {
   std::byte bytes[Size];
 };
 
+/// The element type of an entry of a kernel list, as data.
+struct ElementKind {
+  DType dtype = DType::undefined;  ///< undefined for bytes of any type
+  std::uint8_t size = 0;           ///< bytes; 0 together with DType::undefined for a kernel without an element type
+
+  [[nodiscard]] bool any() const noexcept { return dtype == DType::undefined && size == 0; }
+  [[nodiscard]] bool matches(DType of) const noexcept {
+    if (any()) return true;
+    return dtype != DType::undefined ? of == dtype : of != DType::string && element_size(of) == size;
+  }
+};
+
+/// "float", "4-byte elements", or nothing.
+[[nodiscard]] inline std::string to_string(const ElementKind& kind) {
+  if (kind.any()) return {};
+  return kind.dtype != DType::undefined ? to_string(kind.dtype) : text(int{kind.size}, "-byte elements");
+}
+
 namespace detail {
 
-template <class K>
-class KernelOf final : public AnyKernel {
- public:
-  template <class Device>
-  KernelOf(const NodeView& node, const Device& device) : kernel_(node, device) {}
-  [[nodiscard]] std::size_t workspace(const Context& context) const override {
-    if constexpr (requires { kernel_.workspace(context); }) {
-      return kernel_.workspace(context);
-    } else {
-      return 0;
-    }
-  }
-  void run(Context& context) const override { kernel_.run(context); }
-
- private:
-  K kernel_;
-};
-
 template <class T>
-struct ElementMatch {
-  static bool matches(DType dtype) noexcept { return dtype == dtype_of<T>; }
-  static std::string describe() { return std::string(name(dtype_of<T>)); }
+struct KindOf {
+  static constexpr ElementKind value{dtype_of<T>, 0};
 };
 template <std::size_t Size>
-struct ElementMatch<Bytes<Size>> {
-  static bool matches(DType dtype) noexcept { return dtype != DType::string && element_size(dtype) == Size; }
-  static std::string describe() { return text(Size, "-byte elements"); }
+struct KindOf<Bytes<Size>> {
+  static constexpr ElementKind value{DType::undefined, Size};
 };
 
-/// The dtype by which kernels of Op are chosen: of input `Op::type_input` (0 by default).
-template <class Op>
-DType deciding_dtype(const NodeView& node) {
-  std::size_t deciding = 0;
-  if constexpr (requires { Op::type_input; }) deciding = Op::type_input;
-  return node.input_dtype(deciding);
+/// How a kernel of one type is run. `workspace` is null when it needs none.
+struct KernelFunctions {
+  void (*run)(const void* kernel, Context&);
+  std::size_t (*workspace)(const void* kernel, const Context&);
+};
+
+template <class K>
+void run_kernel(const void* kernel, Context& context) {
+  static_cast<const K*>(kernel)->run(context);
+}
+template <class K>
+std::size_t kernel_workspace(const void* kernel, const Context& context) {
+  return static_cast<const K*>(kernel)->workspace(context);
+}
+
+template <class K>
+inline constexpr KernelFunctions kernel_functions = [] {
+  KernelFunctions functions{&run_kernel<K>, nullptr};
+  if constexpr (requires(const K& kernel, const Context& context) { kernel.workspace(context); })
+    functions.workspace = &kernel_workspace<K>;
+  return functions;
+}();
+
+/// Any Kernel. One class for all of them, because each class with virtual functions costs time to compile.
+class HeldKernel final : public AnyKernel {
+ public:
+  HeldKernel(AnyObject kernel, const KernelFunctions& functions) : kernel_(std::move(kernel)), functions_(&functions) {}
+  [[nodiscard]] std::size_t workspace(const Context& context) const override {
+    return functions_->workspace != nullptr ? functions_->workspace(kernel_.get(), context) : 0;
+  }
+  void run(Context& context) const override { functions_->run(kernel_.get(), context); }
+
+ private:
+  AnyObject kernel_;
+  const KernelFunctions* functions_;
+};
+
+[[nodiscard]] HONE_COLD inline std::unique_ptr<AnyKernel> hold(AnyObject kernel, const KernelFunctions& functions) {
+  return std::make_unique<HeldKernel>(std::move(kernel), functions);
 }
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <array>
-#include <concepts>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,47 +21,76 @@ struct entry {};
 template <class... Entries>
 struct KernelList {};
 
-/// The kernel a provider has chosen for a node, or its refusal.
+/// One kernel of an entry.
 template <class Device>
-struct KernelChoice {
-  std::unique_ptr<AnyKernel> (*create)(const NodeView&, const Device&) = nullptr;
-  std::string kernel;   ///< "Softmax<float>"
-  std::string refusal;  ///< a sentence, when create is null
+struct KernelVariant {
+  ElementKind element;                   ///< of the deciding input
+  Support (*supports)(const NodeView&);  ///< asked when `element` matches; null when that is enough
+  std::unique_ptr<AnyKernel> (*create)(const NodeView&, const Device&);
 };
 
+/// The kernels of an operator, as data: nodes are matched with them by code that is no template on operators and types.
 template <class Device>
 struct KernelEntry {
   const OpInfo* op;
-  KernelChoice<Device> (*choose)(const NodeView&);
+  std::size_t type_input;  ///< the deciding input: its dtype chooses among the kernels
+  std::span<const KernelVariant<Device>> kernels;
 };
+
+/// The kernel a provider has chosen for a node, or its refusal.
+template <class Device>
+struct KernelChoice {
+  const KernelVariant<Device>* kernel = nullptr;
+  std::string name;     ///< "Softmax<float>"
+  std::string refusal;  ///< a sentence, when there is no kernel
+};
+
+/// The first kernel of `entry` that supports the node.
+template <class Device>
+[[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
+  KernelChoice<Device> choice;
+  const DType dtype = node.input_dtype(entry.type_input);
+  for (const auto& kernel : entry.kernels) {
+    if (!kernel.element.matches(dtype)) continue;
+    const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
+    const bool typed = !kernel.element.any();
+    if (support) {
+      choice.kernel = &kernel;
+      choice.name = typed ? text(entry.op->name, "<", kernel.element, ">") : std::string(entry.op->name);
+      return choice;
+    }
+    if (support.reason.empty()) continue;
+    if (!choice.refusal.empty()) choice.refusal += "; ";
+    choice.refusal += typed ? text(kernel.element, ": ", support.reason) : support.reason;
+  }
+  if (choice.refusal.empty() && !(entry.kernels.size() == 1 && entry.kernels[0].element.any())) {
+    choice.refusal = text("no kernel for ", hone::name(dtype), "; there are kernels for ");
+    for (const auto& kernel : entry.kernels) choice.refusal += text(&kernel == &entry.kernels[0] ? "" : ", ", kernel.element);
+  }
+  return choice;
+}
 
 namespace detail {
 
+/// The class that runs a K.
 template <class K, class Device>
-std::unique_ptr<AnyKernel> create_kernel(const NodeView& node, const Device& device) {
-  return std::make_unique<KernelOf<K>>(node, device);
+HONE_COLD std::unique_ptr<AnyKernel> create_kernel(const NodeView& node, const Device& device) {
+  if constexpr (requires { typename K::Shared; }) {
+    using Shared = typename K::Shared;
+    static_assert(sizeof(K) == sizeof(Shared), "a kernel that adds members to its base cannot be stored as that");
+    return hold(AnyObject::make<Shared>(static_cast<const Shared&>(K(node, device))), kernel_functions<Shared>);
+  } else {
+    return hold(AnyObject::make<K>(node, device), kernel_functions<K>);
+  }
 }
 
-template <class Op, class P, class... T>
-bool try_kernel(const NodeView& node, KernelChoice<typename P::Device>& choice) {
-  using K = Kernel<Op, P, T...>;
-  Support support;
-  if constexpr (requires { K::supports(node); }) {
-    support = K::supports(node);
-  } else if constexpr (sizeof...(T) == 1) {
-    support.supported = (ElementMatch<T>::matches(deciding_dtype<Op>(node)) && ...);
+template <class P, class K>
+constexpr KernelVariant<typename P::Device> variant_of(ElementKind element) {
+  if constexpr (requires(const NodeView& node) { K::supports(node); }) {
+    return {element, &K::supports, &create_kernel<K, typename P::Device>};
+  } else {
+    return {element, nullptr, &create_kernel<K, typename P::Device>};
   }
-  const std::string element = (std::string{} + ... + ElementMatch<T>::describe());
-  if (support) {
-    choice.create = &create_kernel<K, typename P::Device>;
-    choice.kernel = sizeof...(T) == 0 ? std::string(Op::name) : text(Op::name, "<", element, ">");
-    return true;
-  }
-  if (!support.reason.empty()) {
-    if (!choice.refusal.empty()) choice.refusal += "; ";
-    choice.refusal += element.empty() ? support.reason : text(element, ": ", support.reason);
-  }
-  return false;
 }
 
 template <class P, class Entry>
@@ -69,22 +98,27 @@ struct EntryOf;
 
 template <class P, class Op, class... T>
 struct EntryOf<P, entry<Op, T...>> {
-  static KernelChoice<typename P::Device> choose(const NodeView& node) {
-    KernelChoice<typename P::Device> choice;
-    if constexpr (sizeof...(T) == 0) {
-      try_kernel<Op, P>(node, choice);
-    } else {
-      if ((try_kernel<Op, P, T>(node, choice) || ...)) return choice;
-      if (choice.refusal.empty()) {
-        std::string list;
-        ((list += (list.empty() ? "" : ", ") + ElementMatch<T>::describe()), ...);
-        choice.refusal = text("no kernel for ", name(deciding_dtype<Op>(node)), "; there are kernels for ", list);
-      }
-    }
-    return choice;
-  }
-  static constexpr KernelEntry<typename P::Device> value{&op_info<Op>, &choose};
+  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
 };
+
+template <class P, class Op>
+struct EntryOf<P, entry<Op>> {
+  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
+};
+
+template <class Op>
+constexpr std::size_t type_input_of() noexcept {
+  if constexpr (requires { Op::type_input; }) {
+    return Op::type_input;
+  } else {
+    return 0;
+  }
+}
+
+template <class P, class Op, class... T>
+constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
+  return {&op_info<Op>, type_input_of<Op>(), EntryOf<P, entry<Op, T...>>::kernels};
+}
 
 /// All entries of nested lists, in order.
 template <class... Lists>
@@ -140,7 +174,8 @@ struct KernelTable<P, KernelList<Entries...>> {
 // instantiating the kernels.
 template <class P, class... Entries>
 std::span<const KernelEntry<typename P::Device>> KernelTable<P, KernelList<Entries...>>::entries() noexcept {
-  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{detail::EntryOf<P, Entries>::value...};
+  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{
+      detail::table_entry<P>(static_cast<Entries*>(nullptr))...};
   return table;
 }
 

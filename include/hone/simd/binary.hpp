@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include <hone/config.hpp>
 #include <hone/simd/arch.hpp>
@@ -13,16 +14,45 @@
 
 namespace hone::inline HONE_ABI::simd {
 
-/// Element-wise y = f(a, b); R is bool for comparisons.
+/// a, b and y point to elements of the types of the BinaryLoop that the functions are taken from; a scalar operand is one element.
+struct BinaryFunctions {
+  using Function = void (*)(const void* a, const void* b, void* y, std::size_t n) noexcept;
+  Function vv;
+  Function vs;
+  Function sv;  ///< null: vs with a and b exchanged does it
+  bool mirror;  ///< a and b are exchanged before any of them is called
+
+  /// y[i] = f(a[i], b[i]), or with one element in place of a or of b. Precondition: not of both.
+  HONE_ALWAYS_INLINE void operator()(const void* a, bool scalar_a, const void* b, bool scalar_b, void* y, std::size_t n) const noexcept {
+    if (mirror) {
+      std::swap(a, b);
+      std::swap(scalar_a, scalar_b);
+    }
+    if (scalar_b) {
+      vs(a, b, y, n);
+    } else if (!scalar_a) {
+      vv(a, b, y, n);
+    } else if (sv != nullptr) {
+      sv(a, b, y, n);
+    } else {
+      vs(b, a, y, n);
+    }
+  }
+};
+
+/// Element-wise y = f(a, b) for a functor without state; R is bool for comparisons.
 ///   vv: y[i] = f(a[i], b[i])   vs: y[i] = f(a[i], b)   sv: y[i] = f(a, b[i])
 /// Shapes: a (n) or a scalar, b (n) or a scalar, y (n). Any alignment; y may be a or b, and may not overlap them otherwise.
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T, class R = T>
 struct BinaryLoop {
-  void (*vv)(const F& f, const T* a, const T* b, R* y, std::size_t n) noexcept;
-  void (*vs)(const F& f, const T* a, T b, R* y, std::size_t n) noexcept;
-  void (*sv)(const F& f, T a, const T* b, R* y, std::size_t n) noexcept;
+  /// The loops, their types erased: what drives them is then no template on them.
+  BinaryFunctions erased;
   Isa isa;
+
+  HONE_ALWAYS_INLINE void vv(const F&, const T* a, const T* b, R* y, std::size_t n) const noexcept { erased(a, false, b, false, y, n); }
+  HONE_ALWAYS_INLINE void vs(const F&, const T* a, T b, R* y, std::size_t n) const noexcept { erased(a, false, &b, true, y, n); }
+  HONE_ALWAYS_INLINE void sv(const F&, T a, const T* b, R* y, std::size_t n) const noexcept { erased(&a, true, b, false, y, n); }
 
   template <class Arch>
   static constexpr BinaryLoop make() noexcept;
@@ -42,14 +72,18 @@ HONE_LANE V wrap(V a, V b, F f) noexcept {
 
 }  // namespace detail
 
+// What a functor may say of itself, so that fewer loops are compiled:
+//   sign_free    for integers of one size it gives the same bits, whether they are signed or not
+//   commutative  f(a, b) = f(b, a)
+//   Mirror       a functor with f(a, b) = Mirror(b, a)
 // Arithmetic. Integers wrap modulo 2^bits.
 // clang-format off
 struct Plus  { template <class U> HONE_LANE U operator()(U a, U b) const noexcept { return a + b; } };
 struct Minus { template <class U> HONE_LANE U operator()(U a, U b) const noexcept { return a - b; } };
 struct Times { template <class U> HONE_LANE U operator()(U a, U b) const noexcept { return a * b; } };
-struct Add { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Plus{}); } };
-struct Sub { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Minus{}); } };
-struct Mul { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Times{}); } };
+struct Add { using sign_free = void; using commutative = void; template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Plus{}); } };
+struct Sub { using sign_free = void; template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Minus{}); } };
+struct Mul { using sign_free = void; using commutative = void; template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Times{}); } };
 /// The larger one; NaN if either is NaN.
 struct Max { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select((a > b) | is_nan(a), a, b); } };
 /// The smaller one; NaN if either is NaN.
@@ -126,21 +160,21 @@ struct Pow {
 
 // Bits. Shifting by the width of the type or more gives 0.
 // clang-format off
-struct BitAnd { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a & b); } };
-struct BitOr  { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a | b); } };
-struct BitXor { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a ^ b); } };
+struct BitAnd { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a & b); } };
+struct BitOr  { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a | b); } };
+struct BitXor { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a ^ b); } };
 struct ShiftLeft  { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a << b) : T(0); } };
 struct ShiftRight { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a >> b) : T(0); } };
 // Comparisons; a comparison with NaN is false.
-struct Equal          { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a == b; } };
+struct Equal          { using sign_free = void; using commutative = void; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a == b; } };
 struct Less           { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a < b; } };
 struct LessOrEqual    { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a <= b; } };
-struct Greater        { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a > b; } };
-struct GreaterOrEqual { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a >= b; } };
+struct Greater        { using Mirror = Less; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a > b; } };
+struct GreaterOrEqual { using Mirror = LessOrEqual; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a >= b; } };
 // Logic on bool.
-struct And { HONE_LANE bool operator()(bool a, bool b) const noexcept { return a & b; } };
-struct Or  { HONE_LANE bool operator()(bool a, bool b) const noexcept { return a | b; } };
-struct Xor { HONE_LANE bool operator()(bool a, bool b) const noexcept { return a ^ b; } };
+struct And { using commutative = void; HONE_LANE bool operator()(bool a, bool b) const noexcept { return a & b; } };
+struct Or  { using commutative = void; HONE_LANE bool operator()(bool a, bool b) const noexcept { return a | b; } };
+struct Xor { using commutative = void; HONE_LANE bool operator()(bool a, bool b) const noexcept { return a ^ b; } };
 // clang-format on
 
 namespace detail {
@@ -178,53 +212,79 @@ HONE_ALWAYS_INLINE V part_at(T value, std::size_t, std::size_t) noexcept {
 }
 
 template <class F, class T, class R, class Arch, class A, class B>
-HONE_ALWAYS_INLINE void binary_loop(const F& f, A a, B b, R* y, std::size_t n) noexcept {
-  const F g = f;
+HONE_ALWAYS_INLINE void binary_loop(A a, B b, R* y, std::size_t n) noexcept {
+  const F f{};
   if constexpr (plain_binary<F, T, R>) {
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
 #endif
-    for (std::size_t i = 0; i < n; ++i) y[i] = g(at(a, i), at(b, i));
+    for (std::size_t i = 0; i < n; ++i) y[i] = f(at(a, i), at(b, i));
   } else {
     using V = xsimd::batch<T, Arch>;
     std::size_t i = 0;
-    for (; i + V::size <= n; i += V::size) g(batch_at<V>(a, i), batch_at<V>(b, i)).store_unaligned(y + i);
-    if (i < n) store_part(g(part_at<V>(a, i, n - i), part_at<V>(b, i, n - i)), y + i, n - i);
+    for (; i + V::size <= n; i += V::size) f(batch_at<V>(a, i), batch_at<V>(b, i)).store_unaligned(y + i);
+    if (i < n) store_part(f(part_at<V>(a, i, n - i), part_at<V>(b, i, n - i)), y + i, n - i);
   }
 }
 
 template <class F, class T, class R, class Arch>
-void binary_vv(const F& f, const T* a, const T* b, R* y, std::size_t n) noexcept {
-  binary_loop<F, T, R, Arch>(f, a, b, y, n);
+void binary_vv(const void* a, const void* b, void* y, std::size_t n) noexcept {
+  binary_loop<F, T, R, Arch>(static_cast<const T*>(a), static_cast<const T*>(b), static_cast<R*>(y), n);
 }
 
 template <class F, class T, class R, class Arch>
-void binary_vs(const F& f, const T* a, T b, R* y, std::size_t n) noexcept {
+void binary_vs(const void* a, const void* b, void* y, std::size_t n) noexcept {
+  const T* x = static_cast<const T*>(a);
+  const T scalar = *static_cast<const T*>(b);
+  R* to = static_cast<R*>(y);
   if constexpr (std::same_as<F, Pow> && std::floating_point<T>) {
     // The powers that models use. Correctly rounded (2) or within 1 ulp (3), and tens of times faster than pow.
-    if (b == T(2)) return binary_loop<Mul, T, R, Arch>(Mul{}, a, a, y, n);
-    if (b == T(3)) {
-      for (std::size_t i = 0; i < n; ++i) y[i] = a[i] * a[i] * a[i];
+    if (scalar == T(2)) return binary_loop<Mul, T, R, Arch>(x, x, to, n);
+    if (scalar == T(3)) {
+      for (std::size_t i = 0; i < n; ++i) to[i] = x[i] * x[i] * x[i];
       return;
     }
   }
-  binary_loop<F, T, R, Arch>(f, a, b, y, n);
+  binary_loop<F, T, R, Arch>(x, scalar, to, n);
 }
 
 template <class F, class T, class R, class Arch>
-void binary_sv(const F& f, T a, const T* b, R* y, std::size_t n) noexcept {
-  binary_loop<F, T, R, Arch>(f, a, b, y, n);
+void binary_sv(const void* a, const void* b, void* y, std::size_t n) noexcept {
+  binary_loop<F, T, R, Arch>(*static_cast<const T*>(a), static_cast<const T*>(b), static_cast<R*>(y), n);
 }
+
+template <class F, class T, class R, class Arch>
+constexpr BinaryFunctions binary_functions() noexcept {
+  if constexpr (requires { typename F::Mirror; }) {
+    BinaryFunctions functions = binary_functions<typename F::Mirror, T, R, Arch>();
+    functions.mirror = true;
+    return functions;
+  } else if constexpr (requires { typename F::commutative; }) {
+    return {&binary_vv<F, T, R, Arch>, &binary_vs<F, T, R, Arch>, nullptr, false};
+  } else {
+    return {&binary_vv<F, T, R, Arch>, &binary_vs<F, T, R, Arch>, &binary_sv<F, T, R, Arch>, false};
+  }
+}
+
+/// The element type of the loop that serves T.
+template <class F, class T>
+struct LoopElement {
+  using type = T;
+};
+template <class F, std::signed_integral T>
+requires requires { typename F::sign_free; }
+struct LoopElement<F, T> {
+  using type = std::make_unsigned_t<T>;
+};
 
 }  // namespace detail
 
 template <class F, class T, class R>
 template <class Arch>
 constexpr BinaryLoop<F, T, R> BinaryLoop<F, T, R>::make() noexcept {
-  return {.vv = &detail::binary_vv<F, T, R, Arch>,
-          .vs = &detail::binary_vs<F, T, R, Arch>,
-          .sv = &detail::binary_sv<F, T, R, Arch>,
-          .isa = native_isa};
+  using U = typename detail::LoopElement<F, T>::type;
+  using V = std::conditional_t<std::same_as<T, R>, U, R>;
+  return {.erased = detail::binary_functions<F, U, V, Arch>(), .isa = native_isa};
 }
 
 }  // namespace hone::inline HONE_ABI::simd

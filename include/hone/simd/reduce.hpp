@@ -12,6 +12,13 @@
 
 namespace hone::inline HONE_ABI::simd {
 
+/// acc and x point to elements of the type of the Reduce that the functions are taken from.
+struct ReduceFunctions {
+  using Function = void (*)(void* acc, const void* x, std::size_t n) noexcept;
+  Function fold;        ///< acc[0] = combine(acc[0], reduction of x)
+  Function accumulate;  ///< acc[i] = combine(acc[i], lift(x[i]))
+};
+
 /// Reductions: r = combine over i of lift(x[i]).
 ///   contiguous: returns the reduction of x (n); identity for n = 0
 ///   accumulate: acc[i] = combine(acc[i], lift(x[i])); shapes: acc (n), x (n); start from F::identity<T>()
@@ -19,17 +26,25 @@ namespace hone::inline HONE_ABI::simd {
 /// rounding. Integers wrap.
 template <class F, class T>
 struct Reduce {
-  T (*contiguous)(const T* x, std::size_t n) noexcept;
-  void (*accumulate)(T* acc, const T* x, std::size_t n) noexcept;
+  /// The loops, their types erased: what drives them is then no template on them.
+  ReduceFunctions erased;
   Isa isa;
+
+  HONE_ALWAYS_INLINE T contiguous(const T* x, std::size_t n) const noexcept {
+    T acc = F::template identity<T>();
+    erased.fold(&acc, x, n);
+    return acc;
+  }
+  HONE_ALWAYS_INLINE void accumulate(T* acc, const T* x, std::size_t n) const noexcept { erased.accumulate(acc, x, n); }
 
   template <class Arch>
   static constexpr Reduce make() noexcept;
 };
 
-// Functors: `lift` is applied to every element, lift(identity) == identity, and combine(identity, v) == v.
+// Functors, sign_free as in binary.hpp: `lift` is applied to every element, lift(identity) == identity, and combine(identity, v) == v.
 // clang-format off
 struct Sum {
+  using sign_free = void;
   template <class T> static constexpr T identity() noexcept { return T(0); }
   template <class V> HONE_LANE V lift(V x) const noexcept { return x; }
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Add{}(a, b); }
@@ -40,11 +55,13 @@ struct SumAbs {
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Add{}(a, b); }
 };
 struct SumSquare {
+  using sign_free = void;
   template <class T> static constexpr T identity() noexcept { return T(0); }
   template <class V> HONE_LANE V lift(V x) const noexcept { return Mul{}(x, x); }
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Add{}(a, b); }
 };
 struct Prod {
+  using sign_free = void;
   template <class T> static constexpr T identity() noexcept { return T(1); }
   template <class V> HONE_LANE V lift(V x) const noexcept { return x; }
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Mul{}(a, b); }
@@ -114,8 +131,16 @@ T reduce_contiguous(const T* x, std::size_t n) noexcept {
 }
 
 template <class F, class T, class Arch>
-void reduce_accumulate(T* acc, const T* x, std::size_t n) noexcept {
+void reduce_fold(void* acc, const void* x, std::size_t n) noexcept {
+  T& result = *static_cast<T*>(acc);
+  result = F{}.combine(result, reduce_contiguous<F, T, Arch>(static_cast<const T*>(x), n));
+}
+
+template <class F, class T, class Arch>
+void reduce_accumulate(void* to, const void* from, std::size_t n) noexcept {
   const F f{};
+  T* acc = static_cast<T*>(to);
+  const T* x = static_cast<const T*>(from);
   if constexpr (std::floating_point<T>) {
     using V = xsimd::batch<T, Arch>;
     std::size_t i = 0;
@@ -133,7 +158,8 @@ void reduce_accumulate(T* acc, const T* x, std::size_t n) noexcept {
 template <class F, class T>
 template <class Arch>
 constexpr Reduce<F, T> Reduce<F, T>::make() noexcept {
-  return {.contiguous = &detail::reduce_contiguous<F, T, Arch>, .accumulate = &detail::reduce_accumulate<F, T, Arch>, .isa = native_isa};
+  using U = typename detail::LoopElement<F, T>::type;
+  return {.erased = {.fold = &detail::reduce_fold<F, U, Arch>, .accumulate = &detail::reduce_accumulate<F, U, Arch>}, .isa = native_isa};
 }
 
 }  // namespace hone::inline HONE_ABI::simd

@@ -11,12 +11,18 @@
 
 namespace hone::inline HONE_ABI::simd {
 
+/// f, x and y point to the types of the UnaryLoop that the function is taken from.
+using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_t n) noexcept;
+
 /// y[i] = f(x[i]). Shapes: x (n), y (n). Any alignment; y may be x, and may not overlap it otherwise.
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T>
 struct UnaryLoop {
-  void (*run)(const F& f, const T* x, T* y, std::size_t n) noexcept;
+  /// The loop, its types erased: what drives it is then no template on them.
+  UnaryFunction erased;
   Isa isa;
+
+  HONE_ALWAYS_INLINE void run(const F& f, const T* x, T* y, std::size_t n) const noexcept { erased(&f, x, y, n); }
 
   template <class Arch>
   static constexpr UnaryLoop make() noexcept;
@@ -115,8 +121,10 @@ inline constexpr bool plain_loop = !std::floating_point<T> || requires {
 };
 
 template <class F, class T, class Arch>
-void unary_run(const F& f, const T* x, T* y, std::size_t n) noexcept {
-  const F g = f;
+void unary_run(const void* f, const void* from, void* to, std::size_t n) noexcept {
+  const F g = *static_cast<const F*>(f);
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
   if constexpr (plain_loop<F, T>) {
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
@@ -135,7 +143,7 @@ void unary_run(const F& f, const T* x, T* y, std::size_t n) noexcept {
 template <class F, class T>
 template <class Arch>
 constexpr UnaryLoop<F, T> UnaryLoop<F, T>::make() noexcept {
-  return {.run = &detail::unary_run<F, T, Arch>, .isa = native_isa};
+  return {.erased = &detail::unary_run<F, T, Arch>, .isa = native_isa};
 }
 
 }  // namespace hone::inline HONE_ABI::simd

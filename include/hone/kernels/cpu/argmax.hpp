@@ -15,9 +15,11 @@ namespace hone::inline HONE_ABI {
 /// Compares order keys, with all bits flipped for the smallest.
 template <class T>
 class ArgBestKernel {
-  using Key = decltype(order_key(T{}));
+  using Key = OrderKey<T>;
 
  public:
+  using Shared = ArgBestKernel;
+
   ArgBestKernel(const ops::ArgBest& op, bool largest) : op_(op), flip_(largest ? Key{0} : static_cast<Key>(~Key{0})) {}
 
   void run(Context& c) const {

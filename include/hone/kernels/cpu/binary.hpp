@@ -5,10 +5,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <hone/config.hpp>
 #include <hone/core/function_ref.hpp>
 #include <hone/core/thread_pool.hpp>
+#include <hone/kernels/cpu/number_conversion.hpp>
 #include <hone/kernels/cpu/strided_box.hpp>
 #include <hone/kernels/cpu/unary.hpp>
 #include <hone/ops/binary.hpp>
@@ -34,7 +36,6 @@ constexpr simd::GreaterOrEqual binary(const ops::GreaterOrEqual&) noexcept { ret
 constexpr simd::Less           binary(const ops::Less&) noexcept { return {}; }
 constexpr simd::LessOrEqual    binary(const ops::LessOrEqual&) noexcept { return {}; }
 constexpr simd::Max            binary(const ops::Max&) noexcept { return {}; }
-constexpr simd::Add            binary(const ops::Mean&) noexcept { return {}; }
 constexpr simd::Min            binary(const ops::Min&) noexcept { return {}; }
 constexpr simd::Mul            binary(const ops::Mul&) noexcept { return {}; }
 constexpr simd::Or             binary(const ops::Or&) noexcept { return {}; }
@@ -92,174 +93,93 @@ inline void for_broadcast_rows(const Shape& a_shape, const Shape& b_shape, const
   });
 }
 
-/// y = f(a, b) for a and b broadcast to the shape of y. y may be a or b where that has the shape of y.
-template <class F, class T, class R>
-void run_binary(const simd::BinaryLoop<F, T, R>& loop, const F& f, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, R* y,
-                const Shape& y_shape, const ThreadPool& pool) {
-  const auto visit = [&](const BroadcastRow& row) {
-    const auto n = static_cast<std::size_t>(row.size);
-    if (row.a_stride == 0) {
-      loop.sv(f, a[row.a], b + row.b, y + row.y, n);
-    } else if (row.b_stride == 0) {
-      loop.vs(f, a + row.a, b[row.b], y + row.y, n);
-    } else {
-      loop.vv(f, a + row.a, b + row.b, y + row.y, n);
-    }
-  };
-  for_broadcast_rows(a_shape, b_shape, y_shape, pool, visit);
-}
+/// Which loops a broadcast runs, on elements of what size in bytes.
+struct BroadcastLoop {
+  template <class F, class T, class R>
+  explicit BroadcastLoop(const simd::BinaryLoop<F, T, R>& loop) : functions(loop.erased), size(sizeof(T)), result_size(sizeof(R)) {}
 
-/// The same for inputs 0 and 1 and output 0 of a node.
-template <class Op, class F, class T, class R>
-void run_binary(const Op& op, const simd::BinaryLoop<F, T, R>& loop, const F& f, const Context& c) {
-  run_binary(loop, f, c.in<T>(0), c.input(0).shape, c.in<T>(1), op.right_shape(c.input(0).shape, c.input(1).shape), c.out<R>(0),
-             c.output(0).shape, c.pool());
-}
-
-/// Whether the integer tensor holds a zero: no integer is divided by it.
-template <class T>
-bool has_zero(const TensorRef& tensor) {
-  const T* data = tensor.as<const T>();
-  return std::find(data, data + tensor.elements(), T(0)) != data + tensor.elements();
-}
-
-}  // namespace cpu
-
-template <cpu::BinaryOp Op, class T>
-class Kernel<Op, Cpu, T> {
- public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
-  using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
-
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), loop_(&simd::table<simd::BinaryLoop<F, T, R>>(device.isa)) {}
-  void run(Context& c) const {
-    if constexpr (std::same_as<Op, ops::Div> && std::integral<T>) {
-      if (cpu::has_zero<T>(c.input(1))) return c.fail("an integer is divided by zero");
-    }
-    cpu::run_binary(op_, *loop_, cpu::binary(op_), c);
-  }
-
- private:
-  Op op_;
-  const simd::BinaryLoop<F, T, R>* loop_;
-};
-
-template <class T>
-class Kernel<ops::Mod, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Mod>()), isa_(device.isa) {}
-  void run(Context& c) const {
-    if constexpr (std::integral<T>) {
-      if (cpu::has_zero<T>(c.input(1))) return c.fail("an integer is divided by zero");
-    }
-    if (op_.fmod) {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::Fmod, T>>(isa_), simd::Fmod{}, c);
-    } else {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::Mod, T>>(isa_), simd::Mod{}, c);
-    }
-  }
-
- private:
-  ops::Mod op_;
-  simd::Isa isa_;
-};
-
-template <class T>
-class Kernel<ops::BitShift, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::BitShift>()), isa_(device.isa) {}
-  void run(Context& c) const {
-    if (op_.left) {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::ShiftLeft, T>>(isa_), simd::ShiftLeft{}, c);
-    } else {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(isa_), simd::ShiftRight{}, c);
-    }
-  }
-
- private:
-  ops::BitShift op_;
-  simd::Isa isa_;
-};
-
-/// The exponent may have another type than the base; it is then converted to float or double, whichever holds it, element by element.
-template <class T>
-class Kernel<ops::Pow, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Pow>()), isa_(device.isa) {}
-
-  static Support supports(const NodeView& node) {
-    if (node.input_dtype(0) != dtype_of<T>) return {false, {}};
-    switch (node.input_dtype(1)) {
-      case DType::float32:
-      case DType::float64:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("no kernel for exponents of ", name(node.input_dtype(1)));
-    }
-  }
-
-  void run(Context& c) const {
-    if (c.input(1).dtype == dtype_of<T>) {
-      return cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::Pow, T>>(isa_), simd::Pow{}, c);
-    }
-    switch (c.input(1).dtype) {
-      case DType::float32:
-        return run_mixed<float>(c);
-      case DType::float64:
-        return run_mixed<double>(c);
-      case DType::int32:
-        return run_mixed<std::int32_t>(c);
-      default:
-        return run_mixed<std::int64_t>(c);
-    }
-  }
-
- private:
-  template <class E>
-  void run_mixed(const Context& c) const {
-    const T* a = c.in<T>(0);
-    const E* b = c.in<E>(1);
-    T* y = c.out<T>(0);
-    const auto visit = [&](const cpu::BroadcastRow& row) {
-      for (std::int64_t i = 0; i < row.size; ++i) {
-        const auto base = static_cast<double>(a[row.a + i * row.a_stride]);
-        y[row.y + i] = static_cast<T>(std::pow(base, static_cast<double>(b[row.b + i * row.b_stride])));
-      }
+  /// y = f(a, b) for a and b broadcast to the shape of y. y may be a or b where that has the shape of y.
+  /// Not a template on types: one copy serves all operators.
+  void run(const void* a, const Shape& a_shape, const void* b, const Shape& b_shape, void* y, const Shape& y_shape,
+           const ThreadPool& pool) const {
+    const auto visit = [&](const BroadcastRow& row) {
+      const auto* from_a = static_cast<const std::byte*>(a) + row.a * size;
+      const auto* from_b = static_cast<const std::byte*>(b) + row.b * size;
+      auto* to = static_cast<std::byte*>(y) + row.y * result_size;
+      // Both strides are 0 where a row has one element.
+      functions(from_a, row.a_stride == 0 && row.b_stride != 0, from_b, row.b_stride == 0, to, static_cast<std::size_t>(row.size));
     };
-    cpu::for_broadcast_rows(c.input(0).shape, op_.right_shape(c.input(0).shape, c.input(1).shape), c.output(0).shape, c.pool(), visit);
+    for_broadcast_rows(a_shape, b_shape, y_shape, pool, visit);
   }
 
-  ops::Pow op_;
-  simd::Isa isa_;
+  simd::BinaryFunctions functions;
+  std::int64_t size;
+  std::int64_t result_size;
 };
 
-template <cpu::VariadicOp Op, class T>
-class Kernel<Op, Cpu, T> {
- public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
+/// Whether an integer of `size` bytes in the tensor is zero: no integer is divided by it.
+[[nodiscard]] inline bool has_zero(const TensorRef& tensor, std::int64_t size) {
+  const std::int64_t n = tensor.elements();
+  const auto search = [&]<class T>(const T* data) { return std::find(data, data + n, T(0)) != data + n; };
+  switch (size) {
+    case 1:
+      return search(tensor.as<const std::uint8_t>());
+    case 2:
+      return search(tensor.as<const std::uint16_t>());
+    case 4:
+      return search(tensor.as<const std::uint32_t>());
+    default:
+      return search(tensor.as<const std::uint64_t>());
+  }
+}
 
-  Kernel(const NodeView&, const CpuDevice& device)
-      : loop_(&simd::table<simd::BinaryLoop<F, T>>(device.isa)), scale_(&simd::table<simd::BinaryLoop<simd::Div, T>>(device.isa)) {}
+/// Runs the operators on two inputs.
+class BinaryKernel {
+ public:
+  using Shared = BinaryKernel;
+
+  /// `divides`: zeros among the right operands are errors.
+  BinaryKernel(const ops::Binary& op, const BroadcastLoop& loop, bool divides = false) : op_(op), loop_(loop), divides_(divides) {}
 
   void run(Context& c) const {
-    const Shape& shape = c.output(0).shape;
-    T* y = c.out<T>(0);
-    const F f{};
+    const TensorRef& a = c.input(0);
+    const TensorRef& b = c.input(1);
+    if (divides_ && has_zero(b, loop_.size)) return c.fail("an integer is divided by zero");
+    loop_.run(a.data, a.shape, b.data, op_.right_shape(a.shape, b.shape), c.output(0).data, c.output(0).shape, c.pool());
+  }
+
+ private:
+  ops::Binary op_;
+  BroadcastLoop loop_;
+  bool divides_;
+};
+
+/// Folds any number of inputs, two at a time.
+class VariadicKernel {
+ public:
+  using Shared = VariadicKernel;
+
+  /// `scale`: divides the result by the number of inputs.
+  VariadicKernel(const BroadcastLoop& loop, const BroadcastLoop* scale)
+      : loop_(loop), scale_(scale != nullptr ? *scale : loop), scales_(scale != nullptr) {}
+
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
     std::size_t next = 2;
-    if (c.input_count() > 1 && broadcast_is(c.input(0).shape, c.input(1).shape, shape)) {
-      cpu::run_binary(*loop_, f, c.in<T>(0), c.input(0).shape, c.in<T>(1), c.input(1).shape, y, shape, c.pool());
+    if (c.input_count() > 1 && broadcast_is(c.input(0).shape, c.input(1).shape, y.shape)) {
+      loop_.run(c.input(0).data, c.input(0).shape, c.input(1).data, c.input(1).shape, y.data, y.shape, c.pool());
     } else {
-      spread(c.input(0), y, shape);
+      spread(c.input(0), y, loop_.size);
       next = 1;
     }
     for (; next < c.input_count(); ++next) {
-      cpu::run_binary(*loop_, f, y, shape, c.in<T>(next), c.input(next).shape, y, shape, c.pool());
+      loop_.run(y.data, y.shape, c.input(next).data, c.input(next).shape, y.data, y.shape, c.pool());
     }
-    if constexpr (std::same_as<Op, ops::Mean>) {
-      const T count = static_cast<T>(c.input_count());
-      cpu::run_binary(*scale_, simd::Div{}, y, shape, &count, Shape{}, y, shape, c.pool());
+    if (scales_) {
+      std::uint64_t divisor = 0;  // room for a number of any type
+      const auto count = static_cast<double>(c.input_count());
+      store_numbers(y.dtype, &divisor, 0, 1, &count, {});
+      scale_.run(y.data, y.shape, &divisor, Shape{}, y.data, y.shape, c.pool());
     }
   }
 
@@ -272,18 +192,157 @@ class Kernel<Op, Cpu, T> {
     }
     return true;
   }
-  static void spread(const TensorRef& x, T* y, const Shape& shape) {
+  static void spread(const TensorRef& x, const TensorRef& y, std::int64_t size) {
     StridedBox<2> box;
-    for (std::size_t d = 0; d < shape.rank(); ++d) box.push_back(shape[d], {broadcast_stride(x.shape, shape, d), shape.stride(d)});
+    for (std::size_t d = 0; d < y.shape.rank(); ++d) box.push_back(y.shape[d], {broadcast_stride(x.shape, y.shape, d), y.shape.stride(d)});
     if (box.elements() == 0) return;
-    const std::int64_t step = box.row_strides()[0];
+    const std::int64_t step = box.row_strides()[0] * size;
+    const auto bytes = static_cast<std::size_t>(size);
     box.for_rows(0, box.rows(), [&](const auto& at) {
-      for (std::int64_t i = 0; i < box.row_size(); ++i) y[at[1] + i] = x.as<const T>()[at[0] + i * step];
+      const auto* from = x.as<const std::byte>() + at[0] * size;
+      auto* to = y.as<std::byte>() + at[1] * size;
+      if (step == size) {
+        std::memcpy(to, from, static_cast<std::size_t>(box.row_size()) * bytes);
+      } else {
+        for (std::int64_t i = 0; i < box.row_size(); ++i) std::memcpy(to + i * size, from + i * step, bytes);
+      }
     });
   }
 
-  const simd::BinaryLoop<F, T>* loop_;
-  const simd::BinaryLoop<simd::Div, T>* scale_;
+  BroadcastLoop loop_;
+  BroadcastLoop scale_;
+  bool scales_;
+};
+
+}  // namespace cpu
+
+template <cpu::BinaryOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<Op>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T, R>>(device.isa)),
+                     std::same_as<Op, ops::Div> && std::integral<T>) {}
+};
+
+template <class T>
+class Kernel<ops::Mod, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<ops::Mod>(), loop(node.op<ops::Mod>(), device.isa), std::integral<T>) {}
+
+ private:
+  static cpu::BroadcastLoop loop(const ops::Mod& op, simd::Isa isa) {
+    // Without signs the two are the same.
+    if (op.fmod || std::unsigned_integral<T>) return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Fmod, T>>(isa));
+    return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Mod, T>>(isa));
+  }
+};
+
+template <class T>
+class Kernel<ops::BitShift, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<ops::BitShift>(), node.op<ops::BitShift>().left
+                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, T>>(device.isa))
+                                                   : cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(device.isa))) {}
+};
+
+namespace cpu {
+
+/// The exponent may have another type than the base; both are then converted to double, element by element.
+class PowKernel {
+ public:
+  using Shared = PowKernel;
+
+  PowKernel(const ops::Pow& op, const BroadcastLoop& loop) : op_(op), same_(op, loop) {}
+
+  void run(Context& c) const {
+    const TensorRef a = c.input(0);
+    const TensorRef b = c.input(1);
+    const TensorRef y = c.output(0);
+    if (a.dtype == b.dtype) return same_.run(c);
+    const auto visit = [&](const BroadcastRow& row) {
+      double base[block];
+      double exponent[block];
+      for (std::int64_t i = 0; i < row.size; i += block) {
+        const std::int64_t n = std::min(block, row.size - i);
+        load(a, row.a + i * row.a_stride, row.a_stride, n, base);
+        load(b, row.b + i * row.b_stride, row.b_stride, n, exponent);
+        for (std::int64_t k = 0; k < n; ++k) base[k] = std::pow(base[k], exponent[k]);
+        with_type(y.dtype, [&]<class T>(T) {
+          for (std::int64_t k = 0; k < n; ++k) y.as<T>()[row.y + i + k] = static_cast<T>(base[k]);
+        });
+      }
+    };
+    for_broadcast_rows(a.shape, op_.right_shape(a.shape, b.shape), y.shape, c.pool(), visit);
+  }
+
+ private:
+  static constexpr std::int64_t block = 128;
+
+  static void load(const TensorRef& from, std::int64_t first, std::int64_t stride, std::int64_t n, double* to) {
+    with_type(from.dtype, [&]<class T>(T) {
+      for (std::int64_t k = 0; k < n; ++k) to[k] = static_cast<double>(from.as<const T>()[first + k * stride]);
+    });
+  }
+  static void with_type(DType dtype, const auto& body) {
+    switch (dtype) {
+      case DType::float32:
+        return body(float{});
+      case DType::float64:
+        return body(double{});
+      case DType::int32:
+        return body(std::int32_t{});
+      default:
+        return body(std::int64_t{});
+    }
+  }
+
+  ops::Pow op_;
+  BinaryKernel same_;
+};
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
+ public:
+  static Support supports(const NodeView& node) {
+    switch (node.input_dtype(1)) {
+      case DType::float32:
+      case DType::float64:
+      case DType::int32:
+      case DType::int64:
+        return Support::yes();
+      default:
+        return Support::no("no kernel for exponents of ", name(node.input_dtype(1)));
+    }
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
+};
+
+template <cpu::VariadicOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::VariadicKernel {
+ public:
+  using F = decltype(cpu::binary(std::declval<const Op&>()));
+
+  Kernel(const NodeView&, const CpuDevice& device)
+      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T>>(device.isa)), nullptr) {}
+};
+
+template <class T>
+class Kernel<ops::Mean, Cpu, T> : public cpu::VariadicKernel {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device)
+      : Kernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Div, T>>(device.isa)), device) {}
+
+ private:
+  Kernel(const cpu::BroadcastLoop& scale, const CpuDevice& device)
+      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Add, T>>(device.isa)), &scale) {}
 };
 
 /// Strings are compared as a whole.

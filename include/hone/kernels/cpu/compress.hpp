@@ -9,9 +9,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Compress, Cpu, T> {
+template <>
+class Kernel<ops::Compress, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Compress>().axis) {}
   void run(Context& c) const {
     const TensorRef& from = c.input(0);
@@ -30,11 +31,11 @@ class Kernel<ops::Compress, Cpu, T> {
       to = from.shape;
       to[along] = kept;
     }
-    T* y = c.allocate(0, from.dtype, to).template as<T>();  // (outer, kept, inner)
-    const T* x = c.in<T>(0);                                // (outer, n, inner)
+    const ElementMover mover(from.dtype);
+    auto* y = static_cast<std::byte*>(c.allocate(0, from.dtype, to).data);  // (outer, kept, inner)
     for (std::int64_t o = 0; o < outer; ++o)
       for (std::int64_t i = 0; i < decided; ++i)
-        if (condition[i]) y = std::copy_n(x + (o * n + i) * inner, inner, y);
+        if (condition[i]) y = mover.copy(mover.at(from.data, (o * n + i) * inner), inner, y);
   }
 
  private:

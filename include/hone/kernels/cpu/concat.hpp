@@ -9,9 +9,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Concat, Cpu, T> {
+template <>
+class Kernel<ops::Concat, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Concat>().axis) {}
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
@@ -24,7 +25,7 @@ class Kernel<ops::Concat, Cpu, T> {
       StridedBox<2> box;
       box.push_back(outer, {part, row});
       box.push_back(part, {1, 1});
-      strided_copy(c, box, c.in<T>(i), c.out<T>(0) + first);
+      strided_copy(c, box, c.input(i), 0, c.output(0), first);
       first += part;
     }
   }
@@ -33,9 +34,10 @@ class Kernel<ops::Concat, Cpu, T> {
   std::int64_t axis_;
 };
 
-template <class T>
-class Kernel<ops::Split, Cpu, T> {
+template <>
+class Kernel<ops::Split, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Split>().axis) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -53,7 +55,7 @@ class Kernel<ops::Split, Cpu, T> {
         StridedBox<2> box;
         box.push_back(outer, {row, part});
         box.push_back(part, {1, 1});
-        strided_copy(c, box, c.in<T>(0) + first, c.out<T>(output));
+        strided_copy(c, box, c.input(0), first, c.output(output), 0);
       }
       first += part;
     }

@@ -15,12 +15,14 @@ namespace hone::inline HONE_ABI {
 namespace detail {
 
 /// `Product` false: sums. Half and BFloat16 accumulate in float, integers wrap.
-template <class Op, class T, bool Product>
+template <class T, bool Product>
 class CumulativeKernel {
   using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::conditional<sizeof(T) == 2, float, T>>::type;
 
  public:
-  CumulativeKernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+  using Shared = CumulativeKernel;
+
+  explicit CumulativeKernel(const ops::Cumulative& op) : op_(op) {}
   void run(Context& c) const {
     const Shape& shape = c.input(0).shape;
     if (shape.elements() == 0) return;
@@ -57,16 +59,22 @@ class CumulativeKernel {
   ops::Cumulative op_;
 };
 
+/// Integers of one size share a kernel.
+template <class T>
+using CumulativeElement = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+
 }  // namespace detail
 
 template <class T>
-class Kernel<ops::CumSum, Cpu, T> : public detail::CumulativeKernel<ops::CumSum, T, false> {
-  using detail::CumulativeKernel<ops::CumSum, T, false>::CumulativeKernel;
+class Kernel<ops::CumSum, Cpu, T> : public detail::CumulativeKernel<detail::CumulativeElement<T>, false> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : detail::CumulativeKernel<detail::CumulativeElement<T>, false>(node.op<ops::CumSum>()) {}
 };
 
 template <class T>
-class Kernel<ops::CumProd, Cpu, T> : public detail::CumulativeKernel<ops::CumProd, T, true> {
-  using detail::CumulativeKernel<ops::CumProd, T, true>::CumulativeKernel;
+class Kernel<ops::CumProd, Cpu, T> : public detail::CumulativeKernel<detail::CumulativeElement<T>, true> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : detail::CumulativeKernel<detail::CumulativeElement<T>, true>(node.op<ops::CumProd>()) {}
 };
 
 }  // namespace hone::inline HONE_ABI

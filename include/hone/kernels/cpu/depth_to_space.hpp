@@ -8,9 +8,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::DepthToSpace, Cpu, T> {
+template <>
+class Kernel<ops::DepthToSpace, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DepthToSpace>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -27,16 +28,17 @@ class Kernel<ops::DepthToSpace, Cpu, T> {
     box.push_back(b, {b * column, to[3]});
     box.push_back(from[3], {1, b});
     box.push_back(b, {column, 1});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:
   ops::DepthToSpace op_;
 };
 
-template <class T>
-class Kernel<ops::SpaceToDepth, Cpu, T> {
+template <>
+class Kernel<ops::SpaceToDepth, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::SpaceToDepth>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -53,7 +55,7 @@ class Kernel<ops::SpaceToDepth, Cpu, T> {
     box.push_back(from[1], {from.stride(1), channel});
     box.push_back(to[2], {b * from[3], to[3]});
     box.push_back(to[3], {b, 1});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:

@@ -11,11 +11,11 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Gather, Cpu, T> {
+template <>
+class Kernel<ops::Gather, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    if (!detail::ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
+    if (Support moved = ElementMover::support(node.input_dtype(0)); !moved) return moved;
     return IndexInput::support(node.input_dtype(1));
   }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Gather>().axis) {}
@@ -28,20 +28,16 @@ class Kernel<ops::Gather, Cpu, T> {
     const std::int64_t count = c.input(1).elements();
     const std::int64_t inner = from.stride(along);
     const std::int64_t outer = from.elements(0, along);
-    const T* x = c.in<T>(0);  // (outer, size, inner)
-    T* y = c.out<T>(0);       // (outer, count, inner)
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;  // (outer, size, inner)
+    void* y = c.output(0).data;       // (outer, count, inner)
     if (c.output(0).elements() == 0) return;
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / inner, 1);
+    const std::int64_t grain = std::max<std::int64_t>(mover.block() / inner, 1);
     c.parallel_for(outer * count, grain, [&](std::int64_t begin, std::int64_t end) {
       std::int64_t o = begin / count;
       std::int64_t i = begin % count;
       for (std::int64_t row = begin; row < end; ++row) {
-        const T* source = x + (o * size + wrapped_index(index[i], size)) * inner;
-        if (inner == 1) {
-          y[row] = *source;
-        } else {
-          std::copy_n(source, inner, y + row * inner);
-        }
+        mover.copy(mover.at(x, (o * size + wrapped_index(index[i], size)) * inner), inner, mover.at(y, row * inner));
         if (++i == count) {
           i = 0;
           ++o;
@@ -54,11 +50,11 @@ class Kernel<ops::Gather, Cpu, T> {
   std::int64_t axis_;
 };
 
-template <class T>
-class Kernel<ops::GatherElements, Cpu, T> {
+template <>
+class Kernel<ops::GatherElements, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    if (!detail::ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
+    if (Support moved = ElementMover::support(node.input_dtype(0)); !moved) return moved;
     return IndexInput::support(node.input_dtype(1));
   }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::GatherElements>().axis) {}
@@ -75,13 +71,16 @@ class Kernel<ops::GatherElements, Cpu, T> {
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {d == along ? 0 : from.stride(d), to.stride(d)});
     const std::int64_t row = box.row_size();
     const auto [from_stride, to_stride] = box.row_strides();
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(box.rows(), std::max<std::int64_t>(copy_block<T> / row, 1),
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    c.parallel_for(box.rows(), std::max<std::int64_t>(mover.block() / row, 1),
                    [&, step = from_stride](std::int64_t begin, std::int64_t end) {
                      box.for_rows(begin, end, [&](const auto& at) {
-                       for (std::int64_t i = 0; i < row; ++i)
-                         y[at[1] + i] = x[at[0] + i * step + wrapped_index(index[at[1] + i], size) * stride];
+                       for (std::int64_t i = 0; i < row; ++i) {
+                         const std::int64_t source = at[0] + i * step + wrapped_index(index[at[1] + i], size) * stride;
+                         mover.copy(mover.at(x, source), 1, mover.at(y, at[1] + i));
+                       }
                      });
                    });
   }
@@ -90,11 +89,11 @@ class Kernel<ops::GatherElements, Cpu, T> {
   std::int64_t axis_;
 };
 
-template <class T>
-class Kernel<ops::GatherND, Cpu, T> {
+template <>
+class Kernel<ops::GatherND, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    if (!detail::ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
+    if (Support moved = ElementMover::support(node.input_dtype(0)); !moved) return moved;
     return node.input_dtype(1) == DType::int64 ? Support::yes() : Support::no("the indices must be int64");
   }
   Kernel(const NodeView& node, const CpuDevice&) : batch_(static_cast<std::size_t>(node.op<ops::GatherND>().batch_dims)) {}
@@ -109,13 +108,14 @@ class Kernel<ops::GatherND, Cpu, T> {
     const std::int64_t* indices = c.in<std::int64_t>(1);  // (batches, count, depth)
     const TupleIndex index(from, batch_, depth);
     if (!index.check(c, indices, batches * count) || c.output(0).elements() == 0) return;
-    const T* x = c.in<T>(0);  // (batches, batch_size)
-    T* y = c.out<T>(0);       // (batches, count, inner)
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / inner, 1);
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;  // (batches, batch_size)
+    void* y = c.output(0).data;       // (batches, count, inner)
+    const std::int64_t grain = std::max<std::int64_t>(mover.block() / inner, 1);
     c.parallel_for(batches * count, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        const T* source = x + row / count * batch_size + index.offset(indices + row * static_cast<std::int64_t>(depth));
-        std::copy_n(source, inner, y + row * inner);
+        const std::int64_t source = row / count * batch_size + index.offset(indices + row * static_cast<std::int64_t>(depth));
+        mover.copy(mover.at(x, source), inner, mover.at(y, row * inner));
       }
     });
   }

@@ -29,7 +29,6 @@ class Kernel<ops::BatchNormalization, Cpu, T> {
       : op_(node.op<ops::BatchNormalization>()), rows_(&simd::table<simd::NormalizeRow<T>>(device.isa)) {}
 
   static Support supports(const NodeView& node) {
-    if (node.input_dtype(0) != dtype_of<T>) return {false, {}};
     for (std::size_t i = 1; i < 5; ++i)
       if (node.input_dtype(i) != dtype_of<T>) return Support::no("no kernel for statistics of another type than the data");
     return Support::yes();

@@ -11,9 +11,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::OneHot, Cpu, T> {
+template <>
+class Kernel<ops::OneHot, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(2)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::OneHot>().axis) {}
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
@@ -21,16 +22,18 @@ class Kernel<ops::OneHot, Cpu, T> {
     const std::int64_t depth = to[along];
     const std::int64_t inner = to.stride(along);
     const TensorRef& indices = c.input(0);  // (outer, inner)
-    const T& off = c.in<T>(2)[0];
-    const T& on = c.in<T>(2)[1];
-    T* y = c.out<T>(0);  // (outer, depth, inner)
+    const ElementMover mover(c.output(0).dtype);
+    const std::byte* off = c.in<std::byte>(2);
+    const std::byte* on = mover.at(c.input(2).data, 1);
+    void* y = c.output(0).data;  // (outer, depth, inner)
     if (to.elements() == 0) return;
     const std::int64_t slice = depth * inner;
-    c.parallel_for(to.elements(0, along), std::max<std::int64_t>(copy_block<T> / slice, 1), [&](std::int64_t begin, std::int64_t end) {
-      std::fill(y + begin * slice, y + end * slice, off);
+    c.parallel_for(to.elements(0, along), std::max<std::int64_t>(mover.block() / slice, 1), [&](std::int64_t begin, std::int64_t end) {
+      mover.fill(mover.at(y, begin * slice), (end - begin) * slice, off);
       for (std::int64_t i = begin * inner; i < end * inner; ++i) {
         const std::int64_t index = ops::integer_at(indices, i);
-        if (index_in_range(index, depth)) y[(i / inner * depth + wrapped_index(index, depth)) * inner + i % inner] = on;
+        if (!index_in_range(index, depth)) continue;
+        mover.copy(on, 1, mover.at(y, (i / inner * depth + wrapped_index(index, depth)) * inner + i % inner));
       }
     });
   }

@@ -11,11 +11,12 @@
 namespace hone::inline HONE_ABI {
 
 /// y is computed row by row. A row is the last dimension that changes together with the ones behind it, which move as one block.
-template <class T>
-class Kernel<ops::Pad, Cpu, T> {
+template <>
+class Kernel<ops::Pad, Cpu> {
   using Mode = ops::Pad::Mode;
 
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : mode_(node.op<ops::Pad>().mode) {}
 
   void run(Context& c) const {
@@ -29,10 +30,11 @@ class Kernel<ops::Pad, Cpu, T> {
     const std::size_t last = padded - 1;
     const std::int64_t block = to.elements(padded, to.rank());
     const std::int64_t row = to[last] * block;
-    const T fill = c.has_input(2) && c.input(2).elements() == 1 ? *c.in<T>(2) : T{};
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(copy_block<T> / row, 1), [&](std::int64_t begin, std::int64_t end) {
+    const ElementMover mover(c.input(0).dtype);
+    const std::byte* fill = c.has_input(2) && c.input(2).elements() == 1 ? c.in<std::byte>(2) : nullptr;
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(mover.block() / row, 1), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         std::int64_t source = 0;
         bool inside = true;
@@ -44,9 +46,9 @@ class Kernel<ops::Pad, Cpu, T> {
           source += at * from.stride(d);
         }
         if (inside) {
-          pad_row(x + source, extents[last], block, fill, y + r * row);
+          pad_row(mover, mover.at(x, source), extents[last], block, fill, mover.at(y, r * row));
         } else {
-          std::fill_n(y + r * row, row, fill);
+          mover.fill(mover.at(y, r * row), row, fill);
         }
       }
     });
@@ -74,16 +76,18 @@ class Kernel<ops::Pad, Cpu, T> {
     return extent.first + (i < n ? i : period - i);
   }
 
-  void pad_row(const T* x, const ops::Pad::Extent& extent, std::int64_t block, const T& fill, T* y) const {
+  void pad_row(const ElementMover& mover, const void* x, const ops::Pad::Extent& extent, std::int64_t block, const std::byte* fill,
+               std::byte* y) const {
     if (mode_ == Mode::constant) {
-      y = std::fill_n(y, extent.before * block, fill);
-      y = std::copy_n(x + extent.first * block, extent.kept * block, y);
-      std::fill_n(y, extent.after * block, fill);
+      y = mover.fill(y, extent.before * block, fill);
+      y = mover.copy(mover.at(x, extent.first * block), extent.kept * block, y);
+      mover.fill(y, extent.after * block, fill);
       return;
     }
-    for (std::int64_t i = 0; i < extent.before; ++i) y = std::copy_n(x + map(i, extent) * block, block, y);
-    y = std::copy_n(x + extent.first * block, extent.kept * block, y);
-    for (std::int64_t i = 0; i < extent.after; ++i) y = std::copy_n(x + map(extent.before + extent.kept + i, extent) * block, block, y);
+    for (std::int64_t i = 0; i < extent.before; ++i) y = mover.copy(mover.at(x, map(i, extent) * block), block, y);
+    y = mover.copy(mover.at(x, extent.first * block), extent.kept * block, y);
+    for (std::int64_t i = 0; i < extent.after; ++i)
+      y = mover.copy(mover.at(x, map(extent.before + extent.kept + i, extent) * block), block, y);
   }
 
   Mode mode_;

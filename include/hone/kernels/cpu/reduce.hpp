@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -19,43 +20,60 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// The result of a reduction of `count` elements from what the micro-kernels reduced them to.
-template <class T>
-struct NoFinish {
-  T operator()(T value, std::int64_t) const noexcept { return value; }
-};
-template <class T>
-struct DivideByCount {
-  T operator()(T value, std::int64_t count) const noexcept {
+/// What is done to the reduction of `count` elements.
+enum class Finish : std::uint8_t { none, divide_by_count, square_root, logarithm };
+
+/// y[i] = finish(y[i]), for the types that have such reductions.
+inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n, std::int64_t count) {
+  const auto each = [&]<class T>(T* of, auto f) {
+    of = static_cast<T*>(y);
+    for (std::int64_t i = 0; i < n; ++i) of[i] = f(of[i]);
+  };
+  const auto divide = [&]<class T>(T* type) {
+    const T divisor = static_cast<T>(count);
     if constexpr (std::is_integral_v<T>) {
-      return count == 0 ? T(0) : static_cast<T>(value / static_cast<T>(count));
+      each(type, [=](T value) { return divisor == 0 ? T(0) : static_cast<T>(value / divisor); });
     } else {
-      return value / static_cast<T>(count);
+      each(type, [=](T value) { return value / divisor; });
     }
+  };
+  const auto real = [&]<class T>(T* type) {
+    if (finish == Finish::divide_by_count) return divide(type);
+    if (finish == Finish::square_root) return each(type, [](T value) { return std::sqrt(value); });
+    each(type, [](T value) { return std::log(value); });
+  };
+  if (finish == Finish::none) return;
+  switch (dtype) {
+    case DType::float32:
+      return real(static_cast<float*>(nullptr));
+    case DType::float64:
+      return real(static_cast<double*>(nullptr));
+    case DType::int32:
+      return divide(static_cast<std::int32_t*>(nullptr));
+    case DType::int64:
+      return divide(static_cast<std::int64_t*>(nullptr));
+    case DType::uint32:
+      return divide(static_cast<std::uint32_t*>(nullptr));
+    case DType::uint64:
+      return divide(static_cast<std::uint64_t*>(nullptr));
+    default:
+      break;
   }
-};
-template <class T>
-struct SquareRoot {
-  T operator()(T value, std::int64_t) const noexcept { return static_cast<T>(std::sqrt(value)); }
-};
-template <class T>
-struct Logarithm {
-  T operator()(T value, std::int64_t) const noexcept { return static_cast<T>(std::log(value)); }
-};
+}
 
 /// How each operator reduces: micro-kernel and finish, one line per operator.
 template <class Op>
 struct Reduction;
 // clang-format off
-template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; template <class T> using Finish = SquareRoot<T>; };
-template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       template <class T> using Finish = Logarithm<T>; };
-template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       template <class T> using Finish = DivideByCount<T>; };
-template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; template <class T> using Finish = NoFinish<T>; };
+template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; static constexpr Finish finish = Finish::square_root; };
+template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       static constexpr Finish finish = Finish::logarithm; };
+template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       static constexpr Finish finish = Finish::divide_by_count; };
+template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; static constexpr Finish finish = Finish::none; };
 // clang-format on
 
 /// The dimensions of an input, those that stay and those that are reduced, each group merged where it is dense.
@@ -79,29 +97,39 @@ inline std::span<const std::int64_t> axes_of(const Context& c) noexcept {
   return {c.in<const std::int64_t>(1), static_cast<std::size_t>(c.input(1).elements())};
 }
 
-}  // namespace cpu
-
-template <class Op, class T>
-requires requires { typename cpu::Reduction<Op>::F; }
-class Kernel<Op, Cpu, T> {
+/// Drives the micro-kernels of all reductions and types.
+class ReduceKernel {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), reduce_(&simd::table<simd::Reduce<F, T>>(device.isa)) {}
+  using Shared = ReduceKernel;
+
+  template <class F, class T>
+  ReduceKernel(const simd::Reduce<F, T>& loops, Finish finish, bool noop_with_empty_axes)
+      : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
+    const T identity = F::template identity<T>();
+    std::memcpy(identity_, &identity, sizeof(T));
+  }
 
   void run(Context& c) const {
-    const cpu::ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), cpu::axes_of(c), op_.noop_with_empty_axes));
+    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), axes_of(c), noop_with_empty_axes_));
     if (box.kept.elements() == 0) return;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
+    const auto* x = c.in<std::byte>(0);
+    auto* y = c.out<std::byte>(0);
     const std::int64_t count = box.reduced.elements();
     const std::int64_t kept_row = box.kept.row_size();
-    const std::int64_t kept_step = box.kept.row_strides()[0];
     if (box.reduces_rows) {
       const std::int64_t grain = std::max<std::int64_t>(1, worth_a_thread / (count * kept_row + 1));
+      const std::int64_t kept_step = box.kept.row_strides()[0];
       c.parallel_for(box.kept.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-        T* out = y + begin * kept_row;
-        box.kept.for_rows(begin, end, [&](const auto& at) {
-          for (std::int64_t i = 0; i < kept_row; ++i) *out++ = finish_(reduce_row(box.reduced, x + at[0] + i * kept_step), count);
-        });
+        std::byte* first = y + begin * kept_row * size_;
+        const std::int64_t n = (end - begin) * kept_row;
+        fill(first, n);
+        if (count != 0) {
+          std::byte* out = first;
+          box.kept.for_rows(begin, end, [&](const auto& at) {
+            for (std::int64_t i = 0; i < kept_row; ++i, out += size_) fold(box.reduced, x + (at[0] + i * kept_step) * size_, out);
+          });
+        }
+        finish_reduction(finish_, c.output(0).dtype, first, n, count);
       });
       return;
     }
@@ -113,39 +141,58 @@ class Kernel<Op, Cpu, T> {
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t first = task % chunks * chunk;
         const std::int64_t n = std::min(chunk, kept_row - first);
+        std::byte* out = y + (task / chunks * kept_row + first) * size_;
+        fill(out, n);
         box.kept.for_rows(task / chunks, task / chunks + 1,
-                          [&](const auto& at) { add_rows(box.reduced, x + at[0] + first, y + task / chunks * kept_row + first, n); });
+                          [&](const auto& at) { add_rows(box.reduced, x + (at[0] + first) * size_, out, n); });
+        finish_reduction(finish_, c.output(0).dtype, out, n, count);
       }
     });
   }
 
  private:
-  using F = typename cpu::Reduction<Op>::F;
   static constexpr std::int64_t worth_a_thread = 16 * 1024;
 
-  [[nodiscard]] T reduce_row(const StridedBox<1>& reduced, const T* x) const {
-    T result = F::template identity<T>();
-    if (reduced.elements() == 0) return result;
-    reduced.for_rows(0, reduced.rows(), [&](const auto& at) {
-      result = F{}.combine(result, reduce_->contiguous(x + at[0], static_cast<std::size_t>(reduced.row_size())));
-    });
-    return result;
-  }
-
-  void add_rows(const StridedBox<1>& reduced, const T* x, T* y, std::int64_t n) const {
-    std::fill_n(y, n, F::template identity<T>());
-    if (reduced.elements() != 0) {
-      const std::int64_t step = reduced.row_strides()[0];
-      reduced.for_rows(0, reduced.rows(), [&](const auto& at) {
-        for (std::int64_t i = 0; i < reduced.row_size(); ++i) reduce_->accumulate(y, x + at[0] + i * step, static_cast<std::size_t>(n));
-      });
+  /// Precondition: n > 0.
+  void fill(std::byte* y, std::int64_t n) const noexcept {
+    const auto bytes = static_cast<std::size_t>(n * size_);
+    auto done = static_cast<std::size_t>(size_);
+    std::memcpy(y, identity_, done);
+    for (std::size_t more = 0; done < bytes; done += more) {
+      more = std::min(done, bytes - done);
+      std::memcpy(y + done, y, more);
     }
-    for (std::int64_t i = 0; i < n; ++i) y[i] = finish_(y[i], reduced.elements());
+  }
+  void fold(const StridedBox<1>& reduced, const std::byte* x, std::byte* y) const {
+    const auto n = static_cast<std::size_t>(reduced.row_size());
+    if (reduced.rows() == 1) return loops_.fold(y, x, n);
+    reduced.for_rows(0, reduced.rows(), [&](const auto& at) { loops_.fold(y, x + at[0] * size_, n); });
+  }
+  void add_rows(const StridedBox<1>& reduced, const std::byte* x, std::byte* y, std::int64_t n) const {
+    if (reduced.elements() == 0) return;
+    const std::int64_t step = reduced.row_strides()[0];
+    reduced.for_rows(0, reduced.rows(), [&](const auto& at) {
+      for (std::int64_t i = 0; i < reduced.row_size(); ++i)
+        loops_.accumulate(y, x + (at[0] + i * step) * size_, static_cast<std::size_t>(n));
+    });
   }
 
-  Op op_;
-  const simd::Reduce<F, T>* reduce_;
-  typename cpu::Reduction<Op>::template Finish<T> finish_;
+  simd::ReduceFunctions loops_;
+  std::int64_t size_;  ///< bytes of an element
+  Finish finish_;
+  bool noop_with_empty_axes_;
+  std::byte identity_[8] = {};
+};
+
+}  // namespace cpu
+
+template <class Op, class T>
+requires requires { typename cpu::Reduction<Op>::F; }
+class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : ReduceKernel(simd::table<simd::Reduce<typename cpu::Reduction<Op>::F, T>>(device.isa), cpu::Reduction<Op>::finish,
+                     node.op<Op>().noop_with_empty_axes) {}
 };
 
 /// log(sum(exp(x))), taken as m + log(sum(exp(x - m))) with m = max(x).

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <type_traits>
+#include <variant>
 
 #include <hone/config.hpp>
 #include <hone/kernels/cpu/number_conversion.hpp>
@@ -24,19 +24,42 @@ inline ops::Resize::Resampling resampling(const ops::Resize& op, const Context& 
   return op.resolve(c.input(0).shape, op.inputs_of(given));
 }
 
-/// Moves the nearest elements. T is Bytes<N> or std::string.
+/// y[i] = x[offsets[i]] for elements of type T, or `outside` where the offset is negative.
 template <class T>
+void copy_nearest(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to) {
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  for (std::int64_t i = 0; i < n; ++i) y[i] = offsets[i] < 0 ? *static_cast<const T*>(outside) : x[offsets[i]];
+}
+
+using CopyNearest = void (*)(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to);
+
+inline CopyNearest copy_nearest_of(DType dtype) noexcept {
+  if (dtype == DType::string) return &copy_nearest<std::string>;
+  switch (element_size(dtype)) {
+    case 1:
+      return &copy_nearest<Bytes<1>>;
+    case 2:
+      return &copy_nearest<Bytes<2>>;
+    case 4:
+      return &copy_nearest<Bytes<4>>;
+    case 8:
+      return &copy_nearest<Bytes<8>>;
+    default:
+      return &copy_nearest<Bytes<16>>;
+  }
+}
+
+/// Moves the nearest elements.
 class NearestResize {
  public:
-  NearestResize(const ops::Resize& op, DType dtype) : op_(op) {
-    if constexpr (!std::is_same_v<T, std::string>) {
-      const float value = op.extrapolation_value;
-      if (dtype == DType::float64) {
-        const auto wide = static_cast<double>(value);
-        store_numbers(dtype, &outside_, 0, 1, &wide, {});
-      } else if (dtype != DType::complex64 && dtype != DType::complex128) {
-        store_numbers(dtype, &outside_, 0, 1, &value, {});
-      }
+  NearestResize(const ops::Resize& op, DType dtype) : op_(op), mover_(dtype), copy_(copy_nearest_of(dtype)) {
+    const float value = op.extrapolation_value;
+    if (dtype == DType::float64) {
+      const auto wide = static_cast<double>(value);
+      store_numbers(dtype, outside_, 0, 1, &wide, {});
+    } else if (dtype != DType::complex64 && dtype != DType::complex128 && dtype != DType::string) {
+      store_numbers(dtype, outside_, 0, 1, &value, {});
     }
   }
 
@@ -64,9 +87,10 @@ class NearestResize {
     const std::size_t last = resized - 1;
     const std::int64_t block = to.stride(last);
     const std::int64_t row = to[last] * block;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(copy_block<T> / row, 1), [&](std::int64_t begin, std::int64_t end) {
+    const void* x = c.input(0).data;
+    const std::string nothing;
+    const auto* outside = mover_.strings() ? reinterpret_cast<const std::byte*>(&nothing) : outside_;
+    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(mover_.block() / row, 1), [&](std::int64_t begin, std::int64_t end) {
       std::int64_t previous = -1;
       for (std::int64_t r = begin; r < end; ++r) {
         std::int64_t base = 0;
@@ -77,14 +101,14 @@ class NearestResize {
           inside = inside && offset >= 0;
           base += offset;
         }
-        T* target = y + r * row;
+        std::byte* target = mover_.at(c.output(0).data, r * row);
         if (!inside) {
-          std::fill_n(target, row, outside_);
+          mover_.fill(target, row, outside);
           previous = -1;
         } else if (base == previous) {
-          std::copy_n(target - row, row, target);
+          mover_.copy(target - row * mover_.size(), row, target);
         } else {
-          copy_nearest(x + base, offsets[last], to[last], block, target);
+          copy_row(mover_.at(x, base), offsets[last], to[last], block, outside, target);
           previous = base;
         }
       }
@@ -98,33 +122,25 @@ class NearestResize {
     return nearest_element(op_.nearest, axis, x) * stride;
   }
 
-  void copy_nearest(const T* x, const std::int64_t* offsets, std::int64_t n, std::int64_t block, T* y) const {
-    if (block == 1) {
-      for (std::int64_t i = 0; i < n; ++i) y[i] = offsets[i] < 0 ? outside_ : x[offsets[i]];
-      return;
-    }
-    for (std::int64_t i = 0; i < n; ++i, y += block) {
-      if (offsets[i] < 0) {
-        std::fill_n(y, block, outside_);
-      } else {
-        std::copy_n(x + offsets[i], block, y);
-      }
-    }
+  void copy_row(const std::byte* x, const std::int64_t* offsets, std::int64_t n, std::int64_t block, const std::byte* outside,
+                std::byte* y) const {
+    if (block == 1) return copy_(x, offsets, n, outside, y);
+    for (std::int64_t i = 0; i < n; ++i)
+      y = offsets[i] < 0 ? mover_.fill(y, block, outside) : mover_.copy(mover_.at(x, offsets[i]), block, y);
   }
 
   ops::Resize op_;
-  T outside_{};
+  ElementMover mover_;
+  CopyNearest copy_;
+  alignas(16) std::byte outside_[16] = {};
 };
 
-/// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread.
-template <class T>
+/// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread. Real is double
+/// where float would lose digits; elements of other types are converted to it and back.
+template <class Real>
 class InterpolatingResize {
-  /// Computes in double where float would lose digits.
-  using Real = std::conditional_t<std::is_same_v<T, double> || (std::is_integral_v<T> && sizeof(T) >= 4), double, float>;
-  static constexpr bool direct = std::is_same_v<T, Real>;
-
  public:
-  InterpolatingResize(const ops::Resize& op, DType) : op_(op) {}
+  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(dtype) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const { return plan(c).bytes(c.pool().size()); }
 
@@ -137,31 +153,34 @@ class InterpolatingResize {
       plan.passes[p].table.fill(op_, plan.passes[p].axis, memory);
       memory += WeightTable<Real>::bytes(op_, plan.passes[p].axis);
     }
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / 4 / plan.to_slice, 1);
+    const bool direct = dtype_ == dtype_of<Real>;
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    const std::int64_t grain = std::max<std::int64_t>(ElementMover(dtype_).block() / 4 / plan.to_slice, 1);
     c.parallel_for(plan.slices, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
       auto* a = reinterpret_cast<Real*>(memory + static_cast<std::size_t>(slot) * 2 * plan.scratch);
       auto* b = reinterpret_cast<Real*>(memory + (static_cast<std::size_t>(slot) * 2 + 1) * plan.scratch);
       for (std::int64_t slice = begin; slice < end; ++slice) {
         const Real* source;
-        if constexpr (direct) {
-          source = x + slice * plan.from_slice;
+        if (direct) {
+          source = static_cast<const Real*>(x) + slice * plan.from_slice;
         } else {
-          for (std::int64_t i = 0; i < plan.from_slice; ++i) a[i] = static_cast<Real>(x[slice * plan.from_slice + i]);
+          load_numbers(dtype_, x, slice * plan.from_slice, plan.from_slice, a);
           source = a;
           std::swap(a, b);
         }
         for (std::size_t p = 0; p < plan.count; ++p) {
           Real* target = a;
-          if constexpr (direct)
-            if (p + 1 == plan.count) target = y + slice * plan.to_slice;
+          if (direct && p + 1 == plan.count) target = static_cast<Real*>(y) + slice * plan.to_slice;
           apply(plan.passes[p], source, target);
           source = target;
           std::swap(a, b);
         }
-        if constexpr (!direct)
-          for (std::int64_t i = 0; i < plan.to_slice; ++i) y[slice * plan.to_slice + i] = rounded(source[i]);
+        if (!direct) {
+          // The last slice that was computed is in b now.
+          if (is_integral(dtype_)) round(b, plan.to_slice);
+          store_numbers(dtype_, y, slice * plan.to_slice, plan.to_slice, static_cast<const Real*>(b), {});
+        }
       }
     });
   }
@@ -241,51 +260,79 @@ class InterpolatingResize {
   }
 
   /// Integers round to nearest even and saturate.
-  static T rounded(Real value) noexcept {
-    if constexpr (std::is_integral_v<T>) {
-      constexpr auto least = static_cast<Real>(std::numeric_limits<T>::min());
-      constexpr auto most = static_cast<Real>(std::numeric_limits<T>::max());
-      value = std::nearbyint(value);
-      if (!(value > least)) return std::numeric_limits<T>::min();
-      return value < most ? static_cast<T>(value) : std::numeric_limits<T>::max();
-    } else {
-      return static_cast<T>(value);
+  void round(Real* values, std::int64_t n) const noexcept {
+    const bool negative = dtype_ == DType::int8 || dtype_ == DType::int16 || dtype_ == DType::int32 || dtype_ == DType::int64;
+    const int bits = bit_width(dtype_);
+    const auto least = negative ? -std::ldexp(Real(1), bits - 1) : Real(0);
+    const auto beyond = std::ldexp(Real(1), negative ? bits - 1 : bits);
+    // 2^64 and 2^63 saturate when they are stored; smaller limits are numbers of type Real.
+    const Real most = bits < 64 ? beyond - 1 : beyond;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Real value = std::nearbyint(values[i]);
+      values[i] = !(value > least) ? least : value < most ? value : most;
     }
   }
 
   ops::Resize op_;
+  DType dtype_;
 };
 
-/// Kernels over bytes take the mode nearest, those over numbers the others.
-template <class Op, class T>
+/// The nearest elements move whatever they are, the other modes compute with numbers.
 class ResizeKernel {
-  static constexpr bool moves = !Element<T> || std::is_same_v<T, std::string>;
-  using Resizer = std::conditional_t<moves, NearestResize<T>, InterpolatingResize<std::conditional_t<moves, float, T>>>;
-
  public:
-  static Support supports(const NodeView& node) {
-    const ops::Resize& op = node.op<Op>();
-    if (!ElementMatch<T>::matches(node.input_dtype(0)) || moves != (op.mode == ops::Resize::Mode::nearest)) return {false, {}};
-    return Support::yes();
+  using Shared = ResizeKernel;
+
+  static Support supports(const ops::Resize& op, DType dtype) {
+    if (op.mode == ops::Resize::Mode::nearest) return ElementMover::support(dtype);
+    switch (dtype) {
+      case DType::float32:
+      case DType::float64:
+      case DType::float16:
+      case DType::bfloat16:
+      case DType::uint8:
+      case DType::int8:
+      case DType::int16:
+      case DType::int32:
+      case DType::int64:
+        return Support::yes();
+      default:
+        return Support::no("no interpolation of ", hone::name(dtype));
+    }
   }
-  ResizeKernel(const NodeView& node, const CpuDevice&) : resizer_(node.op<Op>(), node.input_dtype(0)) {}
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return resizer_.workspace(c); }
-  void run(Context& c) const { resizer_.run(c); }
+  ResizeKernel(const ops::Resize& op, DType dtype) : resizer_(resizer(op, dtype)) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return std::visit([&](const auto& resizer) { return resizer.workspace(c); }, resizer_);
+  }
+  void run(Context& c) const {
+    std::visit([&](const auto& resizer) { resizer.run(c); }, resizer_);
+  }
 
  private:
+  using Resizer = std::variant<NearestResize, InterpolatingResize<float>, InterpolatingResize<double>>;
+
+  static Resizer resizer(const ops::Resize& op, DType dtype) {
+    if (op.mode == ops::Resize::Mode::nearest) return NearestResize(op, dtype);
+    const bool wide = dtype == DType::float64 || dtype == DType::int32 || dtype == DType::int64;
+    return wide ? Resizer(InterpolatingResize<double>(op, dtype)) : Resizer(InterpolatingResize<float>(op, dtype));
+  }
+
   Resizer resizer_;
 };
 
 }  // namespace detail
 
-template <class T>
-class Kernel<ops::Resize, Cpu, T> : public detail::ResizeKernel<ops::Resize, T> {
-  using detail::ResizeKernel<ops::Resize, T>::ResizeKernel;
+template <>
+class Kernel<ops::Resize, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Resize>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Resize>(), node.input_dtype(0)) {}
 };
 
-template <class T>
-class Kernel<ops::Upsample, Cpu, T> : public detail::ResizeKernel<ops::Upsample, T> {
-  using detail::ResizeKernel<ops::Upsample, T>::ResizeKernel;
+template <>
+class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Upsample>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Upsample>(), node.input_dtype(0)) {}
 };
 
 }  // namespace hone::inline HONE_ABI

@@ -10,9 +10,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::ReverseSequence, Cpu, T> {
+template <>
+class Kernel<ops::ReverseSequence, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : time_first_(node.op<ops::ReverseSequence>().time_axis == 0) {}
   void run(Context& c) const {
     const Shape& shape = c.input(0).shape;
@@ -26,14 +27,15 @@ class Kernel<ops::ReverseSequence, Cpu, T> {
         return c.fail("sequence_lens[", b, "] is ", lengths[b], ", but there are ", times, " times");
     }
     if (shape.elements() == 0) return;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(times * batches, std::max<std::int64_t>(copy_block<T> / inner, 1), [&](std::int64_t begin, std::int64_t end) {
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    c.parallel_for(times * batches, std::max<std::int64_t>(mover.block() / inner, 1), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t b = time_first_ ? row % columns : row / columns;
         const std::int64_t t = time_first_ ? row / columns : row % columns;
         const std::int64_t source = t < lengths[b] ? lengths[b] - 1 - t : t;
-        std::copy_n(x + (time_first_ ? source * columns + b : b * columns + source) * inner, inner, y + row * inner);
+        mover.copy(mover.at(x, (time_first_ ? source * columns + b : b * columns + source) * inner), inner, mover.at(y, row * inner));
       }
     });
   }

@@ -71,39 +71,40 @@ inline ReduceRow reduce_row_of(DType dtype) noexcept {
   }
 }
 
-/// Puts updates where they go. Moving needs the size of the elements only; a reduction goes through one function per type.
-template <class T>
+/// Puts updates where they go. A reduction goes through one function per type.
 class Updater {
  public:
-  Updater(ops::Reduction reduction, DType dtype)
-      : reduction_(reduction), reduce_(reduction == ops::Reduction::none ? nullptr : reduce_row_of(dtype)) {}
+  Updater(ops::Reduction reduction, DType dtype) noexcept
+      : mover_(dtype), reduction_(reduction), reduce_(reduction == ops::Reduction::none ? nullptr : reduce_row_of(dtype)) {}
 
   static Support supports(const NodeView& node, ops::Reduction reduction) {
     const DType dtype = node.input_dtype(0);
-    if (!ElementMatch<T>::matches(dtype)) return {false, {}};
+    if (Support moved = ElementMover::support(dtype); !moved) return moved;
     if (reduction != ops::Reduction::none && reduce_row_of(dtype) == nullptr)
       return Support::no("there is no reduction of ", hone::name(dtype));
     return IndexInput::support(node.input_dtype(1));
   }
-  void operator()(const T* from, T* to, std::int64_t n) const {
+  /// n elements from index `first` of `from` on are put at index `target` of `to`.
+  void operator()(const void* from, std::int64_t first, void* to, std::int64_t target, std::int64_t n) const {
     if (reduce_ != nullptr) {
-      reduce_(reduction_, from, to, n);
+      reduce_(reduction_, mover_.at(from, first), mover_.at(to, target), n);
     } else {
-      std::copy_n(from, n, to);
+      mover_.copy(mover_.at(from, first), n, mover_.at(to, target));
     }
   }
 
  private:
+  ElementMover mover_;
   ops::Reduction reduction_;
   ReduceRow reduce_;
 };
 
 }  // namespace detail
 
-template <class T>
-class Kernel<ops::ScatterElements, Cpu, T> {
+template <>
+class Kernel<ops::ScatterElements, Cpu> {
  public:
-  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, node.op<ops::ScatterElements>().reduction); }
+  static Support supports(const NodeView& node) { return detail::Updater::supports(node, node.op<ops::ScatterElements>().reduction); }
   Kernel(const NodeView& node, const CpuDevice&) : Kernel(node.op<ops::ScatterElements>(), node.input_dtype(0)) {}
   Kernel(const ops::ScatterElements& op, DType dtype) : axis_(op.axis), update_(op.reduction, dtype) {}
 
@@ -122,32 +123,30 @@ class Kernel<ops::ScatterElements, Cpu, T> {
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(from[d], {from.stride(d), d == along ? 0 : to.stride(d)});
     const std::int64_t row = box.row_size();
     const std::int64_t step = box.row_strides()[1];
-    const T* updates = c.in<T>(2);
-    T* y = c.out<T>(0);
     box.for_rows(0, box.rows(), [&](const auto& at) {
       for (std::int64_t i = 0; i < row; ++i) {
-        T* target = y + at[1] + i * step + wrapped_index(index[at[0] + i], size) * stride;
-        update_(updates + at[0] + i, target, 1);
+        const std::int64_t target = at[1] + i * step + wrapped_index(index[at[0] + i], size) * stride;
+        update_(c.input(2).data, at[0] + i, c.output(0).data, target, 1);
       }
     });
   }
 
  private:
   std::int64_t axis_;
-  detail::Updater<T> update_;
+  detail::Updater update_;
 };
 
-template <class T>
-class Kernel<ops::Scatter, Cpu, T> : public Kernel<ops::ScatterElements, Cpu, T> {
+template <>
+class Kernel<ops::Scatter, Cpu> : public Kernel<ops::ScatterElements, Cpu> {
  public:
-  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, ops::Reduction::none); }
-  Kernel(const NodeView& node, const CpuDevice&) : Kernel<ops::ScatterElements, Cpu, T>(node.op<ops::Scatter>(), node.input_dtype(0)) {}
+  static Support supports(const NodeView& node) { return detail::Updater::supports(node, ops::Reduction::none); }
+  Kernel(const NodeView& node, const CpuDevice&) : Kernel<ops::ScatterElements, Cpu>(node.op<ops::Scatter>(), node.input_dtype(0)) {}
 };
 
-template <class T>
-class Kernel<ops::ScatterND, Cpu, T> {
+template <>
+class Kernel<ops::ScatterND, Cpu> {
  public:
-  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, node.op<ops::ScatterND>().reduction); }
+  static Support supports(const NodeView& node) { return detail::Updater::supports(node, node.op<ops::ScatterND>().reduction); }
   Kernel(const NodeView& node, const CpuDevice&) : update_(node.op<ops::ScatterND>().reduction, node.input_dtype(0)) {}
 
   void run(Context& c) const {
@@ -160,15 +159,13 @@ class Kernel<ops::ScatterND, Cpu, T> {
     const TupleIndex index(to, 0, depth);
     if (!index.check(c, indices, count)) return;
     copy_tensor(c, c.input(0), c.output(0));
-    const T* updates = c.in<T>(2);  // (count, inner)
-    T* y = c.out<T>(0);
-    for (std::int64_t i = 0; i < count; ++i) {
-      update_(updates + i * inner, y + index.offset(indices + i * static_cast<std::int64_t>(depth)), inner);
+    for (std::int64_t i = 0; i < count; ++i) {  // updates: (count, inner)
+      update_(c.input(2).data, i * inner, c.output(0).data, index.offset(indices + i * static_cast<std::int64_t>(depth)), inner);
     }
   }
 
  private:
-  detail::Updater<T> update_;
+  detail::Updater update_;
 };
 
 }  // namespace hone::inline HONE_ABI

@@ -8,9 +8,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Slice, Cpu, T> {
+template <>
+class Kernel<ops::Slice, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -24,7 +25,7 @@ class Kernel<ops::Slice, Cpu, T> {
       first += ranges[d].start * from.stride(d);
       box.push_back(to[d], {ranges[d].step * from.stride(d), to.stride(d)});
     }
-    strided_copy(c, box, c.in<T>(0) + first, c.out<T>(0));
+    strided_copy(c, box, c.input(0), first, c.output(0), 0);
   }
 };
 

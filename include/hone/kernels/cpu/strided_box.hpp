@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <hone/config.hpp>
+#include <hone/core/function_ref.hpp>
 #include <hone/core/shape.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -53,8 +54,7 @@ class StridedBox {
   }
 
   /// body(offsets of the first element) for the rows [begin, end).
-  template <class Body>
-  void for_rows(std::int64_t begin, std::int64_t end, Body&& body) const {
+  void for_rows(std::int64_t begin, std::int64_t end, FunctionRef<void(const Offsets&)> body) const {
     const std::size_t outer = rank_ > 0 ? rank_ - 1 : 0;
     std::array<std::int64_t, 2 * Shape::max_rank> at{};
     Offsets offsets{};

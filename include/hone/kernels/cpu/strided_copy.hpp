@@ -5,13 +5,11 @@
 #include <cstdint>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/element_mover.hpp>
 #include <hone/kernels/cpu/strided_box.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
-
-/// Bytes that one thread moves at a time: enough to pay for waking it.
-inline constexpr std::int64_t copy_block_bytes = 64 * 1024;
 
 /// Elements of T in a block, at least 1.
 template <class T>
@@ -148,6 +146,26 @@ void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from
       });
     }
   });
+}
+
+/// The same for a box of elements of any type, from element `from_first` of one tensor on, to element `to_first` of another one.
+/// Precondition: ElementMover::support(from.dtype).
+inline void strided_copy(const Context& c, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first,
+                         const TensorRef& to, std::int64_t to_first) {
+  const auto as = [&]<class T>(const T*) { strided_copy(c, elements, from.as<const T>() + from_first, to.as<T>() + to_first); };
+  if (from.dtype == DType::string) return as(static_cast<const std::string*>(nullptr));
+  switch (element_size(from.dtype)) {
+    case 1:
+      return as(static_cast<const Bytes<1>*>(nullptr));
+    case 2:
+      return as(static_cast<const Bytes<2>*>(nullptr));
+    case 4:
+      return as(static_cast<const Bytes<4>*>(nullptr));
+    case 8:
+      return as(static_cast<const Bytes<8>*>(nullptr));
+    default:
+      return as(static_cast<const Bytes<16>*>(nullptr));
+  }
 }
 
 /// Copies a tensor of any element type to another one of the same type and number of elements; nothing when they are in the same memory.

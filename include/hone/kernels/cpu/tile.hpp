@@ -8,9 +8,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Tile, Cpu, T> {
+template <>
+class Kernel<ops::Tile, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -22,20 +23,21 @@ class Kernel<ops::Tile, Cpu, T> {
       box.push_back(to[d] / from[d], {0, from[d] * to.stride(d)});
       box.push_back(from[d], {from.stride(d), to.stride(d)});
     }
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 };
 
-template <class T>
-class Kernel<ops::Expand, Cpu, T> {
+template <>
+class Kernel<ops::Expand, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
     StridedBox<2> box;
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {broadcast_stride(from, to, d), to.stride(d)});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 };
 

@@ -95,7 +95,7 @@ class Kernel<ops::TopK, Cpu> {
 
   template <class T>
   void select(Context& c) const {
-    using Key = decltype(order_key(T{}));
+    using Key = OrderKey<T>;
     const Rows rows(c, op_.axis);
     if (c.output(0).elements() == 0) return;
     const T* x = c.in<T>(0);

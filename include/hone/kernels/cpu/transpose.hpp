@@ -8,16 +8,17 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Transpose, Cpu, T> {
+template <>
+class Kernel<ops::Transpose, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Transpose>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
     StridedBox<2> box;
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {from.stride(op_.source(d, to.rank())), to.stride(d)});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:

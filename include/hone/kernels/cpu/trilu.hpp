@@ -14,9 +14,10 @@
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Trilu, Cpu, T> {
+template <>
+class Kernel<ops::Trilu, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : upper_(node.op<ops::Trilu>().upper) {}
   void run(Context& c) const {
     const Shape& shape = c.output(0).shape;
@@ -25,21 +26,20 @@ class Kernel<ops::Trilu, Cpu, T> {
     if (shape.elements() == 0) return;
     // Diagonals beyond the matrix all keep, or drop, everything.
     const std::int64_t k = c.has_input(1) ? std::clamp(ops::integer_at(c.input(1), 0), -rows, columns) : 0;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / columns, 1);
+    const ElementMover mover(c.input(0).dtype);
+    const std::int64_t grain = std::max<std::int64_t>(mover.block() / columns, 1);
     c.parallel_for(shape.elements() / columns, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         // Elements before `edge` are below the diagonal (or, in the lower part, on it too).
         const std::int64_t edge = std::clamp<std::int64_t>(r % rows + k + (upper_ ? 0 : 1), 0, columns);
-        const T* from = x + r * columns;
-        T* to = y + r * columns;
+        const void* from = mover.at(c.input(0).data, r * columns);
+        std::byte* to = mover.at(c.output(0).data, r * columns);
         if (upper_) {
-          std::fill_n(to, edge, T{});
-          std::copy_n(from + edge, columns - edge, to + edge);
+          to = mover.fill(to, edge, nullptr);
+          mover.copy(mover.at(from, edge), columns - edge, to);
         } else {
-          std::copy_n(from, edge, to);
-          std::fill_n(to + edge, columns - edge, T{});
+          to = mover.copy(mover.at(from, 0), edge, to);
+          mover.fill(to, columns - edge, nullptr);
         }
       }
     });

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/ops/unary.hpp>
@@ -60,15 +62,34 @@ concept UnaryOp = requires(const Op& op) {
   unary(op);
 };
 
-/// y = f(x), shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
-template <class F, class T>
-void run_unary(const simd::UnaryLoop<F, T>& loop, const F& f, const Context& c) {
-  constexpr std::int64_t grain = 16 * 1024;
-  const T* x = c.in<T>(0);
-  T* y = c.out<T>(0);
-  c.parallel_for(c.output(0).elements(), grain,
-                 [&](std::int64_t begin, std::int64_t end) { loop.run(f, x + begin, y + begin, static_cast<std::size_t>(end - begin)); });
+/// y = f(x) for elements of `size` bytes, shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
+/// Not a template: one copy serves all operators and types.
+inline void run_unary(simd::UnaryFunction loop, const void* f, std::size_t size, const Context& c) {
+  const auto* x = c.in<std::byte>(0);
+  auto* y = c.out<std::byte>(0);
+  c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
+    const std::size_t offset = static_cast<std::size_t>(begin) * size;
+    loop(f, x + offset, y + offset, static_cast<std::size_t>(end - begin));
+  });
 }
+
+/// y = f(x) with an f that is known when the kernel is made.
+class UnaryKernel {
+ public:
+  using Shared = UnaryKernel;
+
+  template <class F, class T>
+  UnaryKernel(const simd::UnaryLoop<F, T>& loop, const F& f) : loop_(loop.erased), size_(sizeof(T)) {
+    static_assert(sizeof(F) <= sizeof f_ && alignof(F) <= alignof(float) && std::is_trivially_copyable_v<F>);
+    std::memcpy(f_, &f, sizeof f);
+  }
+  void run(Context& c) const { run_unary(loop_, f_, size_, c); }
+
+ private:
+  simd::UnaryFunction loop_;
+  std::size_t size_;
+  alignas(float) std::byte f_[2 * sizeof(float)];
+};
 
 /// y[i] = f(x[i]) for what needs no micro-kernel.
 template <class X, class Y, class F>
@@ -83,34 +104,20 @@ void run_scalars(const Context& c, const F& f) {
 }  // namespace cpu
 
 template <cpu::UnaryOp Op, class T>
-class Kernel<Op, Cpu, T> {
+class Kernel<Op, Cpu, T> : public cpu::UnaryKernel {
  public:
   using F = decltype(cpu::unary(std::declval<const Op&>()));
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : f_(cpu::unary(node.op<Op>())), loop_(&simd::table<simd::UnaryLoop<F, T>>(device.isa)) {}
-  void run(Context& c) const { cpu::run_unary(*loop_, f_, c); }
-
- private:
-  F f_;
-  const simd::UnaryLoop<F, T>* loop_;
+      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), cpu::unary(node.op<Op>())) {}
 };
 
 template <class T>
-class Kernel<ops::Gelu, Cpu, T> {
+class Kernel<ops::Gelu, Cpu, T> : public cpu::UnaryKernel {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : tanh_(node.op<ops::Gelu>().tanh), isa_(device.isa) {}
-  void run(Context& c) const {
-    if (tanh_) {
-      cpu::run_unary(simd::table<simd::UnaryLoop<simd::GeluTanh, T>>(isa_), simd::GeluTanh{}, c);
-    } else {
-      cpu::run_unary(simd::table<simd::UnaryLoop<simd::Gelu, T>>(isa_), simd::Gelu{}, c);
-    }
-  }
-
- private:
-  bool tanh_;
-  simd::Isa isa_;
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : UnaryKernel(node.op<ops::Gelu>().tanh ? UnaryKernel(simd::table<simd::UnaryLoop<simd::GeluTanh, T>>(device.isa), simd::GeluTanh{})
+                                              : UnaryKernel(simd::table<simd::UnaryLoop<simd::Gelu, T>>(device.isa), simd::Gelu{})) {}
 };
 
 template <class T>
@@ -123,7 +130,8 @@ class Kernel<ops::Clip, Cpu, T> {
     T hi = real ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
     if (c.has_input(1) && c.input(1).elements() == 1) lo = *c.in<T>(1);
     if (c.has_input(2) && c.input(2).elements() == 1) hi = *c.in<T>(2);
-    cpu::run_unary(*loop_, simd::Clip<T>{lo, hi}, c);
+    const simd::Clip<T> clip{lo, hi};
+    cpu::run_unary(loop_->erased, &clip, sizeof(T), c);
   }
 
  private:

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include <hone/config.hpp>
 #include <hone/ops/argmax.hpp>
 #include <hone/ops/compress.hpp>
@@ -16,10 +14,6 @@
 
 namespace hone::inline HONE_ABI {
 
-/// An operator that moves elements of any size, and strings, by index.
-template <class Op>
-using indexed_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string>;
-
 /// An operator that compares real numbers.
 template <class Op>
 using compared_entry = entry<Op, float, double, Half, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
@@ -27,12 +21,12 @@ using compared_entry = entry<Op, float, double, Half, BFloat16, std::int8_t, std
 
 // clang-format off
 using CpuIndexingKernels = KernelList<
-    indexed_entry<ops::Gather>,
-    indexed_entry<ops::GatherElements>,
-    indexed_entry<ops::GatherND>,
-    indexed_entry<ops::Scatter>,
-    indexed_entry<ops::ScatterElements>,
-    indexed_entry<ops::ScatterND>,
+    entry<ops::Gather>,
+    entry<ops::GatherElements>,
+    entry<ops::GatherND>,
+    entry<ops::Scatter>,
+    entry<ops::ScatterElements>,
+    entry<ops::ScatterND>,
     entry<ops::NonZero>,
     entry<ops::NonMaxSuppression>,
     entry<ops::TopK>,
@@ -41,8 +35,8 @@ using CpuIndexingKernels = KernelList<
     entry<ops::CumProd, float, double, Half, BFloat16, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>,
     compared_entry<ops::ArgMax>,
     compared_entry<ops::ArgMin>,
-    indexed_entry<ops::Compress>,
-    indexed_entry<ops::OneHot>>;
+    entry<ops::Compress>,
+    entry<ops::OneHot>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include <hone/config.hpp>
 #include <hone/ops/concat.hpp>
 #include <hone/ops/depth_to_space.hpp>
@@ -22,10 +20,6 @@
 
 namespace hone::inline HONE_ABI {
 
-/// An operator that moves elements of any size, and strings.
-template <class Op>
-using moved_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string>;
-
 // clang-format off
 using CpuMovementKernels = KernelList<
     entry<ops::Identity>,
@@ -39,18 +33,18 @@ using CpuMovementKernels = KernelList<
     entry<ops::ConstantOfShape>,
     entry<ops::Range, float, double, Half, BFloat16, std::int16_t, std::int32_t, std::int64_t>,
     entry<ops::EyeLike>,
-    moved_entry<ops::Transpose>,
-    moved_entry<ops::Concat>,
-    moved_entry<ops::Split>,
-    moved_entry<ops::Slice>,
-    moved_entry<ops::Pad>,
-    moved_entry<ops::Tile>,
-    moved_entry<ops::Expand>,
-    moved_entry<ops::Where>,
-    moved_entry<ops::DepthToSpace>,
-    moved_entry<ops::SpaceToDepth>,
-    moved_entry<ops::Trilu>,
-    moved_entry<ops::ReverseSequence>>;
+    entry<ops::Transpose>,
+    entry<ops::Concat>,
+    entry<ops::Split>,
+    entry<ops::Slice>,
+    entry<ops::Pad>,
+    entry<ops::Tile>,
+    entry<ops::Expand>,
+    entry<ops::Where>,
+    entry<ops::DepthToSpace>,
+    entry<ops::SpaceToDepth>,
+    entry<ops::Trilu>,
+    entry<ops::ReverseSequence>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
