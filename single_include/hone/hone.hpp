@@ -53,11 +53,14 @@
 #define HONE_ABI HONE_CONCAT(v, HONE_VERSION_MAJOR, _, HONE_VERSION_MINOR, _, HONE_VERSION_PATCH, _, HONE_NATIVE_ISA)
 #endif
 
+/// HONE_COLD is put on functions of slow paths and failures: called, not inlined, and optimised for size.
 #if defined(__GNUC__) || defined(__clang__)
 #define HONE_ALWAYS_INLINE inline __attribute__((always_inline))
+#define HONE_COLD __attribute__((cold, noinline))
 #define HONE_RESTRICT __restrict__
 #elif defined(_MSC_VER)
 #define HONE_ALWAYS_INLINE __forceinline
+#define HONE_COLD __declspec(noinline)
 #define HONE_RESTRICT __restrict
 #endif
 #define HONE_SINGLE_CORE_DTYPE_HPP
@@ -316,40 +319,102 @@ inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value
 
 #include <charconv>
 #include <concepts>
+#include <initializer_list>
+#include <memory>
 
 namespace hone::inline HONE_ABI {
 
+/// A reference to something that has a textual form: a string, a character, a number, or whatever has a `to_string` in its namespace.
+/// Precondition: what it refers to outlives it. Meant for parameters, where that always holds.
+class TextPiece {
+ public:
+  TextPiece(std::string_view text) noexcept : kind_(Kind::text) { value_.text = {text.data(), text.size()}; }
+  TextPiece(const std::string& text) noexcept : TextPiece(std::string_view(text)) {}
+  TextPiece(const char* text) noexcept : TextPiece(std::string_view(text)) {}
+  template <std::same_as<char> Char>
+  TextPiece(Char value) noexcept : kind_(Kind::character) {
+    value_.integer = value;
+  }
+  template <std::same_as<bool> Bool>
+  TextPiece(Bool value) noexcept : TextPiece(std::string_view(value ? "true" : "false")) {}
+  template <std::integral Integer>
+  requires(!std::same_as<Integer, char> && !std::same_as<Integer, bool>) TextPiece(Integer value)
+  noexcept : kind_(std::signed_integral<Integer> ? Kind::integer : Kind::natural) { value_.integer = static_cast<std::int64_t>(value); }
+  TextPiece(float value) noexcept : kind_(Kind::single) { value_.real = static_cast<double>(value); }
+  TextPiece(double value) noexcept : kind_(Kind::real) { value_.real = value; }
+  template <class T>
+  requires requires(const T& value) {
+    { to_string(value) } -> std::convertible_to<std::string>;
+  }
+  TextPiece(const T& value) noexcept : kind_(Kind::object) {
+    value_.object = {std::addressof(value), [](const void* object) -> std::string { return to_string(*static_cast<const T*>(object)); }};
+  }
+
+  HONE_COLD void append_to(std::string& to) const {
+    char digits[64];
+    std::to_chars_result end{digits, {}};
+    switch (kind_) {
+      case Kind::text:
+        to.append(value_.text.data, value_.text.size);
+        return;
+      case Kind::character:
+        to.push_back(static_cast<char>(value_.integer));
+        return;
+      case Kind::object:
+        to.append(value_.object.describe(value_.object.address));
+        return;
+      case Kind::integer:
+        end = std::to_chars(digits, digits + sizeof digits, value_.integer);
+        break;
+      case Kind::natural:
+        end = std::to_chars(digits, digits + sizeof digits, static_cast<std::uint64_t>(value_.integer));
+        break;
+      case Kind::single:
+        end = std::to_chars(digits, digits + sizeof digits, static_cast<float>(value_.real));
+        break;
+      case Kind::real:
+        end = std::to_chars(digits, digits + sizeof digits, value_.real);
+        break;
+    }
+    to.append(digits, end.ptr);
+  }
+
+ private:
+  enum class Kind : std::uint8_t { text, character, integer, natural, single, real, object };
+  struct Text {
+    const char* data;
+    std::size_t size;
+  };
+  struct Object {
+    const void* address;
+    std::string (*describe)(const void*);
+  };
+  union Any {
+    Text text;
+    std::int64_t integer;
+    double real;
+    Object object;
+  };
+
+  Kind kind_;
+  Any value_{};
+};
+
 namespace detail {
 
-inline void append(std::string& to, std::string_view piece) { to.append(piece); }
-inline void append(std::string& to, char piece) { to.push_back(piece); }
-template <std::same_as<bool> Bool>
-void append(std::string& to, Bool piece) {
-  to.append(piece ? "true" : "false");
+/// Not a template: one copy serves all messages.
+[[nodiscard]] HONE_COLD inline std::string concatenated(std::initializer_list<TextPiece> pieces) {
+  std::string result;
+  for (const TextPiece& piece : pieces) piece.append_to(result);
+  return result;
 }
-
-template <class Number>
-requires((std::integral<Number> || std::floating_point<Number>)&&!std::same_as<Number, bool> &&
-         !std::same_as<Number, char>) void append(std::string& to, Number piece) {
-  char digits[64];
-  const auto end = std::to_chars(digits, digits + sizeof digits, piece).ptr;
-  to.append(digits, end);
-}
-
-template <class T>
-requires requires(const T& piece) {
-  { to_string(piece) } -> std::convertible_to<std::string>;
-}
-void append(std::string& to, const T& piece) { to.append(to_string(piece)); }
 
 }  // namespace detail
 
 /// Concatenates its arguments: strings, characters, numbers, and whatever has a `to_string` in its namespace.
 template <class... Pieces>
 [[nodiscard]] std::string text(const Pieces&... pieces) {
-  std::string result;
-  (detail::append(result, pieces), ...);
-  return result;
+  return detail::concatenated({TextPiece(pieces)...});
 }
 
 /// `items` separated by `separator`, each rendered as by text().
@@ -359,7 +424,7 @@ template <class Items>
   bool first = true;
   for (const auto& item : items) {
     if (!first) result.append(separator);
-    detail::append(result, item);
+    TextPiece(item).append_to(result);
     first = false;
   }
   return result;
@@ -415,16 +480,23 @@ class Error : public std::exception {
   int opset_ = 0;
 };
 
+namespace detail {
+
+[[noreturn]] HONE_COLD inline void throw_error(ErrorCode code, std::initializer_list<TextPiece> message) {
+  throw Error(code, concatenated(message));
+}
+
+}  // namespace detail
+
 /// Throws an Error whose message is the concatenation of `pieces`.
 template <class... Pieces>
 [[noreturn]] void fail(ErrorCode code, const Pieces&... pieces) {
-  throw Error(code, text(pieces...));
+  detail::throw_error(code, {TextPiece(pieces)...});
 }
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_CORE_SHAPE_HPP
 
-#include <initializer_list>
 #include <limits>
 #include <span>
 
@@ -731,7 +803,6 @@ class Tensor {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_CORE_VALUE_HPP
 
-#include <memory>
 #include <variant>
 #include <vector>
 
@@ -1195,6 +1266,58 @@ class AttributeReader {
 
 #define HONE_SINGLE_GRAPH_OPERATOR_HPP
 
+#define HONE_SINGLE_CORE_ANY_OBJECT_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Owns one object of any type. Unlike a virtual destructor, it costs no code per type that has nothing to destroy.
+class AnyObject {
+ public:
+  /// An object of type T.
+  template <class T, class... Arguments>
+  [[nodiscard]] static AnyObject make(Arguments&&... arguments) {
+    static_assert(alignof(T) <= alignment);
+    AnyObject result(sizeof(T));
+    new (result.memory_) T(static_cast<Arguments&&>(arguments)...);
+    if constexpr (!std::is_trivially_destructible_v<T>) result.destroy_ = &destroy<T>;
+    return result;
+  }
+
+  AnyObject(AnyObject&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)), destroy_(std::exchange(other.destroy_, nullptr)) {}
+  AnyObject& operator=(AnyObject&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(destroy_, other.destroy_);
+    return *this;
+  }
+  ~AnyObject() {
+    if (destroy_ != nullptr) destroy_(memory_);
+    if (memory_ != nullptr) ::operator delete (memory_, std::align_val_t{alignment});
+  }
+
+  /// Precondition: the object is a T.
+  template <class T>
+  [[nodiscard]] const T& as() const noexcept {
+    return *static_cast<const T*>(memory_);
+  }
+  [[nodiscard]] const void* get() const noexcept { return memory_; }
+
+ private:
+  static constexpr std::size_t alignment = 64;
+
+  HONE_COLD explicit AnyObject(std::size_t bytes) : memory_(::operator new (bytes, std::align_val_t{alignment})) {}
+
+  template <class T>
+  HONE_COLD static void destroy(void* object) noexcept {
+    static_cast<T*>(object)->~T();
+  }
+
+  void* memory_;
+  void (*destroy_)(void*) noexcept = nullptr;
+};
+
+}  // namespace hone::inline HONE_ABI
+
 namespace hone::inline HONE_ABI {
 
 class Graph;
@@ -1243,7 +1366,7 @@ class TypeContext {
     static const Type none;
     return i < inputs_.size() ? inputs_[i] : none;
   }
-  void output(std::size_t i, Type type) const {
+  HONE_COLD void output(std::size_t i, Type type) const {
     if (i < outputs_.size()) outputs_[i] = std::move(type);
   }
   [[nodiscard]] std::span<const Graph* const> subgraphs() const noexcept { return subgraphs_; }
@@ -1289,94 +1412,90 @@ class Operator;
 struct OpInfo {
   std::string_view domain;  ///< "" for ai.onnx
   std::string_view name;
-  int since;  ///< first opset version that the definition reads
-  int until;  ///< last one
-  std::unique_ptr<Operator> (*create)(AttributeReader&);
+  int since;                            ///< first opset version that the definition reads
+  int until;                            ///< last one
+  AnyObject (*read)(AttributeReader&);  ///< makes the struct of `ops/`
+  Arity arity;
+  OpTraits traits;
+  void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
+  void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
+
+  /// The operator of a node with these attributes. Errors: invalid_graph.
+  [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
 };
 
-/// The operator of a node: its attributes, with type and shape inference. Made from a struct of `ops/` by OperatorOf.
+/// The operator of a node: its attributes, with type and shape inference.
 class Operator {
  public:
-  virtual ~Operator() = default;
-  [[nodiscard]] virtual const OpInfo& info() const noexcept = 0;
-  [[nodiscard]] virtual const Arity& arity() const noexcept = 0;
-  [[nodiscard]] virtual const OpTraits& traits() const noexcept = 0;
+  Operator(const OpInfo& info, AnyObject members) noexcept : info_(&info), members_(std::move(members)) {}
+
+  [[nodiscard]] const OpInfo& info() const noexcept { return *info_; }
+  [[nodiscard]] const Arity& arity() const noexcept { return info_->arity; }
+  [[nodiscard]] const OpTraits& traits() const noexcept { return info_->traits; }
   /// Sets the types of all outputs. Errors: invalid_graph.
-  virtual void types(const TypeContext& context) const = 0;
+  void types(const TypeContext& context) const {
+    if (info_->types != nullptr) return info_->types(members_.get(), context);
+    for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.input(0));
+  }
   /// Sets the shapes of all outputs; not called when traits().data_dependent. Errors: invalid_argument.
-  virtual void shapes(const ShapeContext& context) const = 0;
+  void shapes(const ShapeContext& context) const {
+    if (info_->shapes != nullptr) return info_->shapes(members_.get(), context);
+    for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.shape(0));
+  }
+  /// The struct of `ops/`. Precondition: that is the type that info() makes.
+  template <class Op>
+  [[nodiscard]] const Op& members() const noexcept {
+    return members_.as<Op>();
+  }
+
+ private:
+  const OpInfo* info_;
+  AnyObject members_;
 };
+
+inline std::unique_ptr<Operator> OpInfo::create(AttributeReader& reader) const { return std::make_unique<Operator>(*this, read(reader)); }
+
+namespace detail {
 
 template <class Op>
-class OperatorOf final : public Operator {
- public:
-  explicit OperatorOf(Op members) : op(std::move(members)) {}
-
+HONE_COLD AnyObject read_operator(AttributeReader& reader) {
   Op op;
+  if constexpr (requires { op.attributes(reader); }) op.attributes(reader);
+  return AnyObject::make<Op>(std::move(op));
+}
+template <class Op>
+void infer_types(const void* op, const TypeContext& context) {
+  static_cast<const Op*>(op)->types(context);
+}
+template <class Op>
+void infer_shapes(const void* op, const ShapeContext& context) {
+  static_cast<const Op*>(op)->shapes(context);
+}
 
-  [[nodiscard]] const OpInfo& info() const noexcept override;
-  [[nodiscard]] const Arity& arity() const noexcept override {
-    static constexpr Arity value = [] {
-      if constexpr (requires { Op::arity; }) {
-        return Op::arity;
-      } else {
-        return Arity{};
-      }
-    }();
-    return value;
-  }
-  [[nodiscard]] const OpTraits& traits() const noexcept override {
-    static constexpr OpTraits value = [] {
-      if constexpr (requires { Op::traits; }) {
-        return Op::traits;
-      } else {
-        return OpTraits{};
-      }
-    }();
-    return value;
-  }
-  /// Without `Op::types`, every output has the type of input 0.
-  void types(const TypeContext& context) const override {
-    if constexpr (requires { op.types(context); }) {
-      op.types(context);
-    } else {
-      for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.input(0));
-    }
-  }
-  /// Without `Op::shapes`, every output has the shape of input 0.
-  void shapes(const ShapeContext& context) const override {
-    if constexpr (requires { op.shapes(context); }) {
-      op.shapes(context);
-    } else {
-      for (std::size_t i = 0; i < context.output_count(); ++i) context.output(i, context.shape(0));
-    }
-  }
-};
+template <class Op>
+constexpr OpInfo make_op_info() {
+  OpInfo info{"", Op::name, 1, std::numeric_limits<int>::max(), &read_operator<Op>, {}, {}, nullptr, nullptr};
+  if constexpr (requires { Op::domain; }) info.domain = Op::domain;
+  if constexpr (requires { Op::since; }) info.since = Op::since;
+  if constexpr (requires { Op::until; }) info.until = Op::until;
+  if constexpr (requires { Op::arity; }) info.arity = Op::arity;
+  if constexpr (requires { Op::traits; }) info.traits = Op::traits;
+  if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
+  if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
+  return info;
+}
+
+}  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
 /// `until`, `arity`, `traits`, `attributes(a)`, `types(c)` and `shapes(c)`.
 template <class Op>
-inline constexpr OpInfo op_info = [] {
-  OpInfo info{"", Op::name, 1, std::numeric_limits<int>::max(), [](AttributeReader& reader) -> std::unique_ptr<Operator> {
-                Op op;
-                if constexpr (requires { op.attributes(reader); }) op.attributes(reader);
-                return std::make_unique<OperatorOf<Op>>(std::move(op));
-              }};
-  if constexpr (requires { Op::domain; }) info.domain = Op::domain;
-  if constexpr (requires { Op::since; }) info.since = Op::since;
-  if constexpr (requires { Op::until; }) info.until = Op::until;
-  return info;
-}();
-
-template <class Op>
-const OpInfo& OperatorOf<Op>::info() const noexcept {
-  return op_info<Op>;
-}
+inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 
 /// The members of `op` when it is an Op, else null.
 template <class Op>
 [[nodiscard]] const Op* op_cast(const Operator* op) noexcept {
-  return op != nullptr && &op->info() == &op_info<Op> ? &static_cast<const OperatorOf<Op>*>(op)->op : nullptr;
+  return op != nullptr && &op->info() == &op_info<Op> ? &op->members<Op>() : nullptr;
 }
 
 }  // namespace hone::inline HONE_ABI
@@ -1989,14 +2108,6 @@ struct Cpu {
 
 #define HONE_SINGLE_PROVIDERS_KERNEL_HPP
 
-#define HONE_SINGLE_CORE_THREAD_POOL_HPP
-
-#include <atomic>
-#include <chrono>
-#include <map>
-#include <mutex>
-#include <thread>
-
 #define HONE_SINGLE_CORE_FUNCTION_REF_HPP
 
 namespace hone::inline HONE_ABI {
@@ -2009,22 +2120,25 @@ class FunctionRef;
 template <class R, class... Args>
 class FunctionRef<R(Args...)> {
  public:
+  // Written for compile time: this is instantiated for every lambda of every kernel, so nothing of <type_traits> that is a class
+  // template of its own stands here.
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> && std::is_invocable_r_v<R, F&, Args...>)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> &&
+           requires(F & callable, Args... args) { callable(static_cast<Args&&>(args)...); })
       // NOLINTNEXTLINE(google-explicit-constructor): a parameter type is useful only when callables convert to it
       FunctionRef(F&& callable)
   noexcept {
     using Callable = std::remove_reference_t<F>;
     if constexpr (std::is_function_v<Callable>) {
-      target_.function = reinterpret_cast<void (*)()>(std::addressof(callable));
-      call_ = [](Target target, Args... args) -> R { return reinterpret_cast<Callable*>(target.function)(std::forward<Args>(args)...); };
+      target_.function = reinterpret_cast<void (*)()>(&callable);
+      call_ = &call_function<Callable>;
     } else {
       target_.object = const_cast<void*>(static_cast<const volatile void*>(std::addressof(callable)));
-      call_ = [](Target target, Args... args) -> R { return (*static_cast<Callable*>(target.object))(std::forward<Args>(args)...); };
+      call_ = &call_object<Callable>;
     }
   }
 
-  R operator()(Args... args) const { return call_(target_, std::forward<Args>(args)...); }
+  R operator()(Args... args) const { return call_(target_, static_cast<Args&&>(args)...); }
 
  private:
   union Target {
@@ -2032,11 +2146,27 @@ class FunctionRef<R(Args...)> {
     void (*function)();
   };
 
+  template <class Callable>
+  static R call_object(Target target, Args... args) {
+    return static_cast<R>((*static_cast<Callable*>(target.object))(static_cast<Args&&>(args)...));
+  }
+  template <class Callable>
+  static R call_function(Target target, Args... args) {
+    return static_cast<R>(reinterpret_cast<Callable*>(target.function)(static_cast<Args&&>(args)...));
+  }
+
   Target target_;
   R (*call_)(Target, Args...);
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_CORE_THREAD_POOL_HPP
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <thread>
 
 namespace hone::inline HONE_ABI {
 
@@ -2078,25 +2208,21 @@ class ThreadPool {
   /// `slot`: in [0, size()), differs between ranges that run at the same time in this call; it indexes per-thread scratch.
   ///
   /// Allocates nothing and takes no lock. Precondition: `body` does not throw.
-  template <class F>
-  void parallel_for(std::int64_t count, std::int64_t grain, F&& body) const noexcept {
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t, int)> body) const noexcept {
     if (count <= 0) return;
-    const auto call = [&body](std::int64_t begin, std::int64_t end, [[maybe_unused]] int slot) {
-      if constexpr (std::is_invocable_v<F&, std::int64_t, std::int64_t, int>) {
-        body(begin, end, slot);
-      } else {
-        body(begin, end);
-      }
-    };
     grain = std::max<std::int64_t>(grain, 1);
     if (workers_.empty() || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
-      call(std::int64_t{0}, count, 0);
+      body(std::int64_t{0}, count, 0);
       return;
     }
     inside() = true;
-    state_->fork_join(call, count, grain, size());
+    state_->fork_join(body, count, grain, size());
     inside() = false;
     state_->busy.store(false, std::memory_order_release);
+  }
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const noexcept {
+    const auto call = [body](std::int64_t begin, std::int64_t end, int) { body(begin, end); };
+    parallel_for(count, grain, FunctionRef<void(std::int64_t, std::int64_t, int)>(call));
   }
 
   /// The pool of this process for a number of threads (0: one per hardware thread), made on first use and joined at exit.
@@ -2339,16 +2465,18 @@ class Context {
 
   [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
   /// body(begin, end) over [0, count) in blocks of whole multiples of `grain`, on the threads of the session.
-  template <class Body>
-  void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) const {
-    pool_->parallel_for(count, grain, std::forward<Body>(body));
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const {
+    pool_->parallel_for(count, grain, body);
+  }
+  /// body(begin, end, slot): see ThreadPool::parallel_for.
+  void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t, int)> body) const {
+    pool_->parallel_for(count, grain, body);
   }
 
   /// Reports a value that the operator does not allow; the run then ends with an Error that names the node.
   template <class... Pieces>
   void fail(const Pieces&... pieces) {
-    failed_ = true;
-    failure_ = text(pieces...);
+    set_failure({TextPiece(pieces)...});
   }
   void fail_as(const Context& inner) {
     failed_ = true;
@@ -2367,6 +2495,11 @@ class Context {
   }
 
  private:
+  HONE_COLD void set_failure(std::initializer_list<TextPiece> pieces) {
+    failed_ = true;
+    failure_ = detail::concatenated(pieces);
+  }
+
   std::span<Slot* const> inputs_;
   std::span<Slot* const> outputs_;
   ThreadPool* pool_;
@@ -2380,16 +2513,17 @@ class Context {
 class AnyKernel {
  public:
   virtual ~AnyKernel() = default;
-  /// Bytes of scratch for the shapes in `context`, whose tensors have no data yet.
-  [[nodiscard]] virtual std::size_t workspace(const Context& context) const = 0;
+  /// Bytes of scratch for the shapes in `context`, whose tensors have no data yet. None by default.
+  [[nodiscard]] virtual std::size_t workspace(const Context&) const { return 0; }
   virtual void run(Context& context) const = 0;
 };
 
 /// The computation of operator Op on a provider for element types T. Specialisations have
-///   static Support supports(const NodeView&)      optional; by default the dtype of the deciding input must be T
+///   static Support supports(const NodeView&)      optional; asked when the deciding input holds T
 ///   Kernel(const NodeView&, const Device&)        reads attributes, packs constant weights
 ///   std::size_t workspace(const Context&) const   optional; bytes
 ///   void run(Context&) const
+///   using Shared                                  optional; a base that runs the kernels of many Op and T, which add nothing to it
 template <class Op, class Provider, class... T>
 class Kernel {
   static_assert(
@@ -2403,43 +2537,74 @@ struct Bytes {
   std::byte bytes[Size];
 };
 
+/// The element type of an entry of a kernel list, as data.
+struct ElementKind {
+  DType dtype = DType::undefined;  ///< undefined for bytes of any type
+  std::uint8_t size = 0;           ///< bytes; 0 together with DType::undefined for a kernel without an element type
+
+  [[nodiscard]] bool any() const noexcept { return dtype == DType::undefined && size == 0; }
+  [[nodiscard]] bool matches(DType of) const noexcept {
+    if (any()) return true;
+    return dtype != DType::undefined ? of == dtype : of != DType::string && element_size(of) == size;
+  }
+};
+
+/// "float", "4-byte elements", or nothing.
+[[nodiscard]] inline std::string to_string(const ElementKind& kind) {
+  if (kind.any()) return {};
+  return kind.dtype != DType::undefined ? to_string(kind.dtype) : text(int{kind.size}, "-byte elements");
+}
+
 namespace detail {
 
-template <class K>
-class KernelOf final : public AnyKernel {
- public:
-  template <class Device>
-  KernelOf(const NodeView& node, const Device& device) : kernel_(node, device) {}
-  [[nodiscard]] std::size_t workspace(const Context& context) const override {
-    if constexpr (requires { kernel_.workspace(context); }) {
-      return kernel_.workspace(context);
-    } else {
-      return 0;
-    }
-  }
-  void run(Context& context) const override { kernel_.run(context); }
-
- private:
-  K kernel_;
-};
-
 template <class T>
-struct ElementMatch {
-  static bool matches(DType dtype) noexcept { return dtype == dtype_of<T>; }
-  static std::string describe() { return std::string(name(dtype_of<T>)); }
+struct KindOf {
+  static constexpr ElementKind value{dtype_of<T>, 0};
 };
 template <std::size_t Size>
-struct ElementMatch<Bytes<Size>> {
-  static bool matches(DType dtype) noexcept { return dtype != DType::string && element_size(dtype) == Size; }
-  static std::string describe() { return text(Size, "-byte elements"); }
+struct KindOf<Bytes<Size>> {
+  static constexpr ElementKind value{DType::undefined, Size};
 };
 
-/// The dtype by which kernels of Op are chosen: of input `Op::type_input` (0 by default).
-template <class Op>
-DType deciding_dtype(const NodeView& node) {
-  std::size_t deciding = 0;
-  if constexpr (requires { Op::type_input; }) deciding = Op::type_input;
-  return node.input_dtype(deciding);
+/// How a kernel of one type is run. `workspace` is null when it needs none.
+struct KernelFunctions {
+  void (*run)(const void* kernel, Context&);
+  std::size_t (*workspace)(const void* kernel, const Context&);
+};
+
+template <class K>
+void run_kernel(const void* kernel, Context& context) {
+  static_cast<const K*>(kernel)->run(context);
+}
+template <class K>
+std::size_t kernel_workspace(const void* kernel, const Context& context) {
+  return static_cast<const K*>(kernel)->workspace(context);
+}
+
+template <class K>
+inline constexpr KernelFunctions kernel_functions = [] {
+  KernelFunctions functions{&run_kernel<K>, nullptr};
+  if constexpr (requires(const K& kernel, const Context& context) { kernel.workspace(context); })
+    functions.workspace = &kernel_workspace<K>;
+  return functions;
+}();
+
+/// Any Kernel. One class for all of them, because each class with virtual functions costs time to compile.
+class HeldKernel final : public AnyKernel {
+ public:
+  HeldKernel(AnyObject kernel, const KernelFunctions& functions) : kernel_(std::move(kernel)), functions_(&functions) {}
+  [[nodiscard]] std::size_t workspace(const Context& context) const override {
+    return functions_->workspace != nullptr ? functions_->workspace(kernel_.get(), context) : 0;
+  }
+  void run(Context& context) const override { functions_->run(kernel_.get(), context); }
+
+ private:
+  AnyObject kernel_;
+  const KernelFunctions* functions_;
+};
+
+[[nodiscard]] HONE_COLD inline std::unique_ptr<AnyKernel> hold(AnyObject kernel, const KernelFunctions& functions) {
+  return std::make_unique<HeldKernel>(std::move(kernel), functions);
 }
 
 }  // namespace detail
@@ -2903,47 +3068,76 @@ struct entry {};
 template <class... Entries>
 struct KernelList {};
 
-/// The kernel a provider has chosen for a node, or its refusal.
+/// One kernel of an entry.
 template <class Device>
-struct KernelChoice {
-  std::unique_ptr<AnyKernel> (*create)(const NodeView&, const Device&) = nullptr;
-  std::string kernel;   ///< "Softmax<float>"
-  std::string refusal;  ///< a sentence, when create is null
+struct KernelVariant {
+  ElementKind element;                   ///< of the deciding input
+  Support (*supports)(const NodeView&);  ///< asked when `element` matches; null when that is enough
+  std::unique_ptr<AnyKernel> (*create)(const NodeView&, const Device&);
 };
 
+/// The kernels of an operator, as data: nodes are matched with them by code that is no template on operators and types.
 template <class Device>
 struct KernelEntry {
   const OpInfo* op;
-  KernelChoice<Device> (*choose)(const NodeView&);
+  std::size_t type_input;  ///< the deciding input: its dtype chooses among the kernels
+  std::span<const KernelVariant<Device>> kernels;
 };
+
+/// The kernel a provider has chosen for a node, or its refusal.
+template <class Device>
+struct KernelChoice {
+  const KernelVariant<Device>* kernel = nullptr;
+  std::string name;     ///< "Softmax<float>"
+  std::string refusal;  ///< a sentence, when there is no kernel
+};
+
+/// The first kernel of `entry` that supports the node.
+template <class Device>
+[[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
+  KernelChoice<Device> choice;
+  const DType dtype = node.input_dtype(entry.type_input);
+  for (const auto& kernel : entry.kernels) {
+    if (!kernel.element.matches(dtype)) continue;
+    const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
+    const bool typed = !kernel.element.any();
+    if (support) {
+      choice.kernel = &kernel;
+      choice.name = typed ? text(entry.op->name, "<", kernel.element, ">") : std::string(entry.op->name);
+      return choice;
+    }
+    if (support.reason.empty()) continue;
+    if (!choice.refusal.empty()) choice.refusal += "; ";
+    choice.refusal += typed ? text(kernel.element, ": ", support.reason) : support.reason;
+  }
+  if (choice.refusal.empty() && !(entry.kernels.size() == 1 && entry.kernels[0].element.any())) {
+    choice.refusal = text("no kernel for ", hone::name(dtype), "; there are kernels for ");
+    for (const auto& kernel : entry.kernels) choice.refusal += text(&kernel == &entry.kernels[0] ? "" : ", ", kernel.element);
+  }
+  return choice;
+}
 
 namespace detail {
 
+/// The class that runs a K.
 template <class K, class Device>
-std::unique_ptr<AnyKernel> create_kernel(const NodeView& node, const Device& device) {
-  return std::make_unique<KernelOf<K>>(node, device);
+HONE_COLD std::unique_ptr<AnyKernel> create_kernel(const NodeView& node, const Device& device) {
+  if constexpr (requires { typename K::Shared; }) {
+    using Shared = typename K::Shared;
+    static_assert(sizeof(K) == sizeof(Shared), "a kernel that adds members to its base cannot be stored as that");
+    return hold(AnyObject::make<Shared>(static_cast<const Shared&>(K(node, device))), kernel_functions<Shared>);
+  } else {
+    return hold(AnyObject::make<K>(node, device), kernel_functions<K>);
+  }
 }
 
-template <class Op, class P, class... T>
-bool try_kernel(const NodeView& node, KernelChoice<typename P::Device>& choice) {
-  using K = Kernel<Op, P, T...>;
-  Support support;
-  if constexpr (requires { K::supports(node); }) {
-    support = K::supports(node);
-  } else if constexpr (sizeof...(T) == 1) {
-    support.supported = (ElementMatch<T>::matches(deciding_dtype<Op>(node)) && ...);
+template <class P, class K>
+constexpr KernelVariant<typename P::Device> variant_of(ElementKind element) {
+  if constexpr (requires(const NodeView& node) { K::supports(node); }) {
+    return {element, &K::supports, &create_kernel<K, typename P::Device>};
+  } else {
+    return {element, nullptr, &create_kernel<K, typename P::Device>};
   }
-  const std::string element = (std::string{} + ... + ElementMatch<T>::describe());
-  if (support) {
-    choice.create = &create_kernel<K, typename P::Device>;
-    choice.kernel = sizeof...(T) == 0 ? std::string(Op::name) : text(Op::name, "<", element, ">");
-    return true;
-  }
-  if (!support.reason.empty()) {
-    if (!choice.refusal.empty()) choice.refusal += "; ";
-    choice.refusal += element.empty() ? support.reason : text(element, ": ", support.reason);
-  }
-  return false;
 }
 
 template <class P, class Entry>
@@ -2951,22 +3145,27 @@ struct EntryOf;
 
 template <class P, class Op, class... T>
 struct EntryOf<P, entry<Op, T...>> {
-  static KernelChoice<typename P::Device> choose(const NodeView& node) {
-    KernelChoice<typename P::Device> choice;
-    if constexpr (sizeof...(T) == 0) {
-      try_kernel<Op, P>(node, choice);
-    } else {
-      if ((try_kernel<Op, P, T>(node, choice) || ...)) return choice;
-      if (choice.refusal.empty()) {
-        std::string list;
-        ((list += (list.empty() ? "" : ", ") + ElementMatch<T>::describe()), ...);
-        choice.refusal = text("no kernel for ", name(deciding_dtype<Op>(node)), "; there are kernels for ", list);
-      }
-    }
-    return choice;
-  }
-  static constexpr KernelEntry<typename P::Device> value{&op_info<Op>, &choose};
+  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
 };
+
+template <class P, class Op>
+struct EntryOf<P, entry<Op>> {
+  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
+};
+
+template <class Op>
+constexpr std::size_t type_input_of() noexcept {
+  if constexpr (requires { Op::type_input; }) {
+    return Op::type_input;
+  } else {
+    return 0;
+  }
+}
+
+template <class P, class Op, class... T>
+constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
+  return {&op_info<Op>, type_input_of<Op>(), EntryOf<P, entry<Op, T...>>::kernels};
+}
 
 /// All entries of nested lists, in order.
 template <class... Lists>
@@ -3022,7 +3221,8 @@ struct KernelTable<P, KernelList<Entries...>> {
 // instantiating the kernels.
 template <class P, class... Entries>
 std::span<const KernelEntry<typename P::Device>> KernelTable<P, KernelList<Entries...>>::entries() noexcept {
-  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{detail::EntryOf<P, Entries>::value...};
+  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{
+      detail::table_entry<P>(static_cast<Entries*>(nullptr))...};
   return table;
 }
 
@@ -3030,17 +3230,12 @@ std::span<const KernelEntry<typename P::Device>> KernelTable<P, KernelList<Entri
 
 namespace hone::inline HONE_ABI {
 
-/// Nearest moves elements of any size; the other modes compute with numbers.
-template <class Op>
-using resize_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string, float, double, Half, BFloat16, std::uint8_t,
-                           std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
-
 // clang-format off
 using CpuConversionKernels = KernelList<
     entry<ops::Cast>,
     entry<ops::CastLike>,
-    resize_entry<ops::Resize>,
-    resize_entry<ops::Upsample>>;
+    entry<ops::Resize>,
+    entry<ops::Upsample>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
@@ -4053,10 +4248,6 @@ struct TopK {
 
 namespace hone::inline HONE_ABI {
 
-/// An operator that moves elements of any size, and strings, by index.
-template <class Op>
-using indexed_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string>;
-
 /// An operator that compares real numbers.
 template <class Op>
 using compared_entry = entry<Op, float, double, Half, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
@@ -4064,12 +4255,12 @@ using compared_entry = entry<Op, float, double, Half, BFloat16, std::int8_t, std
 
 // clang-format off
 using CpuIndexingKernels = KernelList<
-    indexed_entry<ops::Gather>,
-    indexed_entry<ops::GatherElements>,
-    indexed_entry<ops::GatherND>,
-    indexed_entry<ops::Scatter>,
-    indexed_entry<ops::ScatterElements>,
-    indexed_entry<ops::ScatterND>,
+    entry<ops::Gather>,
+    entry<ops::GatherElements>,
+    entry<ops::GatherND>,
+    entry<ops::Scatter>,
+    entry<ops::ScatterElements>,
+    entry<ops::ScatterND>,
     entry<ops::NonZero>,
     entry<ops::NonMaxSuppression>,
     entry<ops::TopK>,
@@ -4078,8 +4269,8 @@ using CpuIndexingKernels = KernelList<
     entry<ops::CumProd, float, double, Half, BFloat16, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>,
     compared_entry<ops::ArgMax>,
     compared_entry<ops::ArgMin>,
-    indexed_entry<ops::Compress>,
-    indexed_entry<ops::OneHot>>;
+    entry<ops::Compress>,
+    entry<ops::OneHot>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
@@ -4953,10 +5144,6 @@ struct Where {
 
 namespace hone::inline HONE_ABI {
 
-/// An operator that moves elements of any size, and strings.
-template <class Op>
-using moved_entry = entry<Op, Bytes<1>, Bytes<2>, Bytes<4>, Bytes<8>, Bytes<16>, std::string>;
-
 // clang-format off
 using CpuMovementKernels = KernelList<
     entry<ops::Identity>,
@@ -4970,18 +5157,18 @@ using CpuMovementKernels = KernelList<
     entry<ops::ConstantOfShape>,
     entry<ops::Range, float, double, Half, BFloat16, std::int16_t, std::int32_t, std::int64_t>,
     entry<ops::EyeLike>,
-    moved_entry<ops::Transpose>,
-    moved_entry<ops::Concat>,
-    moved_entry<ops::Split>,
-    moved_entry<ops::Slice>,
-    moved_entry<ops::Pad>,
-    moved_entry<ops::Tile>,
-    moved_entry<ops::Expand>,
-    moved_entry<ops::Where>,
-    moved_entry<ops::DepthToSpace>,
-    moved_entry<ops::SpaceToDepth>,
-    moved_entry<ops::Trilu>,
-    moved_entry<ops::ReverseSequence>>;
+    entry<ops::Transpose>,
+    entry<ops::Concat>,
+    entry<ops::Split>,
+    entry<ops::Slice>,
+    entry<ops::Pad>,
+    entry<ops::Tile>,
+    entry<ops::Expand>,
+    entry<ops::Where>,
+    entry<ops::DepthToSpace>,
+    entry<ops::SpaceToDepth>,
+    entry<ops::Trilu>,
+    entry<ops::ReverseSequence>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
@@ -5550,10 +5737,10 @@ class CpuProvider final : public Provider {
       return placement;
     }
     for (const auto* entry : found->second) {
-      auto choice = entry->choose(node);
-      if (choice.create != nullptr) {
-        placement.kernel = choice.create(node, device_);
-        placement.name = text(choice.kernel, " ", simd::name(device_.isa));
+      const KernelChoice<CpuDevice> choice = choose(*entry, node);
+      if (choice.kernel != nullptr) {
+        placement.kernel = choice.kernel->create(node, device_);
+        placement.name = text(choice.name, " ", simd::name(device_.isa));
         placement.refusal.clear();
         return placement;
       }
@@ -5919,6 +6106,97 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_STRIDED_COPY_HPP
 
+#define HONE_SINGLE_KERNELS_CPU_ELEMENT_MOVER_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Bytes that one thread moves at a time: enough to pay for waking it.
+inline constexpr std::int64_t copy_block_bytes = 64 * 1024;
+
+/// Copies and repeats elements of a type that is known at run time alone: bytes of any size, or strings. Pointers are to bytes, counts and
+/// offsets in elements. Kernels that move elements drive it instead of being templates on types.
+class ElementMover {
+ public:
+  /// Precondition: support(dtype).
+  explicit ElementMover(DType dtype) noexcept : size_(static_cast<std::int64_t>(element_size(dtype))), strings_(dtype == DType::string) {}
+
+  /// Elements that share a byte cannot be moved one by one.
+  static Support support(DType dtype) {
+    return element_size(dtype) != 0 ? Support::yes() : Support::no("no kernel for elements of type ", hone::name(dtype));
+  }
+
+  /// Bytes of an element.
+  [[nodiscard]] std::int64_t size() const noexcept { return size_; }
+  [[nodiscard]] bool strings() const noexcept { return strings_; }
+  [[nodiscard]] const std::byte* at(const void* data, std::int64_t i) const noexcept {
+    return static_cast<const std::byte*>(data) + i * size_;
+  }
+  [[nodiscard]] std::byte* at(void* data, std::int64_t i) const noexcept { return static_cast<std::byte*>(data) + i * size_; }
+  /// Elements that are worth a thread, at least 1.
+  [[nodiscard]] std::int64_t block() const noexcept { return std::max<std::int64_t>(copy_block_bytes / size_, 1); }
+
+  /// Returns the end of the copies. Precondition: the two do not overlap.
+  std::byte* copy(const std::byte* from, std::int64_t n, std::byte* to) const {
+    if (n == 1) {
+      copy_one(from, to);
+    } else if (strings_) {
+      copy_strings(from, n, to);
+    } else if (n != 0) {
+      std::memcpy(to, from, static_cast<std::size_t>(n * size_));
+    }
+    return to + n * size_;
+  }
+
+  /// n times the element at `value`, or zeros, or empty strings, when it is null. Returns their end.
+  std::byte* fill(std::byte* to, std::int64_t n, const std::byte* value) const {
+    if (n == 0) return to;
+    const auto bytes = static_cast<std::size_t>(n * size_);
+    if (strings_) {
+      fill_strings(to, n, value);
+    } else if (value == nullptr) {
+      std::memset(to, 0, bytes);
+    } else {
+      copy_one(value, to);
+      for (std::size_t done = static_cast<std::size_t>(size_), more = 0; done < bytes; done += more) {
+        more = std::min(done, bytes - done);
+        std::memcpy(to + done, to, more);
+      }
+    }
+    return to + bytes;
+  }
+
+ private:
+  void copy_one(const std::byte* from, std::byte* to) const {
+    switch (size_) {
+      case 1:
+        *to = *from;
+        return;
+      case 2:
+        std::memcpy(to, from, 2);
+        return;
+      case 4:
+        std::memcpy(to, from, 4);
+        return;
+      case 8:
+        std::memcpy(to, from, 8);
+        return;
+      default:
+        if (strings_) return copy_strings(from, 1, to);
+        std::memcpy(to, from, static_cast<std::size_t>(size_));
+    }
+  }
+  HONE_COLD static void copy_strings(const std::byte* from, std::int64_t n, std::byte* to) {
+    std::copy_n(reinterpret_cast<const std::string*>(from), n, reinterpret_cast<std::string*>(to));
+  }
+  HONE_COLD static void fill_strings(std::byte* to, std::int64_t n, const std::byte* value) {
+    std::fill_n(reinterpret_cast<std::string*>(to), n, value != nullptr ? *reinterpret_cast<const std::string*>(value) : std::string());
+  }
+
+  std::int64_t size_;
+  bool strings_;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_STRIDED_BOX_HPP
 
 namespace hone::inline HONE_ABI {
@@ -5966,8 +6244,7 @@ class StridedBox {
   }
 
   /// body(offsets of the first element) for the rows [begin, end).
-  template <class Body>
-  void for_rows(std::int64_t begin, std::int64_t end, Body&& body) const {
+  void for_rows(std::int64_t begin, std::int64_t end, FunctionRef<void(const Offsets&)> body) const {
     const std::size_t outer = rank_ > 0 ? rank_ - 1 : 0;
     std::array<std::int64_t, 2 * Shape::max_rank> at{};
     Offsets offsets{};
@@ -6010,9 +6287,6 @@ class StridedBox {
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
-
-/// Bytes that one thread moves at a time: enough to pay for waking it.
-inline constexpr std::int64_t copy_block_bytes = 64 * 1024;
 
 /// Elements of T in a block, at least 1.
 template <class T>
@@ -6149,6 +6423,26 @@ void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from
       });
     }
   });
+}
+
+/// The same for a box of elements of any type, from element `from_first` of one tensor on, to element `to_first` of another one.
+/// Precondition: ElementMover::support(from.dtype).
+inline void strided_copy(const Context& c, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first,
+                         const TensorRef& to, std::int64_t to_first) {
+  const auto as = [&]<class T>(const T*) { strided_copy(c, elements, from.as<const T>() + from_first, to.as<T>() + to_first); };
+  if (from.dtype == DType::string) return as(static_cast<const std::string*>(nullptr));
+  switch (element_size(from.dtype)) {
+    case 1:
+      return as(static_cast<const Bytes<1>*>(nullptr));
+    case 2:
+      return as(static_cast<const Bytes<2>*>(nullptr));
+    case 4:
+      return as(static_cast<const Bytes<4>*>(nullptr));
+    case 8:
+      return as(static_cast<const Bytes<8>*>(nullptr));
+    default:
+      return as(static_cast<const Bytes<16>*>(nullptr));
+  }
 }
 
 /// Copies a tensor of any element type to another one of the same type and number of elements; nothing when they are in the same memory.
@@ -6456,19 +6750,42 @@ inline ops::Resize::Resampling resampling(const ops::Resize& op, const Context& 
   return op.resolve(c.input(0).shape, op.inputs_of(given));
 }
 
-/// Moves the nearest elements. T is Bytes<N> or std::string.
+/// y[i] = x[offsets[i]] for elements of type T, or `outside` where the offset is negative.
 template <class T>
+void copy_nearest(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to) {
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  for (std::int64_t i = 0; i < n; ++i) y[i] = offsets[i] < 0 ? *static_cast<const T*>(outside) : x[offsets[i]];
+}
+
+using CopyNearest = void (*)(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to);
+
+inline CopyNearest copy_nearest_of(DType dtype) noexcept {
+  if (dtype == DType::string) return &copy_nearest<std::string>;
+  switch (element_size(dtype)) {
+    case 1:
+      return &copy_nearest<Bytes<1>>;
+    case 2:
+      return &copy_nearest<Bytes<2>>;
+    case 4:
+      return &copy_nearest<Bytes<4>>;
+    case 8:
+      return &copy_nearest<Bytes<8>>;
+    default:
+      return &copy_nearest<Bytes<16>>;
+  }
+}
+
+/// Moves the nearest elements.
 class NearestResize {
  public:
-  NearestResize(const ops::Resize& op, DType dtype) : op_(op) {
-    if constexpr (!std::is_same_v<T, std::string>) {
-      const float value = op.extrapolation_value;
-      if (dtype == DType::float64) {
-        const auto wide = static_cast<double>(value);
-        store_numbers(dtype, &outside_, 0, 1, &wide, {});
-      } else if (dtype != DType::complex64 && dtype != DType::complex128) {
-        store_numbers(dtype, &outside_, 0, 1, &value, {});
-      }
+  NearestResize(const ops::Resize& op, DType dtype) : op_(op), mover_(dtype), copy_(copy_nearest_of(dtype)) {
+    const float value = op.extrapolation_value;
+    if (dtype == DType::float64) {
+      const auto wide = static_cast<double>(value);
+      store_numbers(dtype, outside_, 0, 1, &wide, {});
+    } else if (dtype != DType::complex64 && dtype != DType::complex128 && dtype != DType::string) {
+      store_numbers(dtype, outside_, 0, 1, &value, {});
     }
   }
 
@@ -6496,9 +6813,10 @@ class NearestResize {
     const std::size_t last = resized - 1;
     const std::int64_t block = to.stride(last);
     const std::int64_t row = to[last] * block;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(copy_block<T> / row, 1), [&](std::int64_t begin, std::int64_t end) {
+    const void* x = c.input(0).data;
+    const std::string nothing;
+    const auto* outside = mover_.strings() ? reinterpret_cast<const std::byte*>(&nothing) : outside_;
+    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(mover_.block() / row, 1), [&](std::int64_t begin, std::int64_t end) {
       std::int64_t previous = -1;
       for (std::int64_t r = begin; r < end; ++r) {
         std::int64_t base = 0;
@@ -6509,14 +6827,14 @@ class NearestResize {
           inside = inside && offset >= 0;
           base += offset;
         }
-        T* target = y + r * row;
+        std::byte* target = mover_.at(c.output(0).data, r * row);
         if (!inside) {
-          std::fill_n(target, row, outside_);
+          mover_.fill(target, row, outside);
           previous = -1;
         } else if (base == previous) {
-          std::copy_n(target - row, row, target);
+          mover_.copy(target - row * mover_.size(), row, target);
         } else {
-          copy_nearest(x + base, offsets[last], to[last], block, target);
+          copy_row(mover_.at(x, base), offsets[last], to[last], block, outside, target);
           previous = base;
         }
       }
@@ -6530,33 +6848,25 @@ class NearestResize {
     return nearest_element(op_.nearest, axis, x) * stride;
   }
 
-  void copy_nearest(const T* x, const std::int64_t* offsets, std::int64_t n, std::int64_t block, T* y) const {
-    if (block == 1) {
-      for (std::int64_t i = 0; i < n; ++i) y[i] = offsets[i] < 0 ? outside_ : x[offsets[i]];
-      return;
-    }
-    for (std::int64_t i = 0; i < n; ++i, y += block) {
-      if (offsets[i] < 0) {
-        std::fill_n(y, block, outside_);
-      } else {
-        std::copy_n(x + offsets[i], block, y);
-      }
-    }
+  void copy_row(const std::byte* x, const std::int64_t* offsets, std::int64_t n, std::int64_t block, const std::byte* outside,
+                std::byte* y) const {
+    if (block == 1) return copy_(x, offsets, n, outside, y);
+    for (std::int64_t i = 0; i < n; ++i)
+      y = offsets[i] < 0 ? mover_.fill(y, block, outside) : mover_.copy(mover_.at(x, offsets[i]), block, y);
   }
 
   ops::Resize op_;
-  T outside_{};
+  ElementMover mover_;
+  CopyNearest copy_;
+  alignas(16) std::byte outside_[16] = {};
 };
 
-/// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread.
-template <class T>
+/// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread. Real is double
+/// where float would lose digits; elements of other types are converted to it and back.
+template <class Real>
 class InterpolatingResize {
-  /// Computes in double where float would lose digits.
-  using Real = std::conditional_t<std::is_same_v<T, double> || (std::is_integral_v<T> && sizeof(T) >= 4), double, float>;
-  static constexpr bool direct = std::is_same_v<T, Real>;
-
  public:
-  InterpolatingResize(const ops::Resize& op, DType) : op_(op) {}
+  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(dtype) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const { return plan(c).bytes(c.pool().size()); }
 
@@ -6569,31 +6879,34 @@ class InterpolatingResize {
       plan.passes[p].table.fill(op_, plan.passes[p].axis, memory);
       memory += WeightTable<Real>::bytes(op_, plan.passes[p].axis);
     }
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / 4 / plan.to_slice, 1);
+    const bool direct = dtype_ == dtype_of<Real>;
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    const std::int64_t grain = std::max<std::int64_t>(ElementMover(dtype_).block() / 4 / plan.to_slice, 1);
     c.parallel_for(plan.slices, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
       auto* a = reinterpret_cast<Real*>(memory + static_cast<std::size_t>(slot) * 2 * plan.scratch);
       auto* b = reinterpret_cast<Real*>(memory + (static_cast<std::size_t>(slot) * 2 + 1) * plan.scratch);
       for (std::int64_t slice = begin; slice < end; ++slice) {
         const Real* source;
-        if constexpr (direct) {
-          source = x + slice * plan.from_slice;
+        if (direct) {
+          source = static_cast<const Real*>(x) + slice * plan.from_slice;
         } else {
-          for (std::int64_t i = 0; i < plan.from_slice; ++i) a[i] = static_cast<Real>(x[slice * plan.from_slice + i]);
+          load_numbers(dtype_, x, slice * plan.from_slice, plan.from_slice, a);
           source = a;
           std::swap(a, b);
         }
         for (std::size_t p = 0; p < plan.count; ++p) {
           Real* target = a;
-          if constexpr (direct)
-            if (p + 1 == plan.count) target = y + slice * plan.to_slice;
+          if (direct && p + 1 == plan.count) target = static_cast<Real*>(y) + slice * plan.to_slice;
           apply(plan.passes[p], source, target);
           source = target;
           std::swap(a, b);
         }
-        if constexpr (!direct)
-          for (std::int64_t i = 0; i < plan.to_slice; ++i) y[slice * plan.to_slice + i] = rounded(source[i]);
+        if (!direct) {
+          // The last slice that was computed is in b now.
+          if (is_integral(dtype_)) round(b, plan.to_slice);
+          store_numbers(dtype_, y, slice * plan.to_slice, plan.to_slice, static_cast<const Real*>(b), {});
+        }
       }
     });
   }
@@ -6673,51 +6986,79 @@ class InterpolatingResize {
   }
 
   /// Integers round to nearest even and saturate.
-  static T rounded(Real value) noexcept {
-    if constexpr (std::is_integral_v<T>) {
-      constexpr auto least = static_cast<Real>(std::numeric_limits<T>::min());
-      constexpr auto most = static_cast<Real>(std::numeric_limits<T>::max());
-      value = std::nearbyint(value);
-      if (!(value > least)) return std::numeric_limits<T>::min();
-      return value < most ? static_cast<T>(value) : std::numeric_limits<T>::max();
-    } else {
-      return static_cast<T>(value);
+  void round(Real* values, std::int64_t n) const noexcept {
+    const bool negative = dtype_ == DType::int8 || dtype_ == DType::int16 || dtype_ == DType::int32 || dtype_ == DType::int64;
+    const int bits = bit_width(dtype_);
+    const auto least = negative ? -std::ldexp(Real(1), bits - 1) : Real(0);
+    const auto beyond = std::ldexp(Real(1), negative ? bits - 1 : bits);
+    // 2^64 and 2^63 saturate when they are stored; smaller limits are numbers of type Real.
+    const Real most = bits < 64 ? beyond - 1 : beyond;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Real value = std::nearbyint(values[i]);
+      values[i] = !(value > least) ? least : value < most ? value : most;
     }
   }
 
   ops::Resize op_;
+  DType dtype_;
 };
 
-/// Kernels over bytes take the mode nearest, those over numbers the others.
-template <class Op, class T>
+/// The nearest elements move whatever they are, the other modes compute with numbers.
 class ResizeKernel {
-  static constexpr bool moves = !Element<T> || std::is_same_v<T, std::string>;
-  using Resizer = std::conditional_t<moves, NearestResize<T>, InterpolatingResize<std::conditional_t<moves, float, T>>>;
-
  public:
-  static Support supports(const NodeView& node) {
-    const ops::Resize& op = node.op<Op>();
-    if (!ElementMatch<T>::matches(node.input_dtype(0)) || moves != (op.mode == ops::Resize::Mode::nearest)) return {false, {}};
-    return Support::yes();
+  using Shared = ResizeKernel;
+
+  static Support supports(const ops::Resize& op, DType dtype) {
+    if (op.mode == ops::Resize::Mode::nearest) return ElementMover::support(dtype);
+    switch (dtype) {
+      case DType::float32:
+      case DType::float64:
+      case DType::float16:
+      case DType::bfloat16:
+      case DType::uint8:
+      case DType::int8:
+      case DType::int16:
+      case DType::int32:
+      case DType::int64:
+        return Support::yes();
+      default:
+        return Support::no("no interpolation of ", hone::name(dtype));
+    }
   }
-  ResizeKernel(const NodeView& node, const CpuDevice&) : resizer_(node.op<Op>(), node.input_dtype(0)) {}
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return resizer_.workspace(c); }
-  void run(Context& c) const { resizer_.run(c); }
+  ResizeKernel(const ops::Resize& op, DType dtype) : resizer_(resizer(op, dtype)) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return std::visit([&](const auto& resizer) { return resizer.workspace(c); }, resizer_);
+  }
+  void run(Context& c) const {
+    std::visit([&](const auto& resizer) { resizer.run(c); }, resizer_);
+  }
 
  private:
+  using Resizer = std::variant<NearestResize, InterpolatingResize<float>, InterpolatingResize<double>>;
+
+  static Resizer resizer(const ops::Resize& op, DType dtype) {
+    if (op.mode == ops::Resize::Mode::nearest) return NearestResize(op, dtype);
+    const bool wide = dtype == DType::float64 || dtype == DType::int32 || dtype == DType::int64;
+    return wide ? Resizer(InterpolatingResize<double>(op, dtype)) : Resizer(InterpolatingResize<float>(op, dtype));
+  }
+
   Resizer resizer_;
 };
 
 }  // namespace detail
 
-template <class T>
-class Kernel<ops::Resize, Cpu, T> : public detail::ResizeKernel<ops::Resize, T> {
-  using detail::ResizeKernel<ops::Resize, T>::ResizeKernel;
+template <>
+class Kernel<ops::Resize, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Resize>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Resize>(), node.input_dtype(0)) {}
 };
 
-template <class T>
-class Kernel<ops::Upsample, Cpu, T> : public detail::ResizeKernel<ops::Upsample, T> {
-  using detail::ResizeKernel<ops::Upsample, T>::ResizeKernel;
+template <>
+class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Upsample>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Upsample>(), node.input_dtype(0)) {}
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -6999,16 +7340,45 @@ const Family& functions() noexcept {
 
 namespace hone::inline HONE_ABI::simd {
 
-/// Element-wise y = f(a, b); R is bool for comparisons.
+/// a, b and y point to elements of the types of the BinaryLoop that the functions are taken from; a scalar operand is one element.
+struct BinaryFunctions {
+  using Function = void (*)(const void* a, const void* b, void* y, std::size_t n) noexcept;
+  Function vv;
+  Function vs;
+  Function sv;  ///< null: vs with a and b exchanged does it
+  bool mirror;  ///< a and b are exchanged before any of them is called
+
+  /// y[i] = f(a[i], b[i]), or with one element in place of a or of b. Precondition: not of both.
+  HONE_ALWAYS_INLINE void operator()(const void* a, bool scalar_a, const void* b, bool scalar_b, void* y, std::size_t n) const noexcept {
+    if (mirror) {
+      std::swap(a, b);
+      std::swap(scalar_a, scalar_b);
+    }
+    if (scalar_b) {
+      vs(a, b, y, n);
+    } else if (!scalar_a) {
+      vv(a, b, y, n);
+    } else if (sv != nullptr) {
+      sv(a, b, y, n);
+    } else {
+      vs(b, a, y, n);
+    }
+  }
+};
+
+/// Element-wise y = f(a, b) for a functor without state; R is bool for comparisons.
 ///   vv: y[i] = f(a[i], b[i])   vs: y[i] = f(a[i], b)   sv: y[i] = f(a, b[i])
 /// Shapes: a (n) or a scalar, b (n) or a scalar, y (n). Any alignment; y may be a or b, and may not overlap them otherwise.
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T, class R = T>
 struct BinaryLoop {
-  void (*vv)(const F& f, const T* a, const T* b, R* y, std::size_t n) noexcept;
-  void (*vs)(const F& f, const T* a, T b, R* y, std::size_t n) noexcept;
-  void (*sv)(const F& f, T a, const T* b, R* y, std::size_t n) noexcept;
+  /// The loops, their types erased: what drives them is then no template on them.
+  BinaryFunctions erased;
   Isa isa;
+
+  HONE_ALWAYS_INLINE void vv(const F&, const T* a, const T* b, R* y, std::size_t n) const noexcept { erased(a, false, b, false, y, n); }
+  HONE_ALWAYS_INLINE void vs(const F&, const T* a, T b, R* y, std::size_t n) const noexcept { erased(a, false, &b, true, y, n); }
+  HONE_ALWAYS_INLINE void sv(const F&, T a, const T* b, R* y, std::size_t n) const noexcept { erased(&a, true, b, false, y, n); }
 
   template <class Arch>
   static constexpr BinaryLoop make() noexcept;
@@ -7028,14 +7398,18 @@ HONE_LANE V wrap(V a, V b, F f) noexcept {
 
 }  // namespace detail
 
+// What a functor may say of itself, so that fewer loops are compiled:
+//   sign_free    for integers of one size it gives the same bits, whether they are signed or not
+//   commutative  f(a, b) = f(b, a)
+//   Mirror       a functor with f(a, b) = Mirror(b, a)
 // Arithmetic. Integers wrap modulo 2^bits.
 // clang-format off
 struct Plus  { template <class U> HONE_LANE U operator()(U a, U b) const noexcept { return a + b; } };
 struct Minus { template <class U> HONE_LANE U operator()(U a, U b) const noexcept { return a - b; } };
 struct Times { template <class U> HONE_LANE U operator()(U a, U b) const noexcept { return a * b; } };
-struct Add { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Plus{}); } };
-struct Sub { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Minus{}); } };
-struct Mul { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Times{}); } };
+struct Add { using sign_free = void; using commutative = void; template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Plus{}); } };
+struct Sub { using sign_free = void; template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Minus{}); } };
+struct Mul { using sign_free = void; using commutative = void; template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return detail::wrap(a, b, Times{}); } };
 /// The larger one; NaN if either is NaN.
 struct Max { template <class V> HONE_LANE V operator()(V a, V b) const noexcept { return select((a > b) | is_nan(a), a, b); } };
 /// The smaller one; NaN if either is NaN.
@@ -7112,21 +7486,21 @@ struct Pow {
 
 // Bits. Shifting by the width of the type or more gives 0.
 // clang-format off
-struct BitAnd { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a & b); } };
-struct BitOr  { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a | b); } };
-struct BitXor { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a ^ b); } };
+struct BitAnd { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a & b); } };
+struct BitOr  { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a | b); } };
+struct BitXor { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a ^ b); } };
 struct ShiftLeft  { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a << b) : T(0); } };
 struct ShiftRight { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a >> b) : T(0); } };
 // Comparisons; a comparison with NaN is false.
-struct Equal          { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a == b; } };
+struct Equal          { using sign_free = void; using commutative = void; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a == b; } };
 struct Less           { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a < b; } };
 struct LessOrEqual    { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a <= b; } };
-struct Greater        { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a > b; } };
-struct GreaterOrEqual { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a >= b; } };
+struct Greater        { using Mirror = Less; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a > b; } };
+struct GreaterOrEqual { using Mirror = LessOrEqual; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a >= b; } };
 // Logic on bool.
-struct And { HONE_LANE bool operator()(bool a, bool b) const noexcept { return a & b; } };
-struct Or  { HONE_LANE bool operator()(bool a, bool b) const noexcept { return a | b; } };
-struct Xor { HONE_LANE bool operator()(bool a, bool b) const noexcept { return a ^ b; } };
+struct And { using commutative = void; HONE_LANE bool operator()(bool a, bool b) const noexcept { return a & b; } };
+struct Or  { using commutative = void; HONE_LANE bool operator()(bool a, bool b) const noexcept { return a | b; } };
+struct Xor { using commutative = void; HONE_LANE bool operator()(bool a, bool b) const noexcept { return a ^ b; } };
 // clang-format on
 
 namespace detail {
@@ -7164,58 +7538,91 @@ HONE_ALWAYS_INLINE V part_at(T value, std::size_t, std::size_t) noexcept {
 }
 
 template <class F, class T, class R, class Arch, class A, class B>
-HONE_ALWAYS_INLINE void binary_loop(const F& f, A a, B b, R* y, std::size_t n) noexcept {
-  const F g = f;
+HONE_ALWAYS_INLINE void binary_loop(A a, B b, R* y, std::size_t n) noexcept {
+  const F f{};
   if constexpr (plain_binary<F, T, R>) {
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
 #endif
-    for (std::size_t i = 0; i < n; ++i) y[i] = g(at(a, i), at(b, i));
+    for (std::size_t i = 0; i < n; ++i) y[i] = f(at(a, i), at(b, i));
   } else {
     using V = xsimd::batch<T, Arch>;
     std::size_t i = 0;
-    for (; i + V::size <= n; i += V::size) g(batch_at<V>(a, i), batch_at<V>(b, i)).store_unaligned(y + i);
-    if (i < n) store_part(g(part_at<V>(a, i, n - i), part_at<V>(b, i, n - i)), y + i, n - i);
+    for (; i + V::size <= n; i += V::size) f(batch_at<V>(a, i), batch_at<V>(b, i)).store_unaligned(y + i);
+    if (i < n) store_part(f(part_at<V>(a, i, n - i), part_at<V>(b, i, n - i)), y + i, n - i);
   }
 }
 
 template <class F, class T, class R, class Arch>
-void binary_vv(const F& f, const T* a, const T* b, R* y, std::size_t n) noexcept {
-  binary_loop<F, T, R, Arch>(f, a, b, y, n);
+void binary_vv(const void* a, const void* b, void* y, std::size_t n) noexcept {
+  binary_loop<F, T, R, Arch>(static_cast<const T*>(a), static_cast<const T*>(b), static_cast<R*>(y), n);
 }
 
 template <class F, class T, class R, class Arch>
-void binary_vs(const F& f, const T* a, T b, R* y, std::size_t n) noexcept {
+void binary_vs(const void* a, const void* b, void* y, std::size_t n) noexcept {
+  const T* x = static_cast<const T*>(a);
+  const T scalar = *static_cast<const T*>(b);
+  R* to = static_cast<R*>(y);
   if constexpr (std::same_as<F, Pow> && std::floating_point<T>) {
     // The powers that models use. Correctly rounded (2) or within 1 ulp (3), and tens of times faster than pow.
-    if (b == T(2)) return binary_loop<Mul, T, R, Arch>(Mul{}, a, a, y, n);
-    if (b == T(3)) {
-      for (std::size_t i = 0; i < n; ++i) y[i] = a[i] * a[i] * a[i];
+    if (scalar == T(2)) return binary_loop<Mul, T, R, Arch>(x, x, to, n);
+    if (scalar == T(3)) {
+      for (std::size_t i = 0; i < n; ++i) to[i] = x[i] * x[i] * x[i];
       return;
     }
   }
-  binary_loop<F, T, R, Arch>(f, a, b, y, n);
+  binary_loop<F, T, R, Arch>(x, scalar, to, n);
 }
 
 template <class F, class T, class R, class Arch>
-void binary_sv(const F& f, T a, const T* b, R* y, std::size_t n) noexcept {
-  binary_loop<F, T, R, Arch>(f, a, b, y, n);
+void binary_sv(const void* a, const void* b, void* y, std::size_t n) noexcept {
+  binary_loop<F, T, R, Arch>(*static_cast<const T*>(a), static_cast<const T*>(b), static_cast<R*>(y), n);
 }
+
+template <class F, class T, class R, class Arch>
+constexpr BinaryFunctions binary_functions() noexcept {
+  if constexpr (requires { typename F::Mirror; }) {
+    BinaryFunctions functions = binary_functions<typename F::Mirror, T, R, Arch>();
+    functions.mirror = true;
+    return functions;
+  } else if constexpr (requires { typename F::commutative; }) {
+    return {&binary_vv<F, T, R, Arch>, &binary_vs<F, T, R, Arch>, nullptr, false};
+  } else {
+    return {&binary_vv<F, T, R, Arch>, &binary_vs<F, T, R, Arch>, &binary_sv<F, T, R, Arch>, false};
+  }
+}
+
+/// The element type of the loop that serves T.
+template <class F, class T>
+struct LoopElement {
+  using type = T;
+};
+template <class F, std::signed_integral T>
+requires requires { typename F::sign_free; }
+struct LoopElement<F, T> {
+  using type = std::make_unsigned_t<T>;
+};
 
 }  // namespace detail
 
 template <class F, class T, class R>
 template <class Arch>
 constexpr BinaryLoop<F, T, R> BinaryLoop<F, T, R>::make() noexcept {
-  return {.vv = &detail::binary_vv<F, T, R, Arch>,
-          .vs = &detail::binary_vs<F, T, R, Arch>,
-          .sv = &detail::binary_sv<F, T, R, Arch>,
-          .isa = native_isa};
+  using U = typename detail::LoopElement<F, T>::type;
+  using V = std::conditional_t<std::same_as<T, R>, U, R>;
+  return {.erased = detail::binary_functions<F, U, V, Arch>(), .isa = native_isa};
 }
 
 }  // namespace hone::inline HONE_ABI::simd
 
 namespace hone::inline HONE_ABI::simd {
+
+/// acc and x point to elements of the type of the Reduce that the functions are taken from.
+struct ReduceFunctions {
+  using Function = void (*)(void* acc, const void* x, std::size_t n) noexcept;
+  Function fold;        ///< acc[0] = combine(acc[0], reduction of x)
+  Function accumulate;  ///< acc[i] = combine(acc[i], lift(x[i]))
+};
 
 /// Reductions: r = combine over i of lift(x[i]).
 ///   contiguous: returns the reduction of x (n); identity for n = 0
@@ -7224,17 +7631,25 @@ namespace hone::inline HONE_ABI::simd {
 /// rounding. Integers wrap.
 template <class F, class T>
 struct Reduce {
-  T (*contiguous)(const T* x, std::size_t n) noexcept;
-  void (*accumulate)(T* acc, const T* x, std::size_t n) noexcept;
+  /// The loops, their types erased: what drives them is then no template on them.
+  ReduceFunctions erased;
   Isa isa;
+
+  HONE_ALWAYS_INLINE T contiguous(const T* x, std::size_t n) const noexcept {
+    T acc = F::template identity<T>();
+    erased.fold(&acc, x, n);
+    return acc;
+  }
+  HONE_ALWAYS_INLINE void accumulate(T* acc, const T* x, std::size_t n) const noexcept { erased.accumulate(acc, x, n); }
 
   template <class Arch>
   static constexpr Reduce make() noexcept;
 };
 
-// Functors: `lift` is applied to every element, lift(identity) == identity, and combine(identity, v) == v.
+// Functors, sign_free as in binary.hpp: `lift` is applied to every element, lift(identity) == identity, and combine(identity, v) == v.
 // clang-format off
 struct Sum {
+  using sign_free = void;
   template <class T> static constexpr T identity() noexcept { return T(0); }
   template <class V> HONE_LANE V lift(V x) const noexcept { return x; }
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Add{}(a, b); }
@@ -7245,11 +7660,13 @@ struct SumAbs {
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Add{}(a, b); }
 };
 struct SumSquare {
+  using sign_free = void;
   template <class T> static constexpr T identity() noexcept { return T(0); }
   template <class V> HONE_LANE V lift(V x) const noexcept { return Mul{}(x, x); }
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Add{}(a, b); }
 };
 struct Prod {
+  using sign_free = void;
   template <class T> static constexpr T identity() noexcept { return T(1); }
   template <class V> HONE_LANE V lift(V x) const noexcept { return x; }
   template <class V> HONE_LANE V combine(V a, V b) const noexcept { return Mul{}(a, b); }
@@ -7319,8 +7736,16 @@ T reduce_contiguous(const T* x, std::size_t n) noexcept {
 }
 
 template <class F, class T, class Arch>
-void reduce_accumulate(T* acc, const T* x, std::size_t n) noexcept {
+void reduce_fold(void* acc, const void* x, std::size_t n) noexcept {
+  T& result = *static_cast<T*>(acc);
+  result = F{}.combine(result, reduce_contiguous<F, T, Arch>(static_cast<const T*>(x), n));
+}
+
+template <class F, class T, class Arch>
+void reduce_accumulate(void* to, const void* from, std::size_t n) noexcept {
   const F f{};
+  T* acc = static_cast<T*>(to);
+  const T* x = static_cast<const T*>(from);
   if constexpr (std::floating_point<T>) {
     using V = xsimd::batch<T, Arch>;
     std::size_t i = 0;
@@ -7338,7 +7763,8 @@ void reduce_accumulate(T* acc, const T* x, std::size_t n) noexcept {
 template <class F, class T>
 template <class Arch>
 constexpr Reduce<F, T> Reduce<F, T>::make() noexcept {
-  return {.contiguous = &detail::reduce_contiguous<F, T, Arch>, .accumulate = &detail::reduce_accumulate<F, T, Arch>, .isa = native_isa};
+  using U = typename detail::LoopElement<F, T>::type;
+  return {.erased = {.fold = &detail::reduce_fold<F, U, Arch>, .accumulate = &detail::reduce_accumulate<F, U, Arch>}, .isa = native_isa};
 }
 
 }  // namespace hone::inline HONE_ABI::simd
@@ -8670,12 +9096,18 @@ class Kernel<ops::GlobalLpPool, Cpu, T> {
 
 namespace hone::inline HONE_ABI::simd {
 
+/// f, x and y point to the types of the UnaryLoop that the function is taken from.
+using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_t n) noexcept;
+
 /// y[i] = f(x[i]). Shapes: x (n), y (n). Any alignment; y may be x, and may not overlap it otherwise.
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T>
 struct UnaryLoop {
-  void (*run)(const F& f, const T* x, T* y, std::size_t n) noexcept;
+  /// The loop, its types erased: what drives it is then no template on them.
+  UnaryFunction erased;
   Isa isa;
+
+  HONE_ALWAYS_INLINE void run(const F& f, const T* x, T* y, std::size_t n) const noexcept { erased(&f, x, y, n); }
 
   template <class Arch>
   static constexpr UnaryLoop make() noexcept;
@@ -8774,8 +9206,10 @@ inline constexpr bool plain_loop = !std::floating_point<T> || requires {
 };
 
 template <class F, class T, class Arch>
-void unary_run(const F& f, const T* x, T* y, std::size_t n) noexcept {
-  const F g = f;
+void unary_run(const void* f, const void* from, void* to, std::size_t n) noexcept {
+  const F g = *static_cast<const F*>(f);
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
   if constexpr (plain_loop<F, T>) {
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
@@ -8794,7 +9228,7 @@ void unary_run(const F& f, const T* x, T* y, std::size_t n) noexcept {
 template <class F, class T>
 template <class Arch>
 constexpr UnaryLoop<F, T> UnaryLoop<F, T>::make() noexcept {
-  return {.run = &detail::unary_run<F, T, Arch>, .isa = native_isa};
+  return {.erased = &detail::unary_run<F, T, Arch>, .isa = native_isa};
 }
 
 }  // namespace hone::inline HONE_ABI::simd
@@ -8848,15 +9282,34 @@ concept UnaryOp = requires(const Op& op) {
   unary(op);
 };
 
-/// y = f(x), shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
-template <class F, class T>
-void run_unary(const simd::UnaryLoop<F, T>& loop, const F& f, const Context& c) {
-  constexpr std::int64_t grain = 16 * 1024;
-  const T* x = c.in<T>(0);
-  T* y = c.out<T>(0);
-  c.parallel_for(c.output(0).elements(), grain,
-                 [&](std::int64_t begin, std::int64_t end) { loop.run(f, x + begin, y + begin, static_cast<std::size_t>(end - begin)); });
+/// y = f(x) for elements of `size` bytes, shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
+/// Not a template: one copy serves all operators and types.
+inline void run_unary(simd::UnaryFunction loop, const void* f, std::size_t size, const Context& c) {
+  const auto* x = c.in<std::byte>(0);
+  auto* y = c.out<std::byte>(0);
+  c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
+    const std::size_t offset = static_cast<std::size_t>(begin) * size;
+    loop(f, x + offset, y + offset, static_cast<std::size_t>(end - begin));
+  });
 }
+
+/// y = f(x) with an f that is known when the kernel is made.
+class UnaryKernel {
+ public:
+  using Shared = UnaryKernel;
+
+  template <class F, class T>
+  UnaryKernel(const simd::UnaryLoop<F, T>& loop, const F& f) : loop_(loop.erased), size_(sizeof(T)) {
+    static_assert(sizeof(F) <= sizeof f_ && alignof(F) <= alignof(float) && std::is_trivially_copyable_v<F>);
+    std::memcpy(f_, &f, sizeof f);
+  }
+  void run(Context& c) const { run_unary(loop_, f_, size_, c); }
+
+ private:
+  simd::UnaryFunction loop_;
+  std::size_t size_;
+  alignas(float) std::byte f_[2 * sizeof(float)];
+};
 
 /// y[i] = f(x[i]) for what needs no micro-kernel.
 template <class X, class Y, class F>
@@ -8871,34 +9324,20 @@ void run_scalars(const Context& c, const F& f) {
 }  // namespace cpu
 
 template <cpu::UnaryOp Op, class T>
-class Kernel<Op, Cpu, T> {
+class Kernel<Op, Cpu, T> : public cpu::UnaryKernel {
  public:
   using F = decltype(cpu::unary(std::declval<const Op&>()));
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : f_(cpu::unary(node.op<Op>())), loop_(&simd::table<simd::UnaryLoop<F, T>>(device.isa)) {}
-  void run(Context& c) const { cpu::run_unary(*loop_, f_, c); }
-
- private:
-  F f_;
-  const simd::UnaryLoop<F, T>* loop_;
+      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), cpu::unary(node.op<Op>())) {}
 };
 
 template <class T>
-class Kernel<ops::Gelu, Cpu, T> {
+class Kernel<ops::Gelu, Cpu, T> : public cpu::UnaryKernel {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : tanh_(node.op<ops::Gelu>().tanh), isa_(device.isa) {}
-  void run(Context& c) const {
-    if (tanh_) {
-      cpu::run_unary(simd::table<simd::UnaryLoop<simd::GeluTanh, T>>(isa_), simd::GeluTanh{}, c);
-    } else {
-      cpu::run_unary(simd::table<simd::UnaryLoop<simd::Gelu, T>>(isa_), simd::Gelu{}, c);
-    }
-  }
-
- private:
-  bool tanh_;
-  simd::Isa isa_;
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : UnaryKernel(node.op<ops::Gelu>().tanh ? UnaryKernel(simd::table<simd::UnaryLoop<simd::GeluTanh, T>>(device.isa), simd::GeluTanh{})
+                                              : UnaryKernel(simd::table<simd::UnaryLoop<simd::Gelu, T>>(device.isa), simd::Gelu{})) {}
 };
 
 template <class T>
@@ -8911,7 +9350,8 @@ class Kernel<ops::Clip, Cpu, T> {
     T hi = real ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
     if (c.has_input(1) && c.input(1).elements() == 1) lo = *c.in<T>(1);
     if (c.has_input(2) && c.input(2).elements() == 1) hi = *c.in<T>(2);
-    cpu::run_unary(*loop_, simd::Clip<T>{lo, hi}, c);
+    const simd::Clip<T> clip{lo, hi};
+    cpu::run_unary(loop_->erased, &clip, sizeof(T), c);
   }
 
  private:
@@ -8971,7 +9411,6 @@ constexpr simd::GreaterOrEqual binary(const ops::GreaterOrEqual&) noexcept { ret
 constexpr simd::Less           binary(const ops::Less&) noexcept { return {}; }
 constexpr simd::LessOrEqual    binary(const ops::LessOrEqual&) noexcept { return {}; }
 constexpr simd::Max            binary(const ops::Max&) noexcept { return {}; }
-constexpr simd::Add            binary(const ops::Mean&) noexcept { return {}; }
 constexpr simd::Min            binary(const ops::Min&) noexcept { return {}; }
 constexpr simd::Mul            binary(const ops::Mul&) noexcept { return {}; }
 constexpr simd::Or             binary(const ops::Or&) noexcept { return {}; }
@@ -9029,174 +9468,93 @@ inline void for_broadcast_rows(const Shape& a_shape, const Shape& b_shape, const
   });
 }
 
-/// y = f(a, b) for a and b broadcast to the shape of y. y may be a or b where that has the shape of y.
-template <class F, class T, class R>
-void run_binary(const simd::BinaryLoop<F, T, R>& loop, const F& f, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, R* y,
-                const Shape& y_shape, const ThreadPool& pool) {
-  const auto visit = [&](const BroadcastRow& row) {
-    const auto n = static_cast<std::size_t>(row.size);
-    if (row.a_stride == 0) {
-      loop.sv(f, a[row.a], b + row.b, y + row.y, n);
-    } else if (row.b_stride == 0) {
-      loop.vs(f, a + row.a, b[row.b], y + row.y, n);
-    } else {
-      loop.vv(f, a + row.a, b + row.b, y + row.y, n);
-    }
-  };
-  for_broadcast_rows(a_shape, b_shape, y_shape, pool, visit);
-}
+/// Which loops a broadcast runs, on elements of what size in bytes.
+struct BroadcastLoop {
+  template <class F, class T, class R>
+  explicit BroadcastLoop(const simd::BinaryLoop<F, T, R>& loop) : functions(loop.erased), size(sizeof(T)), result_size(sizeof(R)) {}
 
-/// The same for inputs 0 and 1 and output 0 of a node.
-template <class Op, class F, class T, class R>
-void run_binary(const Op& op, const simd::BinaryLoop<F, T, R>& loop, const F& f, const Context& c) {
-  run_binary(loop, f, c.in<T>(0), c.input(0).shape, c.in<T>(1), op.right_shape(c.input(0).shape, c.input(1).shape), c.out<R>(0),
-             c.output(0).shape, c.pool());
-}
-
-/// Whether the integer tensor holds a zero: no integer is divided by it.
-template <class T>
-bool has_zero(const TensorRef& tensor) {
-  const T* data = tensor.as<const T>();
-  return std::find(data, data + tensor.elements(), T(0)) != data + tensor.elements();
-}
-
-}  // namespace cpu
-
-template <cpu::BinaryOp Op, class T>
-class Kernel<Op, Cpu, T> {
- public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
-  using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
-
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), loop_(&simd::table<simd::BinaryLoop<F, T, R>>(device.isa)) {}
-  void run(Context& c) const {
-    if constexpr (std::same_as<Op, ops::Div> && std::integral<T>) {
-      if (cpu::has_zero<T>(c.input(1))) return c.fail("an integer is divided by zero");
-    }
-    cpu::run_binary(op_, *loop_, cpu::binary(op_), c);
-  }
-
- private:
-  Op op_;
-  const simd::BinaryLoop<F, T, R>* loop_;
-};
-
-template <class T>
-class Kernel<ops::Mod, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Mod>()), isa_(device.isa) {}
-  void run(Context& c) const {
-    if constexpr (std::integral<T>) {
-      if (cpu::has_zero<T>(c.input(1))) return c.fail("an integer is divided by zero");
-    }
-    if (op_.fmod) {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::Fmod, T>>(isa_), simd::Fmod{}, c);
-    } else {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::Mod, T>>(isa_), simd::Mod{}, c);
-    }
-  }
-
- private:
-  ops::Mod op_;
-  simd::Isa isa_;
-};
-
-template <class T>
-class Kernel<ops::BitShift, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::BitShift>()), isa_(device.isa) {}
-  void run(Context& c) const {
-    if (op_.left) {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::ShiftLeft, T>>(isa_), simd::ShiftLeft{}, c);
-    } else {
-      cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(isa_), simd::ShiftRight{}, c);
-    }
-  }
-
- private:
-  ops::BitShift op_;
-  simd::Isa isa_;
-};
-
-/// The exponent may have another type than the base; it is then converted to float or double, whichever holds it, element by element.
-template <class T>
-class Kernel<ops::Pow, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Pow>()), isa_(device.isa) {}
-
-  static Support supports(const NodeView& node) {
-    if (node.input_dtype(0) != dtype_of<T>) return {false, {}};
-    switch (node.input_dtype(1)) {
-      case DType::float32:
-      case DType::float64:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("no kernel for exponents of ", name(node.input_dtype(1)));
-    }
-  }
-
-  void run(Context& c) const {
-    if (c.input(1).dtype == dtype_of<T>) {
-      return cpu::run_binary(op_, simd::table<simd::BinaryLoop<simd::Pow, T>>(isa_), simd::Pow{}, c);
-    }
-    switch (c.input(1).dtype) {
-      case DType::float32:
-        return run_mixed<float>(c);
-      case DType::float64:
-        return run_mixed<double>(c);
-      case DType::int32:
-        return run_mixed<std::int32_t>(c);
-      default:
-        return run_mixed<std::int64_t>(c);
-    }
-  }
-
- private:
-  template <class E>
-  void run_mixed(const Context& c) const {
-    const T* a = c.in<T>(0);
-    const E* b = c.in<E>(1);
-    T* y = c.out<T>(0);
-    const auto visit = [&](const cpu::BroadcastRow& row) {
-      for (std::int64_t i = 0; i < row.size; ++i) {
-        const auto base = static_cast<double>(a[row.a + i * row.a_stride]);
-        y[row.y + i] = static_cast<T>(std::pow(base, static_cast<double>(b[row.b + i * row.b_stride])));
-      }
+  /// y = f(a, b) for a and b broadcast to the shape of y. y may be a or b where that has the shape of y.
+  /// Not a template on types: one copy serves all operators.
+  void run(const void* a, const Shape& a_shape, const void* b, const Shape& b_shape, void* y, const Shape& y_shape,
+           const ThreadPool& pool) const {
+    const auto visit = [&](const BroadcastRow& row) {
+      const auto* from_a = static_cast<const std::byte*>(a) + row.a * size;
+      const auto* from_b = static_cast<const std::byte*>(b) + row.b * size;
+      auto* to = static_cast<std::byte*>(y) + row.y * result_size;
+      // Both strides are 0 where a row has one element.
+      functions(from_a, row.a_stride == 0 && row.b_stride != 0, from_b, row.b_stride == 0, to, static_cast<std::size_t>(row.size));
     };
-    cpu::for_broadcast_rows(c.input(0).shape, op_.right_shape(c.input(0).shape, c.input(1).shape), c.output(0).shape, c.pool(), visit);
+    for_broadcast_rows(a_shape, b_shape, y_shape, pool, visit);
   }
 
-  ops::Pow op_;
-  simd::Isa isa_;
+  simd::BinaryFunctions functions;
+  std::int64_t size;
+  std::int64_t result_size;
 };
 
-template <cpu::VariadicOp Op, class T>
-class Kernel<Op, Cpu, T> {
- public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
+/// Whether an integer of `size` bytes in the tensor is zero: no integer is divided by it.
+[[nodiscard]] inline bool has_zero(const TensorRef& tensor, std::int64_t size) {
+  const std::int64_t n = tensor.elements();
+  const auto search = [&]<class T>(const T* data) { return std::find(data, data + n, T(0)) != data + n; };
+  switch (size) {
+    case 1:
+      return search(tensor.as<const std::uint8_t>());
+    case 2:
+      return search(tensor.as<const std::uint16_t>());
+    case 4:
+      return search(tensor.as<const std::uint32_t>());
+    default:
+      return search(tensor.as<const std::uint64_t>());
+  }
+}
 
-  Kernel(const NodeView&, const CpuDevice& device)
-      : loop_(&simd::table<simd::BinaryLoop<F, T>>(device.isa)), scale_(&simd::table<simd::BinaryLoop<simd::Div, T>>(device.isa)) {}
+/// Runs the operators on two inputs.
+class BinaryKernel {
+ public:
+  using Shared = BinaryKernel;
+
+  /// `divides`: zeros among the right operands are errors.
+  BinaryKernel(const ops::Binary& op, const BroadcastLoop& loop, bool divides = false) : op_(op), loop_(loop), divides_(divides) {}
 
   void run(Context& c) const {
-    const Shape& shape = c.output(0).shape;
-    T* y = c.out<T>(0);
-    const F f{};
+    const TensorRef& a = c.input(0);
+    const TensorRef& b = c.input(1);
+    if (divides_ && has_zero(b, loop_.size)) return c.fail("an integer is divided by zero");
+    loop_.run(a.data, a.shape, b.data, op_.right_shape(a.shape, b.shape), c.output(0).data, c.output(0).shape, c.pool());
+  }
+
+ private:
+  ops::Binary op_;
+  BroadcastLoop loop_;
+  bool divides_;
+};
+
+/// Folds any number of inputs, two at a time.
+class VariadicKernel {
+ public:
+  using Shared = VariadicKernel;
+
+  /// `scale`: divides the result by the number of inputs.
+  VariadicKernel(const BroadcastLoop& loop, const BroadcastLoop* scale)
+      : loop_(loop), scale_(scale != nullptr ? *scale : loop), scales_(scale != nullptr) {}
+
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
     std::size_t next = 2;
-    if (c.input_count() > 1 && broadcast_is(c.input(0).shape, c.input(1).shape, shape)) {
-      cpu::run_binary(*loop_, f, c.in<T>(0), c.input(0).shape, c.in<T>(1), c.input(1).shape, y, shape, c.pool());
+    if (c.input_count() > 1 && broadcast_is(c.input(0).shape, c.input(1).shape, y.shape)) {
+      loop_.run(c.input(0).data, c.input(0).shape, c.input(1).data, c.input(1).shape, y.data, y.shape, c.pool());
     } else {
-      spread(c.input(0), y, shape);
+      spread(c.input(0), y, loop_.size);
       next = 1;
     }
     for (; next < c.input_count(); ++next) {
-      cpu::run_binary(*loop_, f, y, shape, c.in<T>(next), c.input(next).shape, y, shape, c.pool());
+      loop_.run(y.data, y.shape, c.input(next).data, c.input(next).shape, y.data, y.shape, c.pool());
     }
-    if constexpr (std::same_as<Op, ops::Mean>) {
-      const T count = static_cast<T>(c.input_count());
-      cpu::run_binary(*scale_, simd::Div{}, y, shape, &count, Shape{}, y, shape, c.pool());
+    if (scales_) {
+      std::uint64_t divisor = 0;  // room for a number of any type
+      const auto count = static_cast<double>(c.input_count());
+      store_numbers(y.dtype, &divisor, 0, 1, &count, {});
+      scale_.run(y.data, y.shape, &divisor, Shape{}, y.data, y.shape, c.pool());
     }
   }
 
@@ -9209,18 +9567,157 @@ class Kernel<Op, Cpu, T> {
     }
     return true;
   }
-  static void spread(const TensorRef& x, T* y, const Shape& shape) {
+  static void spread(const TensorRef& x, const TensorRef& y, std::int64_t size) {
     StridedBox<2> box;
-    for (std::size_t d = 0; d < shape.rank(); ++d) box.push_back(shape[d], {broadcast_stride(x.shape, shape, d), shape.stride(d)});
+    for (std::size_t d = 0; d < y.shape.rank(); ++d) box.push_back(y.shape[d], {broadcast_stride(x.shape, y.shape, d), y.shape.stride(d)});
     if (box.elements() == 0) return;
-    const std::int64_t step = box.row_strides()[0];
+    const std::int64_t step = box.row_strides()[0] * size;
+    const auto bytes = static_cast<std::size_t>(size);
     box.for_rows(0, box.rows(), [&](const auto& at) {
-      for (std::int64_t i = 0; i < box.row_size(); ++i) y[at[1] + i] = x.as<const T>()[at[0] + i * step];
+      const auto* from = x.as<const std::byte>() + at[0] * size;
+      auto* to = y.as<std::byte>() + at[1] * size;
+      if (step == size) {
+        std::memcpy(to, from, static_cast<std::size_t>(box.row_size()) * bytes);
+      } else {
+        for (std::int64_t i = 0; i < box.row_size(); ++i) std::memcpy(to + i * size, from + i * step, bytes);
+      }
     });
   }
 
-  const simd::BinaryLoop<F, T>* loop_;
-  const simd::BinaryLoop<simd::Div, T>* scale_;
+  BroadcastLoop loop_;
+  BroadcastLoop scale_;
+  bool scales_;
+};
+
+}  // namespace cpu
+
+template <cpu::BinaryOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<Op>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T, R>>(device.isa)),
+                     std::same_as<Op, ops::Div> && std::integral<T>) {}
+};
+
+template <class T>
+class Kernel<ops::Mod, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<ops::Mod>(), loop(node.op<ops::Mod>(), device.isa), std::integral<T>) {}
+
+ private:
+  static cpu::BroadcastLoop loop(const ops::Mod& op, simd::Isa isa) {
+    // Without signs the two are the same.
+    if (op.fmod || std::unsigned_integral<T>) return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Fmod, T>>(isa));
+    return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Mod, T>>(isa));
+  }
+};
+
+template <class T>
+class Kernel<ops::BitShift, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<ops::BitShift>(), node.op<ops::BitShift>().left
+                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, T>>(device.isa))
+                                                   : cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(device.isa))) {}
+};
+
+namespace cpu {
+
+/// The exponent may have another type than the base; both are then converted to double, element by element.
+class PowKernel {
+ public:
+  using Shared = PowKernel;
+
+  PowKernel(const ops::Pow& op, const BroadcastLoop& loop) : op_(op), same_(op, loop) {}
+
+  void run(Context& c) const {
+    const TensorRef a = c.input(0);
+    const TensorRef b = c.input(1);
+    const TensorRef y = c.output(0);
+    if (a.dtype == b.dtype) return same_.run(c);
+    const auto visit = [&](const BroadcastRow& row) {
+      double base[block];
+      double exponent[block];
+      for (std::int64_t i = 0; i < row.size; i += block) {
+        const std::int64_t n = std::min(block, row.size - i);
+        load(a, row.a + i * row.a_stride, row.a_stride, n, base);
+        load(b, row.b + i * row.b_stride, row.b_stride, n, exponent);
+        for (std::int64_t k = 0; k < n; ++k) base[k] = std::pow(base[k], exponent[k]);
+        with_type(y.dtype, [&]<class T>(T) {
+          for (std::int64_t k = 0; k < n; ++k) y.as<T>()[row.y + i + k] = static_cast<T>(base[k]);
+        });
+      }
+    };
+    for_broadcast_rows(a.shape, op_.right_shape(a.shape, b.shape), y.shape, c.pool(), visit);
+  }
+
+ private:
+  static constexpr std::int64_t block = 128;
+
+  static void load(const TensorRef& from, std::int64_t first, std::int64_t stride, std::int64_t n, double* to) {
+    with_type(from.dtype, [&]<class T>(T) {
+      for (std::int64_t k = 0; k < n; ++k) to[k] = static_cast<double>(from.as<const T>()[first + k * stride]);
+    });
+  }
+  static void with_type(DType dtype, const auto& body) {
+    switch (dtype) {
+      case DType::float32:
+        return body(float{});
+      case DType::float64:
+        return body(double{});
+      case DType::int32:
+        return body(std::int32_t{});
+      default:
+        return body(std::int64_t{});
+    }
+  }
+
+  ops::Pow op_;
+  BinaryKernel same_;
+};
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
+ public:
+  static Support supports(const NodeView& node) {
+    switch (node.input_dtype(1)) {
+      case DType::float32:
+      case DType::float64:
+      case DType::int32:
+      case DType::int64:
+        return Support::yes();
+      default:
+        return Support::no("no kernel for exponents of ", name(node.input_dtype(1)));
+    }
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
+};
+
+template <cpu::VariadicOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::VariadicKernel {
+ public:
+  using F = decltype(cpu::binary(std::declval<const Op&>()));
+
+  Kernel(const NodeView&, const CpuDevice& device)
+      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T>>(device.isa)), nullptr) {}
+};
+
+template <class T>
+class Kernel<ops::Mean, Cpu, T> : public cpu::VariadicKernel {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device)
+      : Kernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Div, T>>(device.isa)), device) {}
+
+ private:
+  Kernel(const cpu::BroadcastLoop& scale, const CpuDevice& device)
+      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Add, T>>(device.isa)), &scale) {}
 };
 
 /// Strings are compared as a whole.
@@ -9250,13 +9747,17 @@ class Kernel<ops::Equal, Cpu, std::string> {
 
 namespace hone::inline HONE_ABI {
 
-/// An unsigned integer that orders as `value` does; -0 and +0 are equal, NaN is the largest. 64 bits for types of 64 bits, else 32.
+/// 64 bits for types of 64 bits, else 32.
 template <class T>
-[[nodiscard]] constexpr auto order_key(T value) noexcept {
+using OrderKey = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+
+/// An unsigned integer that orders as `value` does; -0 and +0 are equal, NaN is the largest.
+template <class T>
+[[nodiscard]] constexpr OrderKey<T> order_key(T value) noexcept {
   if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
     return order_key(static_cast<float>(value));
   } else {
-    using Key = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+    using Key = OrderKey<T>;
     constexpr Key sign = Key{1} << (8 * sizeof(Key) - 1);
     if constexpr (std::is_floating_point_v<T>) {
       if (value != value) return static_cast<Key>(~Key{0});
@@ -9277,9 +9778,11 @@ namespace hone::inline HONE_ABI {
 /// Compares order keys, with all bits flipped for the smallest.
 template <class T>
 class ArgBestKernel {
-  using Key = decltype(order_key(T{}));
+  using Key = OrderKey<T>;
 
  public:
+  using Shared = ArgBestKernel;
+
   ArgBestKernel(const ops::ArgBest& op, bool largest) : op_(op), flip_(largest ? Key{0} : static_cast<Key>(~Key{0})) {}
 
   void run(Context& c) const {
@@ -9342,9 +9845,10 @@ class Kernel<ops::ArgMin, Cpu, T> : public ArgBestKernel<T> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Compress, Cpu, T> {
+template <>
+class Kernel<ops::Compress, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Compress>().axis) {}
   void run(Context& c) const {
     const TensorRef& from = c.input(0);
@@ -9363,11 +9867,11 @@ class Kernel<ops::Compress, Cpu, T> {
       to = from.shape;
       to[along] = kept;
     }
-    T* y = c.allocate(0, from.dtype, to).template as<T>();  // (outer, kept, inner)
-    const T* x = c.in<T>(0);                                // (outer, n, inner)
+    const ElementMover mover(from.dtype);
+    auto* y = static_cast<std::byte*>(c.allocate(0, from.dtype, to).data);  // (outer, kept, inner)
     for (std::int64_t o = 0; o < outer; ++o)
       for (std::int64_t i = 0; i < decided; ++i)
-        if (condition[i]) y = std::copy_n(x + (o * n + i) * inner, inner, y);
+        if (condition[i]) y = mover.copy(mover.at(from.data, (o * n + i) * inner), inner, y);
   }
 
  private:
@@ -9382,12 +9886,14 @@ namespace hone::inline HONE_ABI {
 namespace detail {
 
 /// `Product` false: sums. Half and BFloat16 accumulate in float, integers wrap.
-template <class Op, class T, bool Product>
+template <class T, bool Product>
 class CumulativeKernel {
   using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::conditional<sizeof(T) == 2, float, T>>::type;
 
  public:
-  CumulativeKernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+  using Shared = CumulativeKernel;
+
+  explicit CumulativeKernel(const ops::Cumulative& op) : op_(op) {}
   void run(Context& c) const {
     const Shape& shape = c.input(0).shape;
     if (shape.elements() == 0) return;
@@ -9424,16 +9930,22 @@ class CumulativeKernel {
   ops::Cumulative op_;
 };
 
+/// Integers of one size share a kernel.
+template <class T>
+using CumulativeElement = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+
 }  // namespace detail
 
 template <class T>
-class Kernel<ops::CumSum, Cpu, T> : public detail::CumulativeKernel<ops::CumSum, T, false> {
-  using detail::CumulativeKernel<ops::CumSum, T, false>::CumulativeKernel;
+class Kernel<ops::CumSum, Cpu, T> : public detail::CumulativeKernel<detail::CumulativeElement<T>, false> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : detail::CumulativeKernel<detail::CumulativeElement<T>, false>(node.op<ops::CumSum>()) {}
 };
 
 template <class T>
-class Kernel<ops::CumProd, Cpu, T> : public detail::CumulativeKernel<ops::CumProd, T, true> {
-  using detail::CumulativeKernel<ops::CumProd, T, true>::CumulativeKernel;
+class Kernel<ops::CumProd, Cpu, T> : public detail::CumulativeKernel<detail::CumulativeElement<T>, true> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : detail::CumulativeKernel<detail::CumulativeElement<T>, true>(node.op<ops::CumProd>()) {}
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -9527,11 +10039,11 @@ class TupleIndex {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Gather, Cpu, T> {
+template <>
+class Kernel<ops::Gather, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    if (!detail::ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
+    if (Support moved = ElementMover::support(node.input_dtype(0)); !moved) return moved;
     return IndexInput::support(node.input_dtype(1));
   }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Gather>().axis) {}
@@ -9544,20 +10056,16 @@ class Kernel<ops::Gather, Cpu, T> {
     const std::int64_t count = c.input(1).elements();
     const std::int64_t inner = from.stride(along);
     const std::int64_t outer = from.elements(0, along);
-    const T* x = c.in<T>(0);  // (outer, size, inner)
-    T* y = c.out<T>(0);       // (outer, count, inner)
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;  // (outer, size, inner)
+    void* y = c.output(0).data;       // (outer, count, inner)
     if (c.output(0).elements() == 0) return;
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / inner, 1);
+    const std::int64_t grain = std::max<std::int64_t>(mover.block() / inner, 1);
     c.parallel_for(outer * count, grain, [&](std::int64_t begin, std::int64_t end) {
       std::int64_t o = begin / count;
       std::int64_t i = begin % count;
       for (std::int64_t row = begin; row < end; ++row) {
-        const T* source = x + (o * size + wrapped_index(index[i], size)) * inner;
-        if (inner == 1) {
-          y[row] = *source;
-        } else {
-          std::copy_n(source, inner, y + row * inner);
-        }
+        mover.copy(mover.at(x, (o * size + wrapped_index(index[i], size)) * inner), inner, mover.at(y, row * inner));
         if (++i == count) {
           i = 0;
           ++o;
@@ -9570,11 +10078,11 @@ class Kernel<ops::Gather, Cpu, T> {
   std::int64_t axis_;
 };
 
-template <class T>
-class Kernel<ops::GatherElements, Cpu, T> {
+template <>
+class Kernel<ops::GatherElements, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    if (!detail::ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
+    if (Support moved = ElementMover::support(node.input_dtype(0)); !moved) return moved;
     return IndexInput::support(node.input_dtype(1));
   }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::GatherElements>().axis) {}
@@ -9591,13 +10099,16 @@ class Kernel<ops::GatherElements, Cpu, T> {
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {d == along ? 0 : from.stride(d), to.stride(d)});
     const std::int64_t row = box.row_size();
     const auto [from_stride, to_stride] = box.row_strides();
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(box.rows(), std::max<std::int64_t>(copy_block<T> / row, 1),
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    c.parallel_for(box.rows(), std::max<std::int64_t>(mover.block() / row, 1),
                    [&, step = from_stride](std::int64_t begin, std::int64_t end) {
                      box.for_rows(begin, end, [&](const auto& at) {
-                       for (std::int64_t i = 0; i < row; ++i)
-                         y[at[1] + i] = x[at[0] + i * step + wrapped_index(index[at[1] + i], size) * stride];
+                       for (std::int64_t i = 0; i < row; ++i) {
+                         const std::int64_t source = at[0] + i * step + wrapped_index(index[at[1] + i], size) * stride;
+                         mover.copy(mover.at(x, source), 1, mover.at(y, at[1] + i));
+                       }
                      });
                    });
   }
@@ -9606,11 +10117,11 @@ class Kernel<ops::GatherElements, Cpu, T> {
   std::int64_t axis_;
 };
 
-template <class T>
-class Kernel<ops::GatherND, Cpu, T> {
+template <>
+class Kernel<ops::GatherND, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    if (!detail::ElementMatch<T>::matches(node.input_dtype(0))) return {false, {}};
+    if (Support moved = ElementMover::support(node.input_dtype(0)); !moved) return moved;
     return node.input_dtype(1) == DType::int64 ? Support::yes() : Support::no("the indices must be int64");
   }
   Kernel(const NodeView& node, const CpuDevice&) : batch_(static_cast<std::size_t>(node.op<ops::GatherND>().batch_dims)) {}
@@ -9625,13 +10136,14 @@ class Kernel<ops::GatherND, Cpu, T> {
     const std::int64_t* indices = c.in<std::int64_t>(1);  // (batches, count, depth)
     const TupleIndex index(from, batch_, depth);
     if (!index.check(c, indices, batches * count) || c.output(0).elements() == 0) return;
-    const T* x = c.in<T>(0);  // (batches, batch_size)
-    T* y = c.out<T>(0);       // (batches, count, inner)
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / inner, 1);
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;  // (batches, batch_size)
+    void* y = c.output(0).data;       // (batches, count, inner)
+    const std::int64_t grain = std::max<std::int64_t>(mover.block() / inner, 1);
     c.parallel_for(batches * count, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        const T* source = x + row / count * batch_size + index.offset(indices + row * static_cast<std::int64_t>(depth));
-        std::copy_n(source, inner, y + row * inner);
+        const std::int64_t source = row / count * batch_size + index.offset(indices + row * static_cast<std::int64_t>(depth));
+        mover.copy(mover.at(x, source), inner, mover.at(y, row * inner));
       }
     });
   }
@@ -9844,9 +10356,10 @@ class Kernel<ops::NonZero, Cpu> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::OneHot, Cpu, T> {
+template <>
+class Kernel<ops::OneHot, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(2)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::OneHot>().axis) {}
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
@@ -9854,16 +10367,18 @@ class Kernel<ops::OneHot, Cpu, T> {
     const std::int64_t depth = to[along];
     const std::int64_t inner = to.stride(along);
     const TensorRef& indices = c.input(0);  // (outer, inner)
-    const T& off = c.in<T>(2)[0];
-    const T& on = c.in<T>(2)[1];
-    T* y = c.out<T>(0);  // (outer, depth, inner)
+    const ElementMover mover(c.output(0).dtype);
+    const std::byte* off = c.in<std::byte>(2);
+    const std::byte* on = mover.at(c.input(2).data, 1);
+    void* y = c.output(0).data;  // (outer, depth, inner)
     if (to.elements() == 0) return;
     const std::int64_t slice = depth * inner;
-    c.parallel_for(to.elements(0, along), std::max<std::int64_t>(copy_block<T> / slice, 1), [&](std::int64_t begin, std::int64_t end) {
-      std::fill(y + begin * slice, y + end * slice, off);
+    c.parallel_for(to.elements(0, along), std::max<std::int64_t>(mover.block() / slice, 1), [&](std::int64_t begin, std::int64_t end) {
+      mover.fill(mover.at(y, begin * slice), (end - begin) * slice, off);
       for (std::int64_t i = begin * inner; i < end * inner; ++i) {
         const std::int64_t index = ops::integer_at(indices, i);
-        if (index_in_range(index, depth)) y[(i / inner * depth + wrapped_index(index, depth)) * inner + i % inner] = on;
+        if (!index_in_range(index, depth)) continue;
+        mover.copy(on, 1, mover.at(y, (i / inner * depth + wrapped_index(index, depth)) * inner + i % inner));
       }
     });
   }
@@ -9936,39 +10451,40 @@ inline ReduceRow reduce_row_of(DType dtype) noexcept {
   }
 }
 
-/// Puts updates where they go. Moving needs the size of the elements only; a reduction goes through one function per type.
-template <class T>
+/// Puts updates where they go. A reduction goes through one function per type.
 class Updater {
  public:
-  Updater(ops::Reduction reduction, DType dtype)
-      : reduction_(reduction), reduce_(reduction == ops::Reduction::none ? nullptr : reduce_row_of(dtype)) {}
+  Updater(ops::Reduction reduction, DType dtype) noexcept
+      : mover_(dtype), reduction_(reduction), reduce_(reduction == ops::Reduction::none ? nullptr : reduce_row_of(dtype)) {}
 
   static Support supports(const NodeView& node, ops::Reduction reduction) {
     const DType dtype = node.input_dtype(0);
-    if (!ElementMatch<T>::matches(dtype)) return {false, {}};
+    if (Support moved = ElementMover::support(dtype); !moved) return moved;
     if (reduction != ops::Reduction::none && reduce_row_of(dtype) == nullptr)
       return Support::no("there is no reduction of ", hone::name(dtype));
     return IndexInput::support(node.input_dtype(1));
   }
-  void operator()(const T* from, T* to, std::int64_t n) const {
+  /// n elements from index `first` of `from` on are put at index `target` of `to`.
+  void operator()(const void* from, std::int64_t first, void* to, std::int64_t target, std::int64_t n) const {
     if (reduce_ != nullptr) {
-      reduce_(reduction_, from, to, n);
+      reduce_(reduction_, mover_.at(from, first), mover_.at(to, target), n);
     } else {
-      std::copy_n(from, n, to);
+      mover_.copy(mover_.at(from, first), n, mover_.at(to, target));
     }
   }
 
  private:
+  ElementMover mover_;
   ops::Reduction reduction_;
   ReduceRow reduce_;
 };
 
 }  // namespace detail
 
-template <class T>
-class Kernel<ops::ScatterElements, Cpu, T> {
+template <>
+class Kernel<ops::ScatterElements, Cpu> {
  public:
-  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, node.op<ops::ScatterElements>().reduction); }
+  static Support supports(const NodeView& node) { return detail::Updater::supports(node, node.op<ops::ScatterElements>().reduction); }
   Kernel(const NodeView& node, const CpuDevice&) : Kernel(node.op<ops::ScatterElements>(), node.input_dtype(0)) {}
   Kernel(const ops::ScatterElements& op, DType dtype) : axis_(op.axis), update_(op.reduction, dtype) {}
 
@@ -9987,32 +10503,30 @@ class Kernel<ops::ScatterElements, Cpu, T> {
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(from[d], {from.stride(d), d == along ? 0 : to.stride(d)});
     const std::int64_t row = box.row_size();
     const std::int64_t step = box.row_strides()[1];
-    const T* updates = c.in<T>(2);
-    T* y = c.out<T>(0);
     box.for_rows(0, box.rows(), [&](const auto& at) {
       for (std::int64_t i = 0; i < row; ++i) {
-        T* target = y + at[1] + i * step + wrapped_index(index[at[0] + i], size) * stride;
-        update_(updates + at[0] + i, target, 1);
+        const std::int64_t target = at[1] + i * step + wrapped_index(index[at[0] + i], size) * stride;
+        update_(c.input(2).data, at[0] + i, c.output(0).data, target, 1);
       }
     });
   }
 
  private:
   std::int64_t axis_;
-  detail::Updater<T> update_;
+  detail::Updater update_;
 };
 
-template <class T>
-class Kernel<ops::Scatter, Cpu, T> : public Kernel<ops::ScatterElements, Cpu, T> {
+template <>
+class Kernel<ops::Scatter, Cpu> : public Kernel<ops::ScatterElements, Cpu> {
  public:
-  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, ops::Reduction::none); }
-  Kernel(const NodeView& node, const CpuDevice&) : Kernel<ops::ScatterElements, Cpu, T>(node.op<ops::Scatter>(), node.input_dtype(0)) {}
+  static Support supports(const NodeView& node) { return detail::Updater::supports(node, ops::Reduction::none); }
+  Kernel(const NodeView& node, const CpuDevice&) : Kernel<ops::ScatterElements, Cpu>(node.op<ops::Scatter>(), node.input_dtype(0)) {}
 };
 
-template <class T>
-class Kernel<ops::ScatterND, Cpu, T> {
+template <>
+class Kernel<ops::ScatterND, Cpu> {
  public:
-  static Support supports(const NodeView& node) { return detail::Updater<T>::supports(node, node.op<ops::ScatterND>().reduction); }
+  static Support supports(const NodeView& node) { return detail::Updater::supports(node, node.op<ops::ScatterND>().reduction); }
   Kernel(const NodeView& node, const CpuDevice&) : update_(node.op<ops::ScatterND>().reduction, node.input_dtype(0)) {}
 
   void run(Context& c) const {
@@ -10025,15 +10539,13 @@ class Kernel<ops::ScatterND, Cpu, T> {
     const TupleIndex index(to, 0, depth);
     if (!index.check(c, indices, count)) return;
     copy_tensor(c, c.input(0), c.output(0));
-    const T* updates = c.in<T>(2);  // (count, inner)
-    T* y = c.out<T>(0);
-    for (std::int64_t i = 0; i < count; ++i) {
-      update_(updates + i * inner, y + index.offset(indices + i * static_cast<std::int64_t>(depth)), inner);
+    for (std::int64_t i = 0; i < count; ++i) {  // updates: (count, inner)
+      update_(c.input(2).data, i * inner, c.output(0).data, index.offset(indices + i * static_cast<std::int64_t>(depth)), inner);
     }
   }
 
  private:
-  detail::Updater<T> update_;
+  detail::Updater update_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -10124,7 +10636,7 @@ class Kernel<ops::TopK, Cpu> {
 
   template <class T>
   void select(Context& c) const {
-    using Key = decltype(order_key(T{}));
+    using Key = OrderKey<T>;
     const Rows rows(c, op_.axis);
     if (c.output(0).elements() == 0) return;
     const T* x = c.in<T>(0);
@@ -10537,9 +11049,10 @@ class Kernel<ops::MatMul, Cpu, T> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Concat, Cpu, T> {
+template <>
+class Kernel<ops::Concat, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Concat>().axis) {}
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
@@ -10552,7 +11065,7 @@ class Kernel<ops::Concat, Cpu, T> {
       StridedBox<2> box;
       box.push_back(outer, {part, row});
       box.push_back(part, {1, 1});
-      strided_copy(c, box, c.in<T>(i), c.out<T>(0) + first);
+      strided_copy(c, box, c.input(i), 0, c.output(0), first);
       first += part;
     }
   }
@@ -10561,9 +11074,10 @@ class Kernel<ops::Concat, Cpu, T> {
   std::int64_t axis_;
 };
 
-template <class T>
-class Kernel<ops::Split, Cpu, T> {
+template <>
+class Kernel<ops::Split, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Split>().axis) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -10581,7 +11095,7 @@ class Kernel<ops::Split, Cpu, T> {
         StridedBox<2> box;
         box.push_back(outer, {row, part});
         box.push_back(part, {1, 1});
-        strided_copy(c, box, c.in<T>(0) + first, c.out<T>(output));
+        strided_copy(c, box, c.input(0), first, c.output(output), 0);
       }
       first += part;
     }
@@ -10596,9 +11110,10 @@ class Kernel<ops::Split, Cpu, T> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::DepthToSpace, Cpu, T> {
+template <>
+class Kernel<ops::DepthToSpace, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DepthToSpace>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -10615,16 +11130,17 @@ class Kernel<ops::DepthToSpace, Cpu, T> {
     box.push_back(b, {b * column, to[3]});
     box.push_back(from[3], {1, b});
     box.push_back(b, {column, 1});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:
   ops::DepthToSpace op_;
 };
 
-template <class T>
-class Kernel<ops::SpaceToDepth, Cpu, T> {
+template <>
+class Kernel<ops::SpaceToDepth, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::SpaceToDepth>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -10641,7 +11157,7 @@ class Kernel<ops::SpaceToDepth, Cpu, T> {
     box.push_back(from[1], {from.stride(1), channel});
     box.push_back(to[2], {b * from[3], to[3]});
     box.push_back(to[3], {b, 1});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:
@@ -10836,11 +11352,12 @@ class Kernel<ops::Dropout, Cpu> {
 namespace hone::inline HONE_ABI {
 
 /// y is computed row by row. A row is the last dimension that changes together with the ones behind it, which move as one block.
-template <class T>
-class Kernel<ops::Pad, Cpu, T> {
+template <>
+class Kernel<ops::Pad, Cpu> {
   using Mode = ops::Pad::Mode;
 
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : mode_(node.op<ops::Pad>().mode) {}
 
   void run(Context& c) const {
@@ -10854,10 +11371,11 @@ class Kernel<ops::Pad, Cpu, T> {
     const std::size_t last = padded - 1;
     const std::int64_t block = to.elements(padded, to.rank());
     const std::int64_t row = to[last] * block;
-    const T fill = c.has_input(2) && c.input(2).elements() == 1 ? *c.in<T>(2) : T{};
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(copy_block<T> / row, 1), [&](std::int64_t begin, std::int64_t end) {
+    const ElementMover mover(c.input(0).dtype);
+    const std::byte* fill = c.has_input(2) && c.input(2).elements() == 1 ? c.in<std::byte>(2) : nullptr;
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(mover.block() / row, 1), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         std::int64_t source = 0;
         bool inside = true;
@@ -10869,9 +11387,9 @@ class Kernel<ops::Pad, Cpu, T> {
           source += at * from.stride(d);
         }
         if (inside) {
-          pad_row(x + source, extents[last], block, fill, y + r * row);
+          pad_row(mover, mover.at(x, source), extents[last], block, fill, mover.at(y, r * row));
         } else {
-          std::fill_n(y + r * row, row, fill);
+          mover.fill(mover.at(y, r * row), row, fill);
         }
       }
     });
@@ -10899,16 +11417,18 @@ class Kernel<ops::Pad, Cpu, T> {
     return extent.first + (i < n ? i : period - i);
   }
 
-  void pad_row(const T* x, const ops::Pad::Extent& extent, std::int64_t block, const T& fill, T* y) const {
+  void pad_row(const ElementMover& mover, const void* x, const ops::Pad::Extent& extent, std::int64_t block, const std::byte* fill,
+               std::byte* y) const {
     if (mode_ == Mode::constant) {
-      y = std::fill_n(y, extent.before * block, fill);
-      y = std::copy_n(x + extent.first * block, extent.kept * block, y);
-      std::fill_n(y, extent.after * block, fill);
+      y = mover.fill(y, extent.before * block, fill);
+      y = mover.copy(mover.at(x, extent.first * block), extent.kept * block, y);
+      mover.fill(y, extent.after * block, fill);
       return;
     }
-    for (std::int64_t i = 0; i < extent.before; ++i) y = std::copy_n(x + map(i, extent) * block, block, y);
-    y = std::copy_n(x + extent.first * block, extent.kept * block, y);
-    for (std::int64_t i = 0; i < extent.after; ++i) y = std::copy_n(x + map(extent.before + extent.kept + i, extent) * block, block, y);
+    for (std::int64_t i = 0; i < extent.before; ++i) y = mover.copy(mover.at(x, map(i, extent) * block), block, y);
+    y = mover.copy(mover.at(x, extent.first * block), extent.kept * block, y);
+    for (std::int64_t i = 0; i < extent.after; ++i)
+      y = mover.copy(mover.at(x, map(extent.before + extent.kept + i, extent) * block), block, y);
   }
 
   Mode mode_;
@@ -10938,9 +11458,10 @@ template <> class Kernel<ops::Unsqueeze, Cpu> : public ReshapeKernel { using Res
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::ReverseSequence, Cpu, T> {
+template <>
+class Kernel<ops::ReverseSequence, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : time_first_(node.op<ops::ReverseSequence>().time_axis == 0) {}
   void run(Context& c) const {
     const Shape& shape = c.input(0).shape;
@@ -10954,14 +11475,15 @@ class Kernel<ops::ReverseSequence, Cpu, T> {
         return c.fail("sequence_lens[", b, "] is ", lengths[b], ", but there are ", times, " times");
     }
     if (shape.elements() == 0) return;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    c.parallel_for(times * batches, std::max<std::int64_t>(copy_block<T> / inner, 1), [&](std::int64_t begin, std::int64_t end) {
+    const ElementMover mover(c.input(0).dtype);
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    c.parallel_for(times * batches, std::max<std::int64_t>(mover.block() / inner, 1), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t b = time_first_ ? row % columns : row / columns;
         const std::int64_t t = time_first_ ? row / columns : row % columns;
         const std::int64_t source = t < lengths[b] ? lengths[b] - 1 - t : t;
-        std::copy_n(x + (time_first_ ? source * columns + b : b * columns + source) * inner, inner, y + row * inner);
+        mover.copy(mover.at(x, (time_first_ ? source * columns + b : b * columns + source) * inner), inner, mover.at(y, row * inner));
       }
     });
   }
@@ -11002,9 +11524,10 @@ class Kernel<ops::SizeOf, Cpu> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Slice, Cpu, T> {
+template <>
+class Kernel<ops::Slice, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -11018,7 +11541,7 @@ class Kernel<ops::Slice, Cpu, T> {
       first += ranges[d].start * from.stride(d);
       box.push_back(to[d], {ranges[d].step * from.stride(d), to.stride(d)});
     }
-    strided_copy(c, box, c.in<T>(0) + first, c.out<T>(0));
+    strided_copy(c, box, c.input(0), first, c.output(0), 0);
   }
 };
 
@@ -11027,9 +11550,10 @@ class Kernel<ops::Slice, Cpu, T> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Tile, Cpu, T> {
+template <>
+class Kernel<ops::Tile, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
@@ -11041,20 +11565,21 @@ class Kernel<ops::Tile, Cpu, T> {
       box.push_back(to[d] / from[d], {0, from[d] * to.stride(d)});
       box.push_back(from[d], {from.stride(d), to.stride(d)});
     }
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 };
 
-template <class T>
-class Kernel<ops::Expand, Cpu, T> {
+template <>
+class Kernel<ops::Expand, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
     StridedBox<2> box;
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {broadcast_stride(from, to, d), to.stride(d)});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 };
 
@@ -11063,16 +11588,17 @@ class Kernel<ops::Expand, Cpu, T> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Transpose, Cpu, T> {
+template <>
+class Kernel<ops::Transpose, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Transpose>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
     StridedBox<2> box;
     for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {from.stride(op_.source(d, to.rank())), to.stride(d)});
-    strided_copy(c, box, c.in<T>(0), c.out<T>(0));
+    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:
@@ -11084,9 +11610,10 @@ class Kernel<ops::Transpose, Cpu, T> {
 
 namespace hone::inline HONE_ABI {
 
-template <class T>
-class Kernel<ops::Trilu, Cpu, T> {
+template <>
+class Kernel<ops::Trilu, Cpu> {
  public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : upper_(node.op<ops::Trilu>().upper) {}
   void run(Context& c) const {
     const Shape& shape = c.output(0).shape;
@@ -11095,21 +11622,20 @@ class Kernel<ops::Trilu, Cpu, T> {
     if (shape.elements() == 0) return;
     // Diagonals beyond the matrix all keep, or drop, everything.
     const std::int64_t k = c.has_input(1) ? std::clamp(ops::integer_at(c.input(1), 0), -rows, columns) : 0;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / columns, 1);
+    const ElementMover mover(c.input(0).dtype);
+    const std::int64_t grain = std::max<std::int64_t>(mover.block() / columns, 1);
     c.parallel_for(shape.elements() / columns, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         // Elements before `edge` are below the diagonal (or, in the lower part, on it too).
         const std::int64_t edge = std::clamp<std::int64_t>(r % rows + k + (upper_ ? 0 : 1), 0, columns);
-        const T* from = x + r * columns;
-        T* to = y + r * columns;
+        const void* from = mover.at(c.input(0).data, r * columns);
+        std::byte* to = mover.at(c.output(0).data, r * columns);
         if (upper_) {
-          std::fill_n(to, edge, T{});
-          std::copy_n(from + edge, columns - edge, to + edge);
+          to = mover.fill(to, edge, nullptr);
+          mover.copy(mover.at(from, edge), columns - edge, to);
         } else {
-          std::copy_n(from, edge, to);
-          std::fill_n(to + edge, columns - edge, T{});
+          to = mover.copy(mover.at(from, 0), edge, to);
+          mover.fill(to, columns - edge, nullptr);
         }
       }
     });
@@ -11155,40 +11681,28 @@ class Kernel<ops::EyeLike, Cpu> {
 
 namespace hone::inline HONE_ABI {
 
+namespace detail {
+
+/// y[i] = condition[i] ? a[i] : b[i] along a row; strides in elements, those of y are 1.
 template <class T>
-class Kernel<ops::Where, Cpu, T> {
+class WhereRow {
  public:
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    const Shape& to = c.output(0).shape;
-    StridedBox<4> box;
-    for (std::size_t d = 0; d < to.rank(); ++d) {
-      box.push_back(to[d], {broadcast_stride(c.input(0).shape, to, d), broadcast_stride(c.input(1).shape, to, d),
-                            broadcast_stride(c.input(2).shape, to, d), to.stride(d)});
+  static void run(const bool* condition, const void* from_a, const void* from_b, void* to, const StridedBox<4>::Offsets& strides,
+                  std::int64_t n) {
+    const T* a = static_cast<const T*>(from_a);
+    const T* b = static_cast<const T*>(from_b);
+    T* y = static_cast<T*>(to);
+    if (strides[0] == 0) {
+      *condition ? copy_row(a, strides[1], y, 1, n) : copy_row(b, strides[2], y, 1, n);
+    } else if (strides[1] == 1 && strides[2] == 1) {
+      for (std::int64_t i = 0; i < n; ++i) choose(condition[i], a[i], b[i], y[i]);
+    } else if (strides[1] == 1 && strides[2] == 0) {
+      for (std::int64_t i = 0; i < n; ++i) choose(condition[i], a[i], *b, y[i]);
+    } else if (strides[1] == 0 && strides[2] == 1) {
+      for (std::int64_t i = 0; i < n; ++i) choose(condition[i], *a, b[i], y[i]);
+    } else {
+      for (std::int64_t i = 0; i < n; ++i) y[i] = condition[i * strides[0]] ? a[i * strides[1]] : b[i * strides[2]];
     }
-    if (box.elements() == 0) return;
-    const bool* condition = c.in<bool>(0);
-    const T* a = c.in<T>(1);
-    const T* b = c.in<T>(2);
-    T* y = c.out<T>(0);
-    const std::int64_t size = box.row_size();
-    const auto strides = box.row_strides();
-    const std::int64_t chunk = std::min(size, copy_block<T>);
-    const std::int64_t chunks = (size + chunk - 1) / chunk;
-    const std::int64_t grain = std::max<std::int64_t>(copy_block<T> / chunk, 1);
-    c.parallel_for(box.rows() * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
-      if (chunks == 1) {
-        box.for_rows(begin, end, [&](const auto& at) { row(condition + at[0], a + at[1], b + at[2], y + at[3], strides, size); });
-        return;
-      }
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t first = task % chunks * chunk;
-        box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) {
-          row(condition + at[0] + first * strides[0], a + at[1] + first * strides[1], b + at[2] + first * strides[2],
-              y + at[3] + first * strides[3], strides, std::min(chunk, size - first));
-        });
-      }
-    });
   }
 
  private:
@@ -11215,20 +11729,62 @@ class Kernel<ops::Where, Cpu, T> {
     const Word chosen = condition ? yes : no;
     std::memcpy(&y, &chosen, sizeof chosen);
   }
+};
 
-  static void row(const bool* condition, const T* a, const T* b, T* y, const StridedBox<4>::Offsets& strides, std::int64_t n) {
-    if (strides[0] == 0) {
-      *condition ? copy_row(a, strides[1], y, 1, n) : copy_row(b, strides[2], y, 1, n);
-    } else if (strides[1] == 1 && strides[2] == 1) {
-      for (std::int64_t i = 0; i < n; ++i) choose(condition[i], a[i], b[i], y[i]);
-    } else if (strides[1] == 1 && strides[2] == 0) {
-      for (std::int64_t i = 0; i < n; ++i) choose(condition[i], a[i], *b, y[i]);
-    } else if (strides[1] == 0 && strides[2] == 1) {
-      for (std::int64_t i = 0; i < n; ++i) choose(condition[i], *a, b[i], y[i]);
-    } else {
-      for (std::int64_t i = 0; i < n; ++i) y[i] = condition[i * strides[0]] ? a[i * strides[1]] : b[i * strides[2]];
+}  // namespace detail
+
+template <>
+class Kernel<ops::Where, Cpu> {
+ public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(1)); }
+  Kernel(const NodeView& node, const CpuDevice&) : mover_(node.input_dtype(1)), row_(row_of(node.input_dtype(1))) {}
+  void run(Context& c) const {
+    const Shape& to = c.output(0).shape;
+    StridedBox<4> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) {
+      box.push_back(to[d], {broadcast_stride(c.input(0).shape, to, d), broadcast_stride(c.input(1).shape, to, d),
+                            broadcast_stride(c.input(2).shape, to, d), to.stride(d)});
+    }
+    if (box.elements() == 0) return;
+    const std::int64_t size = box.row_size();
+    const auto strides = box.row_strides();
+    const std::int64_t chunk = std::min(size, mover_.block());
+    const std::int64_t chunks = (size + chunk - 1) / chunk;
+    const std::int64_t grain = std::max<std::int64_t>(mover_.block() / chunk, 1);
+    const auto part = [&](const StridedBox<4>::Offsets& at, std::int64_t first) {
+      row_(c.in<bool>(0) + at[0] + first * strides[0], mover_.at(c.input(1).data, at[1] + first * strides[1]),
+           mover_.at(c.input(2).data, at[2] + first * strides[2]), mover_.at(c.output(0).data, at[3] + first), strides,
+           std::min(chunk, size - first));
+    };
+    c.parallel_for(box.rows() * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
+      if (chunks == 1) return box.for_rows(begin, end, [&](const auto& at) { part(at, 0); });
+      for (std::int64_t task = begin; task < end; ++task) {
+        box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) { part(at, task % chunks * chunk); });
+      }
+    });
+  }
+
+ private:
+  using Row = void (*)(const bool*, const void*, const void*, void*, const StridedBox<4>::Offsets&, std::int64_t);
+
+  static Row row_of(DType dtype) noexcept {
+    if (dtype == DType::string) return &detail::WhereRow<std::string>::run;
+    switch (element_size(dtype)) {
+      case 1:
+        return &detail::WhereRow<Bytes<1>>::run;
+      case 2:
+        return &detail::WhereRow<Bytes<2>>::run;
+      case 4:
+        return &detail::WhereRow<Bytes<4>>::run;
+      case 8:
+        return &detail::WhereRow<Bytes<8>>::run;
+      default:
+        return &detail::WhereRow<Bytes<16>>::run;
     }
   }
+
+  ElementMover mover_;
+  Row row_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -11373,7 +11929,6 @@ class Kernel<ops::BatchNormalization, Cpu, T> {
       : op_(node.op<ops::BatchNormalization>()), rows_(&simd::table<simd::NormalizeRow<T>>(device.isa)) {}
 
   static Support supports(const NodeView& node) {
-    if (node.input_dtype(0) != dtype_of<T>) return {false, {}};
     for (std::size_t i = 1; i < 5; ++i)
       if (node.input_dtype(i) != dtype_of<T>) return Support::no("no kernel for statistics of another type than the data");
     return Support::yes();
@@ -11691,43 +12246,60 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// The result of a reduction of `count` elements from what the micro-kernels reduced them to.
-template <class T>
-struct NoFinish {
-  T operator()(T value, std::int64_t) const noexcept { return value; }
-};
-template <class T>
-struct DivideByCount {
-  T operator()(T value, std::int64_t count) const noexcept {
+/// What is done to the reduction of `count` elements.
+enum class Finish : std::uint8_t { none, divide_by_count, square_root, logarithm };
+
+/// y[i] = finish(y[i]), for the types that have such reductions.
+inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n, std::int64_t count) {
+  const auto each = [&]<class T>(T* of, auto f) {
+    of = static_cast<T*>(y);
+    for (std::int64_t i = 0; i < n; ++i) of[i] = f(of[i]);
+  };
+  const auto divide = [&]<class T>(T* type) {
+    const T divisor = static_cast<T>(count);
     if constexpr (std::is_integral_v<T>) {
-      return count == 0 ? T(0) : static_cast<T>(value / static_cast<T>(count));
+      each(type, [=](T value) { return divisor == 0 ? T(0) : static_cast<T>(value / divisor); });
     } else {
-      return value / static_cast<T>(count);
+      each(type, [=](T value) { return value / divisor; });
     }
+  };
+  const auto real = [&]<class T>(T* type) {
+    if (finish == Finish::divide_by_count) return divide(type);
+    if (finish == Finish::square_root) return each(type, [](T value) { return std::sqrt(value); });
+    each(type, [](T value) { return std::log(value); });
+  };
+  if (finish == Finish::none) return;
+  switch (dtype) {
+    case DType::float32:
+      return real(static_cast<float*>(nullptr));
+    case DType::float64:
+      return real(static_cast<double*>(nullptr));
+    case DType::int32:
+      return divide(static_cast<std::int32_t*>(nullptr));
+    case DType::int64:
+      return divide(static_cast<std::int64_t*>(nullptr));
+    case DType::uint32:
+      return divide(static_cast<std::uint32_t*>(nullptr));
+    case DType::uint64:
+      return divide(static_cast<std::uint64_t*>(nullptr));
+    default:
+      break;
   }
-};
-template <class T>
-struct SquareRoot {
-  T operator()(T value, std::int64_t) const noexcept { return static_cast<T>(std::sqrt(value)); }
-};
-template <class T>
-struct Logarithm {
-  T operator()(T value, std::int64_t) const noexcept { return static_cast<T>(std::log(value)); }
-};
+}
 
 /// How each operator reduces: micro-kernel and finish, one line per operator.
 template <class Op>
 struct Reduction;
 // clang-format off
-template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; template <class T> using Finish = SquareRoot<T>; };
-template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       template <class T> using Finish = Logarithm<T>; };
-template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       template <class T> using Finish = DivideByCount<T>; };
-template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       template <class T> using Finish = NoFinish<T>; };
-template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; template <class T> using Finish = NoFinish<T>; };
+template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; static constexpr Finish finish = Finish::square_root; };
+template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       static constexpr Finish finish = Finish::logarithm; };
+template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       static constexpr Finish finish = Finish::divide_by_count; };
+template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; static constexpr Finish finish = Finish::none; };
 // clang-format on
 
 /// The dimensions of an input, those that stay and those that are reduced, each group merged where it is dense.
@@ -11751,29 +12323,39 @@ inline std::span<const std::int64_t> axes_of(const Context& c) noexcept {
   return {c.in<const std::int64_t>(1), static_cast<std::size_t>(c.input(1).elements())};
 }
 
-}  // namespace cpu
-
-template <class Op, class T>
-requires requires { typename cpu::Reduction<Op>::F; }
-class Kernel<Op, Cpu, T> {
+/// Drives the micro-kernels of all reductions and types.
+class ReduceKernel {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), reduce_(&simd::table<simd::Reduce<F, T>>(device.isa)) {}
+  using Shared = ReduceKernel;
+
+  template <class F, class T>
+  ReduceKernel(const simd::Reduce<F, T>& loops, Finish finish, bool noop_with_empty_axes)
+      : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
+    const T identity = F::template identity<T>();
+    std::memcpy(identity_, &identity, sizeof(T));
+  }
 
   void run(Context& c) const {
-    const cpu::ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), cpu::axes_of(c), op_.noop_with_empty_axes));
+    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), axes_of(c), noop_with_empty_axes_));
     if (box.kept.elements() == 0) return;
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
+    const auto* x = c.in<std::byte>(0);
+    auto* y = c.out<std::byte>(0);
     const std::int64_t count = box.reduced.elements();
     const std::int64_t kept_row = box.kept.row_size();
-    const std::int64_t kept_step = box.kept.row_strides()[0];
     if (box.reduces_rows) {
       const std::int64_t grain = std::max<std::int64_t>(1, worth_a_thread / (count * kept_row + 1));
+      const std::int64_t kept_step = box.kept.row_strides()[0];
       c.parallel_for(box.kept.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-        T* out = y + begin * kept_row;
-        box.kept.for_rows(begin, end, [&](const auto& at) {
-          for (std::int64_t i = 0; i < kept_row; ++i) *out++ = finish_(reduce_row(box.reduced, x + at[0] + i * kept_step), count);
-        });
+        std::byte* first = y + begin * kept_row * size_;
+        const std::int64_t n = (end - begin) * kept_row;
+        fill(first, n);
+        if (count != 0) {
+          std::byte* out = first;
+          box.kept.for_rows(begin, end, [&](const auto& at) {
+            for (std::int64_t i = 0; i < kept_row; ++i, out += size_) fold(box.reduced, x + (at[0] + i * kept_step) * size_, out);
+          });
+        }
+        finish_reduction(finish_, c.output(0).dtype, first, n, count);
       });
       return;
     }
@@ -11785,39 +12367,58 @@ class Kernel<Op, Cpu, T> {
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t first = task % chunks * chunk;
         const std::int64_t n = std::min(chunk, kept_row - first);
+        std::byte* out = y + (task / chunks * kept_row + first) * size_;
+        fill(out, n);
         box.kept.for_rows(task / chunks, task / chunks + 1,
-                          [&](const auto& at) { add_rows(box.reduced, x + at[0] + first, y + task / chunks * kept_row + first, n); });
+                          [&](const auto& at) { add_rows(box.reduced, x + (at[0] + first) * size_, out, n); });
+        finish_reduction(finish_, c.output(0).dtype, out, n, count);
       }
     });
   }
 
  private:
-  using F = typename cpu::Reduction<Op>::F;
   static constexpr std::int64_t worth_a_thread = 16 * 1024;
 
-  [[nodiscard]] T reduce_row(const StridedBox<1>& reduced, const T* x) const {
-    T result = F::template identity<T>();
-    if (reduced.elements() == 0) return result;
-    reduced.for_rows(0, reduced.rows(), [&](const auto& at) {
-      result = F{}.combine(result, reduce_->contiguous(x + at[0], static_cast<std::size_t>(reduced.row_size())));
-    });
-    return result;
-  }
-
-  void add_rows(const StridedBox<1>& reduced, const T* x, T* y, std::int64_t n) const {
-    std::fill_n(y, n, F::template identity<T>());
-    if (reduced.elements() != 0) {
-      const std::int64_t step = reduced.row_strides()[0];
-      reduced.for_rows(0, reduced.rows(), [&](const auto& at) {
-        for (std::int64_t i = 0; i < reduced.row_size(); ++i) reduce_->accumulate(y, x + at[0] + i * step, static_cast<std::size_t>(n));
-      });
+  /// Precondition: n > 0.
+  void fill(std::byte* y, std::int64_t n) const noexcept {
+    const auto bytes = static_cast<std::size_t>(n * size_);
+    auto done = static_cast<std::size_t>(size_);
+    std::memcpy(y, identity_, done);
+    for (std::size_t more = 0; done < bytes; done += more) {
+      more = std::min(done, bytes - done);
+      std::memcpy(y + done, y, more);
     }
-    for (std::int64_t i = 0; i < n; ++i) y[i] = finish_(y[i], reduced.elements());
+  }
+  void fold(const StridedBox<1>& reduced, const std::byte* x, std::byte* y) const {
+    const auto n = static_cast<std::size_t>(reduced.row_size());
+    if (reduced.rows() == 1) return loops_.fold(y, x, n);
+    reduced.for_rows(0, reduced.rows(), [&](const auto& at) { loops_.fold(y, x + at[0] * size_, n); });
+  }
+  void add_rows(const StridedBox<1>& reduced, const std::byte* x, std::byte* y, std::int64_t n) const {
+    if (reduced.elements() == 0) return;
+    const std::int64_t step = reduced.row_strides()[0];
+    reduced.for_rows(0, reduced.rows(), [&](const auto& at) {
+      for (std::int64_t i = 0; i < reduced.row_size(); ++i)
+        loops_.accumulate(y, x + (at[0] + i * step) * size_, static_cast<std::size_t>(n));
+    });
   }
 
-  Op op_;
-  const simd::Reduce<F, T>* reduce_;
-  typename cpu::Reduction<Op>::template Finish<T> finish_;
+  simd::ReduceFunctions loops_;
+  std::int64_t size_;  ///< bytes of an element
+  Finish finish_;
+  bool noop_with_empty_axes_;
+  std::byte identity_[8] = {};
+};
+
+}  // namespace cpu
+
+template <class Op, class T>
+requires requires { typename cpu::Reduction<Op>::F; }
+class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : ReduceKernel(simd::table<simd::Reduce<typename cpu::Reduction<Op>::F, T>>(device.isa), cpu::Reduction<Op>::finish,
+                     node.op<Op>().noop_with_empty_axes) {}
 };
 
 /// log(sum(exp(x))), taken as m + log(sum(exp(x - m))) with m = max(x).
@@ -13517,6 +14118,9 @@ class Program {
     std::vector<std::unique_ptr<Program>> subprograms;
   };
 
+  /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
+  static constexpr std::size_t max_plans = 16;
+
   Graph graph;
   /// Parallel to graph.nodes.
   std::vector<PlacedNode> placed;
@@ -13535,8 +14139,6 @@ class Program {
   }
 
  private:
-  /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
-  static constexpr std::size_t max_plans = 16;
   mutable std::mutex mutex_;
   mutable std::list<std::shared_ptr<const Plan>> plans_;  // most recently used first
 };
@@ -13669,6 +14271,12 @@ struct Plan {
   std::size_t arena_bytes = 0;
   /// What constants evaluated while planning refer to.
   std::vector<Value> evaluated;
+
+  /// Whether the plan is for inputs of these shapes and these outputs.
+  [[nodiscard]] bool is_for(std::span<const TensorRef> inputs, const std::vector<bool>& outputs) const {
+    return wanted == outputs && std::equal(inputs.begin(), inputs.end(), signature.begin(), signature.end(),
+                                           [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
+  }
 };
 
 /// Errors: what shape inference finds wrong with the inputs, as an Error that names the node.
@@ -13956,13 +14564,9 @@ HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::s
 
 HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
                                                       ThreadPool& pool) const {
-  const auto fits = [&](const Plan& plan) {
-    return plan.wanted == wanted && std::equal(inputs.begin(), inputs.end(), plan.signature.begin(), plan.signature.end(),
-                                               [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
-  };
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-    if (!fits(**it)) continue;
+    if (!(*it)->is_for(inputs, wanted)) continue;
     plans_.splice(plans_.begin(), plans_, it);
     return plans_.front();
   }
@@ -13993,7 +14597,9 @@ class Frame : private SubgraphRunner {
   [[nodiscard]] const std::vector<ValueId>& input_ids() const noexcept { return input_ids_; }
   /// Slot of graph output `i`, and whether the caller must give it memory before execute(): for Place::output its dtype and shape are set.
   [[nodiscard]] Slot& output(std::size_t i) { return slots_[index(program_.graph.outputs[i])]; }
-  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const { return plan_->values[index(program_.graph.outputs[i])].place; }
+  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const {
+    return current().plan->values[index(program_.graph.outputs[i])].place;
+  }
 
   /// Runs the steps of the plan. Errors: runtime_exception that names the node.
   void execute();
@@ -14007,7 +14613,18 @@ class Frame : private SubgraphRunner {
     std::vector<std::unique_ptr<Frame>> frames;
   };
 
-  void bind();
+  /// A plan, tied to the slots of this frame.
+  struct BoundPlan {
+    std::shared_ptr<const Plan> plan;
+    std::vector<BoundStep> steps;
+    std::vector<Context> contexts;  // one per step
+  };
+
+  [[nodiscard]] const BoundPlan& current() const { return *bound_.front(); }
+  [[nodiscard]] BoundPlan& current() { return *bound_.front(); }
+  [[nodiscard]] std::unique_ptr<BoundPlan> bind(std::shared_ptr<const Plan> plan);
+  /// Points the slots to where the current plan has their values.
+  void place_slots();
   void infer_shapes(std::size_t step);
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 
@@ -14015,13 +14632,14 @@ class Frame : private SubgraphRunner {
   ThreadPool& pool_;
   std::vector<ValueId> input_ids_;
   const std::vector<bool> all_outputs_;
-  std::vector<TensorRef> run_inputs_;  // of a subgraph, kept for its memory
-  std::shared_ptr<const Plan> plan_;
+  std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
+  std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
   Buffer arena_;
   Buffer dynamic_workspace_;
   std::vector<Slot> slots_;
-  std::vector<BoundStep> bound_;
-  std::vector<Context> contexts_;
+  // Of infer_shapes, kept for their memory.
+  std::vector<const TensorRef*> shape_inputs_;
+  std::vector<Shape> shapes_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -14056,78 +14674,68 @@ inline void copy_to(const Slot& from, Slot& to) {
 }  // namespace detail
 
 HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted) {
-  const auto same_shape = [](const TensorRef& input, const Shape& shape) { return input.shape == shape; };
-  if (plan_ && plan_->wanted == wanted &&
-      std::equal(inputs.begin(), inputs.end(), plan_->signature.begin(), plan_->signature.end(), same_shape)) {
-    return;
+  const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const auto& bound) { return bound->plan->is_for(inputs, wanted); });
+  if (found == bound_.begin() && !bound_.empty()) return;
+  if (found == bound_.end()) {
+    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, pool_));
+    if (bound_.size() == Program::max_plans) bound_.pop_back();
+    bound_.insert(bound_.begin(), std::move(bound));
+  } else {
+    std::rotate(bound_.begin(), found, found + 1);
   }
-  std::shared_ptr<const Plan> plan = program_.plan(inputs, wanted, pool_);
-  if (plan == plan_) return;
-  plan_ = std::move(plan);
-  bind();
+  place_slots();
 }
 
-HONE_INLINE void Frame::bind() {
-  arena_.reserve(plan_->arena_bytes);
-  auto* arena = static_cast<std::byte*>(arena_.data());
-  if (slots_.empty()) slots_ = std::vector<Slot>(plan_->values.size());
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const PlannedValue& value = plan_->values[i];
-    slots_[i].tensor = value.ref;
-    if (value.place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + value.offset;
-  }
+HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
+  if (slots_.empty()) slots_ = std::vector<Slot>(plan->values.size());
   const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
-  bound_.clear();
-  bound_.resize(plan_->steps.size());
-  contexts_.clear();
-  contexts_.reserve(plan_->steps.size());
-  for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-    const PlannedStep& step = plan_->steps[s];
-    const Node& node = program_.graph.nodes[step.node];
-    BoundStep& bound = bound_[s];
-    for (const ValueId id : node.inputs) bound.inputs.push_back(slot_of(id));
-    for (const ValueId id : node.outputs) bound.outputs.push_back(slot_of(id));
-    for (const auto& subprogram : program_.placed[step.node].subprograms)
-      bound.frames.push_back(std::make_unique<Frame>(*subprogram, pool_));
-    Context& context = contexts_.emplace_back(bound.inputs, bound.outputs, pool_);
-    context.set_workspace(arena + step.workspace_offset);
-    context.set_runner(this);
+  auto result = std::make_unique<BoundPlan>();
+  result->steps.resize(plan->steps.size());
+  result->contexts.reserve(plan->steps.size());
+  for (std::size_t s = 0; s < plan->steps.size(); ++s) {
+    const std::size_t at = plan->steps[s].node;
+    BoundStep& step = result->steps[s];
+    for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
+    for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
+    for (const auto& subprogram : program_.placed[at].subprograms) step.frames.push_back(std::make_unique<Frame>(*subprogram, pool_));
+    result->contexts.emplace_back(step.inputs, step.outputs, pool_).set_runner(this);
   }
+  result->plan = std::move(plan);
+  return result;
+}
+
+HONE_INLINE void Frame::place_slots() {
+  const Plan& plan = *current().plan;
+  arena_.reserve(plan.arena_bytes);
+  auto* arena = static_cast<std::byte*>(arena_.data());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].tensor = plan.values[i].ref;
+    if (plan.values[i].place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + plan.values[i].offset;
+  }
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) current().contexts[s].set_workspace(arena + plan.steps[s].workspace_offset);
 }
 
 HONE_INLINE void Frame::infer_shapes(std::size_t s) {
-  const Node& node = program_.graph.nodes[plan_->steps[s].node];
-  BoundStep& bound = bound_[s];
-  constexpr std::size_t inline_inputs = 16;
-  const TensorRef* few[inline_inputs];
-  std::vector<const TensorRef*> many;
-  std::span<const TensorRef*> refs(few, std::min(bound.inputs.size(), inline_inputs));
-  if (bound.inputs.size() > inline_inputs) {
-    many.resize(bound.inputs.size());
-    refs = many;
-  }
-  for (std::size_t k = 0; k < refs.size(); ++k) refs[k] = bound.inputs[k] == nullptr ? nullptr : &bound.inputs[k]->tensor;
-  Shape few_shapes[4];
-  std::vector<Shape> many_shapes;
-  std::span<Shape> shapes(few_shapes, std::min<std::size_t>(bound.outputs.size(), 4));
-  if (bound.outputs.size() > 4) {
-    many_shapes.resize(bound.outputs.size());
-    shapes = many_shapes;
-  }
-  node.op->shapes(ShapeContext(refs, shapes));
+  const Node& node = program_.graph.nodes[current().plan->steps[s].node];
+  const BoundStep& bound = current().steps[s];
+  shape_inputs_.clear();
+  for (const Slot* input : bound.inputs) shape_inputs_.push_back(input == nullptr ? nullptr : &input->tensor);
+  shapes_.assign(bound.outputs.size(), Shape());
+  node.op->shapes(ShapeContext(shape_inputs_, shapes_));
   for (std::size_t k = 0; k < bound.outputs.size(); ++k) {
     Slot* output = bound.outputs[k];
     if (output == nullptr) continue;
     const Type& type = program_.graph[node.outputs[k]].type;
-    if (type.is_tensor()) output->allocate(type.dtype, shapes[k]);
+    if (type.is_tensor()) output->allocate(type.dtype, shapes_[k]);
   }
 }
 
 HONE_INLINE void Frame::execute() {
-  for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-    const PlannedStep& step = plan_->steps[s];
+  BoundPlan& bound = current();
+  for (std::size_t s = 0; s < bound.plan->steps.size(); ++s) {
+    const PlannedStep& step = bound.plan->steps[s];
     const AnyKernel& kernel = *program_.placed[step.node].kernel;
-    Context& context = contexts_[s];
+    Context& context = bound.contexts[s];
     try {
       if (step.dynamic) {
         if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
@@ -14145,8 +14753,8 @@ HONE_INLINE void Frame::execute() {
 }
 
 HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) {
-  const std::size_t step = static_cast<std::size_t>(&context - contexts_.data());
-  Frame& frame = *bound_[step].frames[subgraph];
+  const auto step = static_cast<std::size_t>(&context - current().contexts.data());
+  Frame& frame = *current().steps[step].frames[subgraph];
   const Graph& graph = frame.program_.graph;
 
   std::vector<TensorRef>& refs = frame.run_inputs_;
