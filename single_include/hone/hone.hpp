@@ -14097,6 +14097,8 @@ inline void rewrite(Graph& graph, GraphOptimizationLevel level, std::span<const 
 }
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_EXECUTOR_IMPL_HPP
+
 #define HONE_SINGLE_SESSION_EXECUTOR_HPP
 
 #define HONE_SINGLE_SESSION_PLAN_HPP
@@ -14645,7 +14647,7 @@ class Frame : private SubgraphRunner {
 }  // namespace hone::inline HONE_ABI
 
 #if !HONE_COMPILED
-#define HONE_SINGLE_SESSION_EXECUTOR_IMPL_HPP
+#endif
 
 namespace hone::inline HONE_ABI {
 
@@ -14785,7 +14787,6 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
 }
 
 }  // namespace hone::inline HONE_ABI
-#endif
 
 namespace hone::inline HONE_ABI {
 

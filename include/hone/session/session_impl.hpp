@@ -11,7 +11,7 @@
 #include <hone/core/mapped_file.hpp>
 #include <hone/onnx/importer.hpp>
 #include <hone/rewrites/pipeline.hpp>
-#include <hone/session/executor.hpp>
+#include <hone/session/executor_impl.hpp>
 #include <hone/session/program.hpp>
 #include <hone/session/session.hpp>
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/element_mover.hpp>
 #include <hone/ops/compress.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
