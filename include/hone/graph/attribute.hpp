@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +31,13 @@ using Attribute = std::variant<std::int64_t, float, std::string, Constant, Type,
 /// The attributes of one node as the model has them, by name.
 class Attributes {
  public:
+  Attributes() = default;
+  Attributes(std::initializer_list<std::pair<std::string, Attribute>> entries) : entries_(entries) {}
+
   void set(std::string name, Attribute value) { entries_.emplace_back(std::move(name), std::move(value)); }
+  void erase(std::string_view name) {
+    std::erase_if(entries_, [&](const auto& entry) { return entry.first == name; });
+  }
   [[nodiscard]] const Attribute* find(std::string_view name) const noexcept {
     for (const auto& [key, value] : entries_)
       if (key == name) return &value;
@@ -45,6 +52,7 @@ class Attributes {
 
 /// An attribute of an older opset that is an input in newer ones.
 struct MovedAttribute {
+  std::string name;
   std::size_t input;       ///< index of that input
   const Attribute* value;  ///< an integer or float becomes a scalar, a list a 1-D tensor
   bool like_first_input;   ///< floats take the element type of input 0
@@ -83,7 +91,7 @@ class AttributeReader {
   void ignored(std::string_view name) { take(name); }
   /// Makes the attribute, when there, input number `input` of the node: older opsets then look like the newest.
   void moved_to_input(std::string_view name, std::size_t input, bool like_first_input = false) {
-    if (const Attribute* found = take(name)) moved_.push_back({input, found, like_first_input});
+    if (const Attribute* found = take(name)) moved_.push_back({std::string(name), input, found, like_first_input});
   }
 
   [[nodiscard]] const std::vector<MovedAttribute>& moved() const noexcept { return moved_; }

@@ -59,6 +59,8 @@ struct Node {
   int opset = 0;  ///< version of the domain by which the node was read
   /// Null when no operator of that name and version is known.
   std::unique_ptr<Operator> op;
+  /// What `op` was read from, but for the attributes that became inputs.
+  Attributes attributes;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::vector<Subgraph> subgraphs;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -48,6 +49,8 @@ struct OpTraits {
   bool alias = false;
   /// Inputs that output 0 may overwrite when nobody else needs them: each element is read before it is written.
   InputSet in_place = 0;
+  /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
+  bool reads_late = false;
 };
 
 /// What type inference sees of a node.
@@ -96,6 +99,10 @@ class ShapeContext {
   }
   void output(std::size_t i, const Shape& shape) const {
     if (i < outputs_.size()) outputs_[i] = shape;
+  }
+  /// The first `count` inputs, with outputs elsewhere.
+  [[nodiscard]] ShapeContext first_inputs(std::size_t count, std::span<Shape> outputs) const noexcept {
+    return {inputs_.first(std::min(count, inputs_.size())), outputs};
   }
 
  private:

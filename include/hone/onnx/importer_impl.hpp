@@ -189,6 +189,8 @@ class Importer {
       node.op = info->create(reader);
       reader.check_all_known();
       for (const MovedAttribute& moved : reader.moved()) append_input(moved, node, *scope.graph);
+      node.attributes = attributes;
+      for (const MovedAttribute& moved : reader.moved()) node.attributes.erase(moved.name);
     } else if (!scope.opsets->contains(node.domain)) {
       fail(ErrorCode::invalid_graph, "the model imports no opset of the domain '", node.domain, "'");
     } else {

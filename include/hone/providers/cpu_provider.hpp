@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,6 +54,12 @@ class CpuProvider final : public Provider {
       placement.refusal += choice.refusal;
     }
     return placement;
+  }
+
+  [[nodiscard]] bool supports(const NodeView& node) const override {
+    const auto found = entries_.find(&node.node().op->info());
+    return found != entries_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                  [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
   }
 
   [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }

@@ -122,6 +122,7 @@ class Context {
   [[nodiscard]] const Slot& input_slot(std::size_t i) const noexcept { return *inputs_[i]; }
   [[nodiscard]] Slot& output_slot(std::size_t i) const noexcept { return *outputs_[i]; }
   [[nodiscard]] std::span<Slot* const> output_slots() const noexcept { return outputs_; }
+  [[nodiscard]] std::span<Slot* const> input_slots() const noexcept { return inputs_; }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
   /// Errors: std::bad_alloc.

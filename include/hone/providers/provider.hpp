@@ -30,6 +30,8 @@ class Provider {
   [[nodiscard]] virtual std::vector<const OpInfo*> operators() const = 0;
   /// A kernel for the node, or why there is none. Called once per node, while a session is created.
   [[nodiscard]] virtual Placement place(const NodeView& node) const = 0;
+  /// Whether place() would give a kernel. Rewrites ask before they fuse nodes.
+  [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
 };
 
 /// Any provider, as SessionOptions holds it: made from whatever has `provider()`, such as hone::Cpu, or from a user's own Provider.

@@ -9,7 +9,7 @@
 
 #include <hone/config.hpp>
 #include <hone/providers/provider.hpp>
-#include <hone/rewrites/patch.hpp>
+#include <hone/rewrites/data_flow.hpp>
 #include <hone/session/evaluate.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -23,8 +23,9 @@ struct FoldConstants {
   std::span<const AnyProvider> providers;
   ThreadPool& pool;
 
-  [[nodiscard]] std::optional<Patch> operator()(const Graph& graph, std::size_t at) const {
-    const Node& node = graph.nodes[at];
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Graph& graph = flow.graph();
+    const Node& node = flow.node(at);
     if (node.op == nullptr || !node.op->traits().deterministic || !node.subgraphs.empty()) return std::nullopt;
     std::vector<const TensorRef*> inputs;
     std::size_t input_bytes = 0;

@@ -1,36 +1,75 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
-#include <hone/rewrites/eliminate_identity.hpp>
+#include <hone/rewrites/data_flow.hpp>
+#include <hone/rewrites/eliminate_common_subexpressions.hpp>
+#include <hone/rewrites/eliminate_no_ops.hpp>
 #include <hone/rewrites/fold_constants.hpp>
-#include <hone/rewrites/patch.hpp>
+#include <hone/rewrites/fold_into_conv.hpp>
+#include <hone/rewrites/fuse_activation.hpp>
+#include <hone/rewrites/fuse_normalization.hpp>
+#include <hone/rewrites/fuse_pointwise.hpp>
+#include <hone/rewrites/merge_transposes.hpp>
 #include <hone/session/options.hpp>
 
 namespace hone::inline HONE_ABI {
 
+/// How a graph is rewritten.
+struct RewriteOptions {
+  GraphOptimizationLevel level = GraphOptimizationLevel::all;
+  std::span<const AnyProvider> providers;
+  ThreadPool& pool;
+  /// Names of passes that do not run.
+  std::span<const std::string> disabled = {};
+};
+
 namespace detail {
 
-/// Applies a pass to every node, subgraphs first, and removes what it leaves dead. Returns the number of patches.
+/// The first provider, in order of priority, that runs the node; their number when none does.
+inline std::size_t first_provider(std::span<const AnyProvider> providers, const Graph& graph, const Node& node) {
+  const auto found = std::find_if(providers.begin(), providers.end(),
+                                  [&](const AnyProvider& provider) { return provider->supports(NodeView(graph, node)); });
+  return static_cast<std::size_t>(found - providers.begin());
+}
+
+/// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
+inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
+  std::size_t least = first_provider(providers, graph, replaced);
+  for (const Node* node : patch.absorbed) least = std::min(least, first_provider(providers, graph, *node));
+  return least < providers.size() && std::all_of(patch.nodes.begin(), patch.nodes.end(),
+                                                 [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+}
+
+/// Applies a pass to every node and removes what it leaves dead. Returns the number of patches.
 template <class Pass>
-std::size_t apply_pass(Graph& graph, const Pass& pass) {
+std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider> providers) {
   std::size_t patches = 0;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (Subgraph& subgraph : graph.nodes[i].subgraphs) patches += apply_pass(*subgraph.graph, pass);
-    if (std::optional<Patch> patch = pass(graph, i)) {
-      apply(graph, i, std::move(*patch));
-      ++patches;
+  for (std::size_t at = 0; at < flow.size(); ++at) {
+    if (flow.node(at).outputs.empty() || flow.node(at).op == nullptr) continue;
+    std::optional<Patch> patch = pass(flow, at);
+    if (!patch) continue;
+    const std::size_t values = flow.graph().values.size();
+    flow.add_values(*patch);
+    if (!patch->nodes.empty() && !keeps_providers(providers, flow.graph(), flow.node(at), *patch)) {
+      flow.take_back(values);
+      continue;
     }
+    flow.apply(at, std::move(*patch));
+    ++patches;
   }
   if (patches != 0) {
-    remove_dead_nodes(graph);
+    flow.remove_dead_nodes();
 #ifndef NDEBUG
-    graph.check();
+    flow.graph().check();
 #endif
   }
   return patches;
@@ -38,26 +77,44 @@ std::size_t apply_pass(Graph& graph, const Pass& pass) {
 
 }  // namespace detail
 
-/// Rewrites the graph by all passes of `level`, in the order in which they stand here, until none fires any more. Appends (pass, patches)
-/// to `fired` for those that did.
-inline void rewrite(Graph& graph, GraphOptimizationLevel level, std::span<const AnyProvider> providers, ThreadPool& pool,
-                    std::vector<std::pair<std::string, std::size_t>>& fired) {
-  const auto run = [&](const auto& pass) {
-    const std::size_t patches = detail::apply_pass(graph, pass);
-    if (patches == 0) return false;
-    for (auto& [name, count] : fired) {
-      if (name != pass.name) continue;
-      count += patches;
-      return true;
+/// Rewrites the graph, subgraphs first, by all passes of the level, in the order in which they stand here, until none fires any more.
+/// Appends (pass, patches) to `fired` for those that did.
+inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired) {
+  for (Node& node : graph.nodes)
+    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
+  DataFlow flow(graph);
+  bool changed = true;
+  const auto run = [&](GraphOptimizationLevel level, auto pass) {
+    if (options.level < level || std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) return;
+    const std::size_t patches = detail::apply_pass(flow, pass, options.providers);
+    if (patches == 0) return;
+    changed = true;
+    const auto found = std::find_if(fired.begin(), fired.end(), [&](const auto& entry) { return entry.first == pass.name; });
+    if (found != fired.end()) {
+      found->second += patches;
+    } else {
+      fired.emplace_back(pass.name, patches);
     }
-    fired.emplace_back(pass.name, patches);
-    return true;
   };
-  bool changed = level >= GraphOptimizationLevel::basic;
+  constexpr auto basic = GraphOptimizationLevel::basic;
+  constexpr auto extended = GraphOptimizationLevel::extended;
+  if (options.level >= basic) flow.remove_dead_nodes();
   while (changed) {
     changed = false;
-    changed |= run(rewrites::EliminateIdentity{});
-    changed |= run(rewrites::FoldConstants{providers, pool});
+    run(basic, rewrites::EliminateNoOps{});
+    run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::EliminateCommonSubexpressions{});
+    run(basic, rewrites::MergeTransposes{});
+    run(extended, rewrites::FuseActivation{});
+    run(extended, rewrites::FuseNormalization{});
+    run(extended, rewrites::FoldIntoConv{});
+  }
+  // Last, because chains hide the operators that the patterns above are made of.
+  changed = true;
+  while (changed) {
+    changed = false;
+    run(extended, rewrites::SplitBatchNormalization{});
+    run(extended, rewrites::FusePointwise{});
   }
 }
 

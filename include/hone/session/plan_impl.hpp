@@ -218,11 +218,11 @@ class Planner {
     return std::numeric_limits<std::size_t>::max();
   }
 
-  /// Whether another input of the node, in another shape, stands in the same block: overwriting one would spoil the other.
+  /// Whether another input of the node stands in the same block and is read after elements of it are overwritten.
   [[nodiscard]] bool is_other_input(const Node& node, std::size_t k, std::size_t block, const std::vector<std::size_t>& block_of) const {
     for (std::size_t other = 0; other < node.inputs.size(); ++other) {
       if (other == k || node.inputs[other] == no_value || block_of[index(node.inputs[other])] != block) continue;
-      if (!(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
+      if (node.op->traits().reads_late || !(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
     }
     return false;
   }

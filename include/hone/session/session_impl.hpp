@@ -113,7 +113,7 @@ struct Session::State {
   }
 
   std::unique_ptr<detail::Runnable> make_runnable(Graph graph, Report& to) {
-    rewrite(graph, options.graph_optimization_level, options.providers, pool, to.rewrites);
+    rewrite(graph, {options.graph_optimization_level, options.providers, pool}, to.rewrites);
     return std::make_unique<detail::Runnable>(make_program(std::move(graph), options.providers, to), pool);
   }
 

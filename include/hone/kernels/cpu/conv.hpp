@@ -7,6 +7,7 @@
 #include <hone/config.hpp>
 #include <hone/core/buffer.hpp>
 #include <hone/kernels/cpu/conv_geometry.hpp>
+#include <hone/kernels/cpu/epilogue.hpp>
 #include <hone/kernels/cpu/matrix_product.hpp>
 #include <hone/ops/conv.hpp>
 #include <hone/providers/cpu_device.hpp>
@@ -20,8 +21,9 @@ namespace hone::inline HONE_ABI {
 template <class T>
 class Kernel<ops::Conv, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : op_(node.op<ops::Conv>()), product_(device.isa), depthwise_(&simd::table<simd::DepthwiseRow<T>>(device.isa)) {}
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::Conv>(), device) {}
+  Kernel(const NodeView&, const ops::Conv& op, const CpuDevice& device)
+      : op_(op), product_(device.isa), depthwise_(&simd::table<simd::DepthwiseRow<T>>(device.isa)) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
@@ -29,10 +31,10 @@ class Kernel<ops::Conv, Cpu, T> {
     return columns_bytes(p) + product_.workspace_bytes(p.group_outputs, block_columns(p), p.depth());
   }
 
-  void run(Context& c) const {
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
     const Problem p(op_, c);
     if (p.batch == 0 || p.outputs == 0 || p.geometry.output_size() == 0) return;
-    if (p.is_depthwise()) return run_depthwise(c, p);
+    if (p.is_depthwise()) return run_depthwise(c, p, epilogue);
     const std::int64_t input_size = p.geometry.input_size();
     const std::int64_t output_size = p.geometry.output_size();
     for (std::int64_t n = 0; n < p.batch; ++n) {
@@ -42,7 +44,7 @@ class Kernel<ops::Conv, Cpu, T> {
         T* y = c.out<T>(0) + (n * p.outputs + g * p.group_outputs) * output_size;
         cpu::ProductOptions<T> options;
         if (c.has_input(2)) options.row_bias = c.in<T>(2) + g * p.group_outputs;
-        multiply(c, p, x, weights, y, options);
+        multiply(c, p, x, weights, y, options, epilogue);
       }
     }
   }
@@ -88,9 +90,14 @@ class Kernel<ops::Conv, Cpu, T> {
     return p.geometry.is_pointwise() ? 0 : align_up(static_cast<std::size_t>(p.depth() * block_columns(p)) * sizeof(T));
   }
 
-  void multiply(Context& c, const Problem& p, const T* x, const cpu::MatrixRef<T>& weights, T* y,
-                const cpu::ProductOptions<T>& options) const {
+  void multiply(Context& c, const Problem& p, const T* x, const cpu::MatrixRef<T>& weights, T* y, cpu::ProductOptions<T> options,
+                const cpu::Epilogue* epilogue) const {
     const std::int64_t output_size = p.geometry.output_size();
+    const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
+      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * output_size - c.out<T>(0), columns);
+    };
+    const typename cpu::ProductOptions<T>::Finish finish(finish_block);
+    if (epilogue != nullptr) options.finish = &finish;
     if (p.geometry.is_pointwise()) {
       product_.run(p.group_outputs, output_size, p.depth(), weights, {x, output_size, 1}, y, output_size, options, c.workspace(), c.pool());
       return;
@@ -130,7 +137,7 @@ class Kernel<ops::Conv, Cpu, T> {
     return plane.needs_padding() ? static_cast<std::size_t>(plane.padded_height() * plane.padded_width()) : 0;
   }
 
-  void run_depthwise(Context& c, const Problem& p) const {
+  void run_depthwise(Context& c, const Problem& p, const cpu::Epilogue* epilogue) const {
     const Plane plane(p.geometry);
     const std::int64_t input_size = p.geometry.input_size();
     const std::int64_t output_size = p.geometry.output_size();
@@ -159,6 +166,7 @@ class Kernel<ops::Conv, Cpu, T> {
         for (std::int64_t row = 0; row < plane.h.output; ++row) {
           depthwise_->run(window, x + row * plane.h.stride * row_size, y + row * plane.w.output, static_cast<std::size_t>(plane.w.output));
         }
+        if (epilogue != nullptr) (*epilogue)(i * output_size, output_size);
       }
     });
   }

@@ -5,6 +5,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/buffer.hpp>
+#include <hone/kernels/cpu/epilogue.hpp>
 #include <hone/kernels/cpu/matrix_product.hpp>
 #include <hone/ops/gemm.hpp>
 #include <hone/providers/cpu_device.hpp>
@@ -16,7 +17,8 @@ namespace hone::inline HONE_ABI {
 template <class T>
 class Kernel<ops::Gemm, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Gemm>()), product_(device.isa) {
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::Gemm>(), device) {}
+  Kernel(const NodeView& node, const ops::Gemm& op, const CpuDevice& device) : op_(op), product_(device.isa) {
     const TensorRef* b = node.constant(1);
     if (b == nullptr || b->shape.rank() != 2) return;
     const std::int64_t k = b->shape[op_.trans_b ? 1 : 0];
@@ -30,24 +32,26 @@ class Kernel<ops::Gemm, Cpu, T> {
     return product_.workspace_bytes(y[0], y[1], depth(c), use_packed(y[0]));
   }
 
-  void run(Context& c) const {
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
     const std::int64_t m = c.output(0).shape[0];
     const std::int64_t n = c.output(0).shape[1];
     T* y = c.out<T>(0);
     cpu::ProductOptions<T> options;
     const bool row_bias = c.has_input(2) && op_.alpha == 1 && op_.beta == 1 && c.input(2).elements() == n && c.input(2).shape.back() == n;
     if (row_bias) options.column_bias = c.in<T>(2);
-    const auto scale_and_add = [&](T* block, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns) {
+    const bool scales = !row_bias && (c.has_input(2) || op_.alpha != 1);
+    const auto finish_block = [&](T* block, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns) {
       for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < columns; ++j) {
+        for (std::int64_t j = 0; scales && j < columns; ++j) {
           T& element = block[i * n + j];
           element = scaled(element, op_.alpha);
           if (c.has_input(2)) element = static_cast<T>(element + scaled(bias_at(c.input(2), row + i, column + j), op_.beta));
         }
+        if (epilogue != nullptr) (*epilogue)(block + i * n - y, columns);
       }
     };
-    const typename cpu::ProductOptions<T>::Finish finish(scale_and_add);
-    if (!row_bias && (c.has_input(2) || op_.alpha != 1)) options.finish = &finish;
+    const typename cpu::ProductOptions<T>::Finish finish(finish_block);
+    if (scales || epilogue != nullptr) options.finish = &finish;
     const cpu::MatrixRef<T> a = matrix(c.input(0), op_.trans_a);
     if (use_packed(m)) {
       product_.run_packed(m, n, depth(c), a, static_cast<const T*>(packed_.data()), y, n, options, c.workspace(), c.pool());

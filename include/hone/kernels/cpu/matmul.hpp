@@ -5,6 +5,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/buffer.hpp>
+#include <hone/kernels/cpu/epilogue.hpp>
 #include <hone/kernels/cpu/matrix_product.hpp>
 #include <hone/ops/matmul.hpp>
 #include <hone/providers/cpu_device.hpp>
@@ -17,7 +18,8 @@ namespace hone::inline HONE_ABI {
 template <class T>
 class Kernel<ops::MatMul, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : product_(device.isa) {
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::MatMul>(), device) {}
+  Kernel(const NodeView& node, const ops::MatMul&, const CpuDevice& device) : product_(device.isa) {
     const TensorRef* b = node.constant(1);
     if (b == nullptr || b->shape.rank() != 2) return;
     const std::int64_t k = b->shape[0];
@@ -31,19 +33,25 @@ class Kernel<ops::MatMul, Cpu, T> {
     return per_product(batch) * static_cast<std::size_t>(shares_batch(batch, c.pool()) ? c.pool().size() : 1);
   }
 
-  void run(Context& c) const {
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
     const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
     const T* a = c.in<T>(0);
     const T* b = c.in<T>(1);
     T* y = c.out<T>(0);
+    const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
+      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * batch.n - y, columns);
+    };
+    const typename cpu::ProductOptions<T>::Finish finish(finish_block);
+    cpu::ProductOptions<T> options;
+    if (epilogue != nullptr) options.finish = &finish;
     const auto one = [&](std::int64_t i, std::byte* scratch, const ThreadPool& pool) {
       const cpu::MatrixRef<T> left{a + batch.offset_a(i), batch.k, 1};
       const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
       T* out = y + i * batch.m * batch.n;
       if (use_packed(batch)) {
-        product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, {}, scratch, pool);
+        product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, options, scratch, pool);
       } else {
-        product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, {}, scratch, pool);
+        product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, options, scratch, pool);
       }
     };
     if (!shares_batch(batch, c.pool())) {

@@ -53,6 +53,15 @@ class StridedBox {
     return product;
   }
 
+  /// Offsets of the first element of a row.
+  [[nodiscard]] Offsets row_offsets(std::int64_t row) const noexcept {
+    Offsets offsets{};
+    for (std::size_t d = rank_ > 0 ? rank_ - 1 : 0; d-- > 0; row /= sizes_[d]) {
+      for (std::size_t a = 0; a < N; ++a) offsets[a] += row % sizes_[d] * strides_[d][a];
+    }
+    return offsets;
+  }
+
   /// body(offsets of the first element) for the rows [begin, end).
   void for_rows(std::int64_t begin, std::int64_t end, FunctionRef<void(const Offsets&)> body) const {
     const std::size_t outer = rank_ > 0 ? rank_ - 1 : 0;

@@ -5,6 +5,7 @@
 
 #include <hone/config.hpp>
 #include <hone/ops/binary.hpp>
+#include <hone/ops/pointwise.hpp>
 #include <hone/ops/unary.hpp>
 #include <hone/providers/kernel_list.hpp>
 
@@ -29,10 +30,10 @@ using CpuUnaryKernels =
                RealEntry<ops::Cos>, RealEntry<ops::Cosh>, RealEntry<ops::Elu>, RealEntry<ops::Erf>, RealEntry<ops::Exp>,
                RealEntry<ops::Floor>, RealEntry<ops::Gelu>, RealEntry<ops::HardSigmoid>, RealEntry<ops::HardSwish>, RealEntry<ops::IsInf>,
                RealEntry<ops::IsNaN>, RealEntry<ops::LeakyRelu>, RealEntry<ops::Log>, RealEntry<ops::Mish>, SignedEntry<ops::Neg>,
-               entry<ops::Not, bool>, RealEntry<ops::Reciprocal>, SignedEntry<ops::Relu>, RealEntry<ops::Round>, RealEntry<ops::Selu>,
-               RealEntry<ops::Sigmoid>, SignedEntry<ops::Sign>, RealEntry<ops::Sin>, RealEntry<ops::Sinh>, RealEntry<ops::Softplus>,
-               RealEntry<ops::Softsign>, RealEntry<ops::Sqrt>, RealEntry<ops::Swish>, RealEntry<ops::Tan>, RealEntry<ops::Tanh>,
-               RealEntry<ops::ThresholdedRelu>>;
+               entry<ops::Not, bool>, entry<ops::Pointwise, float>, RealEntry<ops::Reciprocal>, SignedEntry<ops::Relu>,
+               RealEntry<ops::Round>, RealEntry<ops::Selu>, RealEntry<ops::Sigmoid>, SignedEntry<ops::Sign>, RealEntry<ops::Sin>,
+               RealEntry<ops::Sinh>, RealEntry<ops::Softplus>, RealEntry<ops::Softsign>, RealEntry<ops::Sqrt>, RealEntry<ops::Swish>,
+               RealEntry<ops::Tan>, RealEntry<ops::Tanh>, RealEntry<ops::ThresholdedRelu>>;
 
 using CpuBinaryKernels =
     KernelList<NumberEntry<ops::Add>, entry<ops::And, bool>, UnsignedEntry<ops::BitShift>, IntegerEntry<ops::BitwiseAnd>,

@@ -1,0 +1,222 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/ops/pointwise.hpp>
+#include <hone/rewrites/channel_affine.hpp>
+#include <hone/rewrites/data_flow.hpp>
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
+/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone.
+struct FusePointwise {
+  static constexpr std::string_view name = "fuse_pointwise";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.outputs[0]))
+      return std::nullopt;
+    if (const auto unary = unary_step(flow, node)) {
+      return join(flow, node, *unary, node.inputs[0], no_value);
+    }
+    const auto binary = binary_step(node);
+    if (!binary) return std::nullopt;
+    // What computes most is joined first: its result is in cache for every step.
+    const auto cost = [&](ValueId id) { return is_product(flow.producer(id)) ? 0 : 1; };
+    const std::size_t first = cost(node.inputs[1]) < cost(node.inputs[0]) ? 1 : 0;
+    for (const std::size_t k : {first, 1 - first}) {
+      ops::PointwiseStep step = *binary;
+      step.swapped = k == 1;
+      if (auto patch = join(flow, node, step, node.inputs[k], node.inputs[1 - k])) return patch;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// A chain in the making, with the inputs of the node that runs it.
+  struct Chain {
+    ops::PointwiseChain chain;
+    std::vector<ValueId> inputs;
+    std::size_t first_operand = ops::Pointwise::first_operand;
+
+    /// False when there is no room.
+    bool add(ops::PointwiseStep step, ValueId operand) {
+      if (operand != no_value) {
+        const auto begin = inputs.begin() + static_cast<std::ptrdiff_t>(first_operand);
+        auto found = std::find(begin, inputs.end(), operand);
+        if (found == inputs.end()) {
+          if (inputs.size() - first_operand == ops::PointwiseChain::max_operands) return false;
+          inputs.push_back(operand);
+          found = inputs.end() - 1;
+        }
+        step.operand = found - (inputs.begin() + static_cast<std::ptrdiff_t>(first_operand));
+      }
+      chain.steps.push_back(step);
+      return true;
+    }
+  };
+
+  template <class... Ops>
+  static bool runs_any(ops::OpList<Ops...>, const Node& node, ops::PointwiseStep& step) {
+    return (read_step<Ops>(node, step) || ...);
+  }
+  template <class Op>
+  static bool read_step(const Node& node, ops::PointwiseStep& step) {
+    const Op* op = node.as<Op>();
+    if (op == nullptr) return false;
+    step.op = Op::name;
+    if constexpr (requires { op->tanh; }) {
+      step.parameters[0] = op->tanh ? 1.0f : 0.0f;
+    } else {
+      if constexpr (requires { op->alpha; }) step.parameters[0] = op->alpha;
+      if constexpr (requires { op->beta; }) step.parameters[1] = op->beta;
+      if constexpr (requires { op->gamma; }) step.parameters[1] = op->gamma;
+    }
+    if constexpr (requires { op->axis; }) return !op->axis;
+    return true;
+  }
+
+  static std::optional<ops::PointwiseStep> unary_step(const DataFlow& flow, const Node& node) {
+    ops::PointwiseStep step;
+    if (!runs_any(ops::PointwiseUnary{}, node, step)) return std::nullopt;
+    if (node.as<ops::Clip>() == nullptr) return step;
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    step.parameters = {-infinity, infinity};
+    for (std::size_t k = 1; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value) continue;
+      const std::optional<double> bound = flow.scalar(node.inputs[k]);
+      if (!bound) return std::nullopt;
+      step.parameters[k - 1] = static_cast<float>(*bound);
+    }
+    return step;
+  }
+  static std::optional<ops::PointwiseStep> binary_step(const Node& node) {
+    ops::PointwiseStep step;
+    return node.inputs.size() == 2 && runs_any(ops::PointwiseBinary{}, node, step) ? std::optional(step) : std::nullopt;
+  }
+
+  static bool is_product(const Node* node) {
+    return node != nullptr && (node->as<ops::Conv>() != nullptr || node->as<ops::Gemm>() != nullptr || node->as<ops::MatMul>() != nullptr ||
+                               node->as<ops::Fused<ops::Conv>>() != nullptr || node->as<ops::Fused<ops::Gemm>>() != nullptr ||
+                               node->as<ops::Fused<ops::MatMul>>() != nullptr);
+  }
+
+  /// The node with the step joined to what makes `v`.
+  static std::optional<Patch> join(const DataFlow& flow, const Node& node, const ops::PointwiseStep& step, ValueId v, ValueId operand) {
+    const Node* maker = flow.used_once(v) && flow.varies(v) ? flow.producer(v) : nullptr;
+    if (maker == nullptr || maker->op == nullptr || maker->outputs.size() != 1) return std::nullopt;
+    auto patch = join_fused<ops::Conv>(node, *maker, step, operand);
+    if (!patch) patch = join_fused<ops::Gemm>(node, *maker, step, operand);
+    if (!patch) patch = join_fused<ops::MatMul>(node, *maker, step, operand);
+    if (!patch) patch = join_pointwise(flow, node, *maker, step, operand);
+    if (patch) patch->absorbed.push_back(maker);
+    return patch;
+  }
+
+  template <class Base>
+  static std::optional<Patch> join_fused(const Node& node, const Node& maker, const ops::PointwiseStep& step, ValueId operand) {
+    using Op = ops::Fused<Base>;
+    Chain chain{{}, maker.inputs, Op::first_operand};
+    chain.inputs.resize(std::max(chain.inputs.size(), Op::first_operand), no_value);
+    Attributes attributes = maker.attributes;
+    Op op;
+    if (const auto* fused = maker.as<Op>()) {
+      op = *fused;
+      chain.chain = fused->chain;
+    } else if (const auto* base = maker.as<Base>()) {
+      static_cast<Base&>(op) = *base;
+    } else {
+      return std::nullopt;
+    }
+    if (!chain.add(step, operand)) return std::nullopt;
+    return replace(node, std::move(op), std::move(chain), std::move(attributes));
+  }
+
+  static std::optional<Patch> join_pointwise(const DataFlow& flow, const Node& node, const Node& maker, const ops::PointwiseStep& step,
+                                             ValueId operand) {
+    Chain chain;
+    Attributes attributes;
+    if (const auto* pointwise = maker.as<ops::Pointwise>()) {
+      chain.chain = pointwise->chain;
+      chain.inputs = maker.inputs;
+      attributes = maker.attributes;
+    } else if (const auto unary = unary_step(flow, maker)) {
+      chain.inputs = {maker.inputs[0]};
+      chain.add(*unary, no_value);
+    } else if (auto binary = binary_step(maker)) {
+      const std::size_t k = flow.constant(maker.inputs[0]) != nullptr ? 1 : 0;
+      binary->swapped = k == 1;
+      chain.inputs = {maker.inputs[k]};
+      chain.add(*binary, maker.inputs[1 - k]);
+    } else {
+      return std::nullopt;
+    }
+    if (!chain.add(step, operand)) return std::nullopt;
+    return replace(node, ops::Pointwise{}, std::move(chain), std::move(attributes));
+  }
+
+  template <class Op>
+  static Patch replace(const Node& node, Op op, Chain chain, Attributes attributes) {
+    std::vector<std::string> names;
+    std::vector<float> parameters;
+    std::vector<std::int64_t> operands;
+    std::vector<std::int64_t> swapped;
+    for (const ops::PointwiseStep& step : chain.chain.steps) {
+      names.emplace_back(step.op);
+      parameters.insert(parameters.end(), step.parameters.begin(), step.parameters.end());
+      operands.push_back(step.operand);
+      swapped.push_back(step.swapped ? 1 : 0);
+    }
+    for (const std::string_view written : {"steps", "parameters", "operands", "swapped"}) attributes.erase(written);
+    attributes.set("steps", std::move(names));
+    attributes.set("parameters", std::move(parameters));
+    attributes.set("operands", std::move(operands));
+    attributes.set("swapped", std::move(swapped));
+    op.chain = std::move(chain.chain);
+    Patch patch;
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));
+    return patch;
+  }
+};
+
+/// BatchNormalization with constant parameters becomes Mul and Add per channel, which join the chains around them. Needs the number of
+/// dimensions of its input.
+struct SplitBatchNormalization {
+  static constexpr std::string_view name = "split_batch_normalization";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto affine = read_batch_normalization(flow, node);
+    if (!affine || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.inputs[0])) return std::nullopt;
+    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+    if (!rank || *rank < 2 || *rank > Shape::max_rank || !flow.used_once(node.outputs[0])) return std::nullopt;
+    Shape shape = Shape::filled(*rank - 1, 1);
+    shape[0] = static_cast<std::int64_t>(affine->scale.size());
+    Patch patch;
+    const auto first = static_cast<std::uint32_t>(flow.graph().values.size());
+    const auto constant = [&](const char* suffix, const std::vector<double>& numbers) {
+      patch.values.push_back(float_constant(node.name + suffix, shape, [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
+    };
+    constant("/scale", affine->scale);
+    constant("/shift", affine->shift);
+    GraphValue scaled;
+    scaled.name = node.name + "/scaled";
+    scaled.type = DType::float32;
+    patch.values.push_back(std::move(scaled));
+    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], ValueId{first}}, {ValueId{first + 2}}));
+    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {ValueId{first + 2}, ValueId{first + 1}}, {node.outputs[0]}));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
