@@ -5,7 +5,7 @@ namespace hone::inline HONE_ABI::simd {
 
 using ThisArch = Arch<Isa::HONE_SIMD_ISA>;
 
-template const DepthwiseRow<float>& functions<DepthwiseRow<float>, ThisArch>() noexcept;
-template const DepthwiseRow<double>& functions<DepthwiseRow<double>, ThisArch>() noexcept;
+template const DepthwisePlane<float>& functions<DepthwisePlane<float>, ThisArch>() noexcept;
+template const DepthwisePlane<double>& functions<DepthwisePlane<double>, ThisArch>() noexcept;
 
 }  // namespace hone::inline HONE_ABI::simd

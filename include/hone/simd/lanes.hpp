@@ -3,6 +3,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -110,18 +111,67 @@ HONE_LANE T abs(T x) noexcept {
   return x < T{0} ? negate(x) : x;
 }
 
-/// A register's worth of elements at `p`, of which only the first `n` exist; the others are `fill`.
+namespace detail {
+
+/// Registers whose loads and stores take a mask: those of AVX-512.
+template <class V>
+inline constexpr bool has_mask =
+#if defined(__AVX512BW__)
+    sizeof(V) == 64;
+#else
+    false;
+#endif
+
+}  // namespace detail
+
+/// A register's worth of elements at `p`, of which only the first `n` exist; the others are `fill`. 0 < n < V::size.
 template <class V>
 HONE_ALWAYS_INLINE V load_part(const lane_t<V>* p, std::size_t n, lane_t<V> fill = lane_t<V>(0)) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_mask<V>) {
+    const auto mask = ~std::uint64_t{0} >> (64 - n);
+    if constexpr (std::is_same_v<lane_t<V>, float>) {
+      return V(_mm512_mask_loadu_ps(V(fill), static_cast<__mmask16>(mask), p));
+    } else if constexpr (std::is_same_v<lane_t<V>, double>) {
+      return V(_mm512_mask_loadu_pd(V(fill), static_cast<__mmask8>(mask), p));
+    } else if constexpr (sizeof(lane_t<V>) == 1) {
+      return V(_mm512_mask_loadu_epi8(V(fill), mask, p));
+    } else if constexpr (sizeof(lane_t<V>) == 2) {
+      return V(_mm512_mask_loadu_epi16(V(fill), static_cast<__mmask32>(mask), p));
+    } else if constexpr (sizeof(lane_t<V>) == 4) {
+      return V(_mm512_mask_loadu_epi32(V(fill), static_cast<__mmask16>(mask), p));
+    } else {
+      return V(_mm512_mask_loadu_epi64(V(fill), static_cast<__mmask8>(mask), p));
+    }
+  }
+#endif
   alignas(64) lane_t<V> lanes[V::size];
   V(fill).store_aligned(lanes);
   std::memcpy(lanes, p, n * sizeof(lane_t<V>));
   return V::load_aligned(lanes);
 }
 
-/// Stores the first `n` lanes.
+/// Stores the first `n` lanes. 0 < n < V::size.
 template <class V>
 HONE_ALWAYS_INLINE void store_part(V v, lane_t<V>* p, std::size_t n) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_mask<V>) {
+    const auto mask = ~std::uint64_t{0} >> (64 - n);
+    if constexpr (std::is_same_v<lane_t<V>, float>) {
+      return _mm512_mask_storeu_ps(p, static_cast<__mmask16>(mask), v);
+    } else if constexpr (std::is_same_v<lane_t<V>, double>) {
+      return _mm512_mask_storeu_pd(p, static_cast<__mmask8>(mask), v);
+    } else if constexpr (sizeof(lane_t<V>) == 1) {
+      return _mm512_mask_storeu_epi8(p, mask, v);
+    } else if constexpr (sizeof(lane_t<V>) == 2) {
+      return _mm512_mask_storeu_epi16(p, static_cast<__mmask32>(mask), v);
+    } else if constexpr (sizeof(lane_t<V>) == 4) {
+      return _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(mask), v);
+    } else {
+      return _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(mask), v);
+    }
+  }
+#endif
   alignas(64) lane_t<V> lanes[V::size];
   v.store_aligned(lanes);
   std::memcpy(p, lanes, n * sizeof(lane_t<V>));

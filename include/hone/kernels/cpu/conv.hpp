@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,19 +17,31 @@
 
 namespace hone::inline HONE_ABI {
 
-/// A matrix product of the weights (M, C * kernel) and the windows of the input (C * kernel, positions), which are gathered block by block;
-/// a pointwise window needs no gathering. One input channel per group in one or two dimensions goes row by row through taps instead.
+/// A matrix product of the weights (M, C * kernel), packed when they are constant, and the windows of the input (C * kernel, positions),
+/// which go from the input right into the panels of the product; a pointwise window is the input itself. One input channel per group in one
+/// or two dimensions goes row by row through taps instead.
 template <class T>
 class Kernel<ops::Conv, Cpu, T> {
  public:
   Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::Conv>(), device) {}
-  Kernel(const NodeView&, const ops::Conv& op, const CpuDevice& device)
-      : op_(op), product_(device.isa), depthwise_(&simd::table<simd::DepthwiseRow<T>>(device.isa)) {}
+  Kernel(const NodeView& node, const ops::Conv& op, const CpuDevice& device)
+      : op_(op), product_(device.isa), depthwise_(&simd::table<simd::DepthwisePlane<T>>(device.isa)) {
+    const TensorRef* weights = node.constant(1);
+    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape[0] % op.group != 0 || weights->shape[1] == 1) return;
+    const std::int64_t outputs = weights->shape[0] / op.group;
+    const std::int64_t depth = weights->shape.elements(1, weights->shape.rank());
+    packed_group_ = product_.pack_a_bytes(outputs, depth) / sizeof(T);
+    packed_ = Buffer(packed_group_ * sizeof(T) * static_cast<std::size_t>(op.group));
+    for (std::int64_t g = 0; g < op.group; ++g) {
+      product_.pack_a({weights->as<const T>() + g * outputs * depth, depth, 1}, outputs, depth,
+                      static_cast<T*>(packed_.data()) + g * packed_group_);
+    }
+  }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
     if (p.is_depthwise()) return align_up(plane_elements(p) * sizeof(T)) * static_cast<std::size_t>(c.pool().size());
-    return columns_bytes(p) + product_.workspace_bytes(p.group_outputs, block_columns(p), p.depth());
+    return product_.workspace_bytes(p.group_outputs, p.geometry.output_size(), p.depth(), false, use_packed());
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
@@ -40,7 +53,8 @@ class Kernel<ops::Conv, Cpu, T> {
     for (std::int64_t n = 0; n < p.batch; ++n) {
       for (std::int64_t g = 0; g < op_.group; ++g) {
         const T* x = c.in<T>(0) + (n * op_.group + g) * p.group_inputs * input_size;
-        const cpu::MatrixRef<T> weights{c.in<T>(1) + g * p.group_outputs * p.depth(), p.depth(), 1};
+        typename cpu::MatrixProduct<T>::Left weights{.matrix = {c.in<T>(1) + g * p.group_outputs * p.depth(), p.depth(), 1}};
+        if (use_packed()) weights.packed = static_cast<const T*>(packed_.data()) + g * packed_group_;
         T* y = c.out<T>(0) + (n * p.outputs + g * p.group_outputs) * output_size;
         cpu::ProductOptions<T> options;
         if (c.has_input(2)) options.row_bias = c.in<T>(2) + g * p.group_outputs;
@@ -50,8 +64,7 @@ class Kernel<ops::Conv, Cpu, T> {
   }
 
  private:
-  /// Bytes of the gathered windows of one block: they stay in L2 until they are packed.
-  static constexpr std::int64_t block_bytes = 1024 * 1024;
+  static constexpr std::int64_t max_depthwise_taps = 256;
 
   struct Problem {
     Problem(const ops::Conv& op, const Context& c) {
@@ -66,7 +79,7 @@ class Kernel<ops::Conv, Cpu, T> {
     }
     [[nodiscard]] std::int64_t depth() const noexcept { return group_inputs * geometry.kernel_size(); }
     [[nodiscard]] bool is_depthwise() const noexcept {
-      if (group_inputs != 1 || geometry.rank > 2) return false;
+      if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() > max_depthwise_taps) return false;
       for (std::size_t i = 0; i < geometry.rank; ++i)
         if (geometry.axes[i].pad_begin < 0 || geometry.axes[i].pad_end < 0) return false;
       return true;
@@ -79,62 +92,75 @@ class Kernel<ops::Conv, Cpu, T> {
     std::int64_t group_outputs;
   };
 
-  [[nodiscard]] static std::int64_t block_columns(const Problem& p) noexcept {
-    const std::int64_t output_size = p.geometry.output_size();
-    if (p.geometry.is_pointwise()) return output_size;
-    constexpr std::int64_t least = 512;
-    const std::int64_t fitting = block_bytes / static_cast<std::int64_t>(sizeof(T)) / std::max<std::int64_t>(1, p.depth());
-    return std::min(output_size, std::max(least, fitting / 64 * 64));
-  }
-  [[nodiscard]] static std::size_t columns_bytes(const Problem& p) noexcept {
-    return p.geometry.is_pointwise() ? 0 : align_up(static_cast<std::size_t>(p.depth() * block_columns(p)) * sizeof(T));
-  }
+  [[nodiscard]] bool use_packed() const noexcept { return packed_.bytes() != 0; }
 
-  void multiply(Context& c, const Problem& p, const T* x, const cpu::MatrixRef<T>& weights, T* y, cpu::ProductOptions<T> options,
-                const cpu::Epilogue* epilogue) const {
+  void multiply(Context& c, const Problem& p, const T* x, const typename cpu::MatrixProduct<T>::Left& weights, T* y,
+                cpu::ProductOptions<T> options, const cpu::Epilogue* epilogue) const {
     const std::int64_t output_size = p.geometry.output_size();
     const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
       for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * output_size - c.out<T>(0), columns);
     };
     const typename cpu::ProductOptions<T>::Finish finish(finish_block);
     if (epilogue != nullptr) options.finish = &finish;
+    const auto pack = [&](std::int64_t first_row, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t width,
+                          T* panels) { p.geometry.pack_windows(x, first_row, depth, first, last, width, panels); };
+    const typename cpu::MatrixProduct<T>::PackB pack_windows(pack);
+    typename cpu::MatrixProduct<T>::Right windows;
     if (p.geometry.is_pointwise()) {
-      product_.run(p.group_outputs, output_size, p.depth(), weights, {x, output_size, 1}, y, output_size, options, c.workspace(), c.pool());
-      return;
+      windows.matrix = {x, output_size, 1};
+    } else {
+      windows.pack = &pack_windows;
     }
-    const std::int64_t block = block_columns(p);
-    const std::int64_t taps = p.geometry.kernel_size();
-    T* columns = reinterpret_cast<T*>(c.workspace());
-    for (std::int64_t first = 0; first < output_size; first += block) {
-      const std::int64_t count = std::min(block, output_size - first);
-      c.parallel_for(p.depth(), std::max<std::int64_t>(1, 16 * 1024 / count), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          p.geometry.gather_tap(x + row / taps * p.geometry.input_size(), row % taps, first, count, columns + row * count);
-        }
-      });
-      product_.run(p.group_outputs, count, p.depth(), weights, {columns, count, 1}, y + first, output_size, options,
-                   c.workspace() + columns_bytes(p), c.pool());
-    }
+    product_.run_operands(p.group_outputs, output_size, p.depth(), weights, windows, y, output_size, options, c.workspace(), c.pool());
   }
 
-  /// A plane as two axes, the first one of size 1 when there is only one.
+  /// A plane as two axes, the first one of size 1 when there is only one. Where windows are more than one column apart, or reach into the
+  /// padding, it is copied: the columns of each row by their remainder modulo the stride, so that neighbouring windows always read
+  /// neighbours.
   struct Plane {
     explicit Plane(const cpu::ConvGeometry& g) : w(g.axes[g.rank - 1]) {
       if (g.rank == 2) h = g.axes[0];
+      const std::int64_t width = (w.output - 1) * w.stride + w.extent();
+      height = (h.output - 1) * h.stride + h.extent();
+      copied = w.stride != 1 || h.pad_begin != 0 || w.pad_begin != 0 || height > h.input || width > w.input;
+      phase_size = copied ? (width + w.stride - 1) / w.stride : w.input;
     }
-    /// The input with its padding, as far as the windows reach.
-    [[nodiscard]] std::int64_t padded_height() const noexcept { return (h.output - 1) * h.stride + h.extent(); }
-    [[nodiscard]] std::int64_t padded_width() const noexcept { return (w.output - 1) * w.stride + w.extent(); }
-    [[nodiscard]] bool needs_padding() const noexcept {
-      return h.pad_begin != 0 || w.pad_begin != 0 || padded_height() > h.input || padded_width() > w.input;
+    [[nodiscard]] std::int64_t row_size() const noexcept { return w.stride * phase_size; }
+    [[nodiscard]] std::int64_t elements() const noexcept { return copied ? height * row_size() : 0; }
+
+    void copy(const T* x, T* to) const noexcept {
+      for (std::int64_t row = 0; row < height; ++row) {
+        const std::int64_t from = row - h.pad_begin;
+        if (from < 0 || from >= h.input) {
+          to = std::fill_n(to, row_size(), T(0));
+          continue;
+        }
+        for (std::int64_t phase = 0; phase < w.stride; ++phase) {
+          // Column q of the phase is column q * stride + shift of the input.
+          const std::int64_t shift = phase - w.pad_begin;
+          const std::int64_t begin = std::clamp<std::int64_t>(shift < 0 ? (-shift + w.stride - 1) / w.stride : 0, 0, phase_size);
+          const std::int64_t end = std::clamp<std::int64_t>(shift < w.input ? (w.input - 1 - shift) / w.stride + 1 : 0, begin, phase_size);
+          const T* source = x + from * w.input + shift;
+          to = std::fill_n(to, begin, T(0));
+          if (w.stride == 1) {
+            to = cpu::copy_short(source + begin, end - begin, to);
+          } else {
+            for (std::int64_t q = begin; q < end; ++q) *to++ = source[q * w.stride];
+          }
+          to = std::fill_n(to, phase_size - end, T(0));
+        }
+      }
     }
+
     ops::Window::Axis h;
     ops::Window::Axis w;
+    std::int64_t height;      ///< rows that the windows reach, with the padding
+    std::int64_t phase_size;  ///< columns of one remainder
+    bool copied;
   };
 
   [[nodiscard]] static std::size_t plane_elements(const Problem& p) noexcept {
-    const Plane plane(p.geometry);
-    return plane.needs_padding() ? static_cast<std::size_t>(plane.padded_height() * plane.padded_width()) : 0;
+    return static_cast<std::size_t>(Plane(p.geometry).elements());
   }
 
   void run_depthwise(Context& c, const Problem& p, const cpu::Epilogue* epilogue) const {
@@ -143,53 +169,39 @@ class Kernel<ops::Conv, Cpu, T> {
     const std::int64_t output_size = p.geometry.output_size();
     const std::int64_t taps = p.geometry.kernel_size();
     const std::size_t scratch = align_up(plane_elements(p) * sizeof(T));
+    std::array<std::ptrdiff_t, max_depthwise_taps> offsets;
+    for (std::int64_t k = 0; k < taps; ++k) {
+      const std::int64_t column = k % plane.w.kernel * plane.w.dilation;
+      offsets[static_cast<std::size_t>(k)] =
+          k / plane.w.kernel * plane.h.dilation * plane.row_size() + column % plane.w.stride * plane.phase_size + column / plane.w.stride;
+    }
     const std::int64_t grain = std::max<std::int64_t>(1, 32 * 1024 / (output_size * taps));
     c.pool().parallel_for(p.batch * p.outputs, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
       T* padded = reinterpret_cast<T*>(c.workspace() + static_cast<std::size_t>(slot) * scratch);
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t m = i % p.outputs;
         const T* x = c.in<T>(0) + (i / p.outputs * op_.group + m / p.group_outputs) * input_size;
-        std::int64_t row_size = plane.w.input;
-        if (plane.needs_padding()) {
-          pad(plane, x, padded);
+        if (plane.copied) {
+          plane.copy(x, padded);
           x = padded;
-          row_size = plane.padded_width();
         }
         const simd::DepthwiseTaps<T> window{.weights = c.in<T>(1) + m * taps,
-                                            .rows = static_cast<int>(plane.h.kernel),
-                                            .columns = static_cast<int>(plane.w.kernel),
-                                            .row_step = plane.h.dilation * row_size,
-                                            .column_step = plane.w.dilation,
-                                            .stride = plane.w.stride,
+                                            .offsets = offsets.data(),
+                                            .count = static_cast<int>(taps),
+                                            .row_step = plane.h.stride * plane.row_size(),
                                             .bias = c.has_input(2) ? c.in<T>(2)[m] : T(0)};
-        T* y = c.out<T>(0) + i * output_size;
-        for (std::int64_t row = 0; row < plane.h.output; ++row) {
-          depthwise_->run(window, x + row * plane.h.stride * row_size, y + row * plane.w.output, static_cast<std::size_t>(plane.w.output));
-        }
+        depthwise_->run(window, x, c.out<T>(0) + i * output_size, static_cast<std::size_t>(plane.h.output),
+                        static_cast<std::size_t>(plane.w.output));
         if (epilogue != nullptr) (*epilogue)(i * output_size, output_size);
       }
     });
   }
 
-  static void pad(const Plane& plane, const T* x, T* padded) noexcept {
-    const std::int64_t width = plane.padded_width();
-    const std::int64_t copied = std::min(plane.w.input, width - plane.w.pad_begin);
-    for (std::int64_t row = 0; row < plane.padded_height(); ++row) {
-      T* to = padded + row * width;
-      const std::int64_t from = row - plane.h.pad_begin;
-      if (from < 0 || from >= plane.h.input || copied <= 0) {
-        std::fill_n(to, width, T(0));
-        continue;
-      }
-      std::fill_n(to, plane.w.pad_begin, T(0));
-      std::copy_n(x + from * plane.w.input, copied, to + plane.w.pad_begin);
-      std::fill_n(to + plane.w.pad_begin + copied, width - plane.w.pad_begin - copied, T(0));
-    }
-  }
-
   ops::Conv op_;
   cpu::MatrixProduct<T> product_;
-  const simd::DepthwiseRow<T>* depthwise_;
+  const simd::DepthwisePlane<T>* depthwise_;
+  Buffer packed_;                 ///< of constant weights, one group after the other
+  std::size_t packed_group_ = 0;  ///< elements of one group in it
 };
 
 /// The product of the transposed weights (M * kernel, C) and the input (C, positions), each row then added where its tap points.

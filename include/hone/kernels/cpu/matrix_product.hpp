@@ -63,6 +63,33 @@ class MatrixProduct {
 
   [[nodiscard]] simd::Isa isa() const noexcept { return kernels_->isa; }
 
+  /// Packs columns [first, last) of rows [p, p + depth) of B to panels of nr columns, k-major, as simd::Gemm reads them.
+  using PackB = FunctionRef<void(std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t nr, T* panels)>;
+
+  /// A (m, k): packed by pack_a(), in memory, or both; products with few columns read it once as it stands.
+  struct Left {
+    MatrixRef<T> matrix{};
+    const T* packed = nullptr;
+  };
+  /// B (k, n): in memory, packed by pack_b(), or packed piece by piece by the caller.
+  struct Right {
+    MatrixRef<T> matrix{};
+    const T* packed = nullptr;
+    const PackB* pack = nullptr;
+  };
+
+  /// Bytes that pack_a writes.
+  [[nodiscard]] std::size_t pack_a_bytes(std::int64_t m, std::int64_t k) const noexcept {
+    return sizeof(T) * static_cast<std::size_t>(round_up(m, mr()) * k);
+  }
+  /// Packs the whole of A (m, k), for products that use it often. `packed`: pack_a_bytes(m, k) bytes, best aligned to 64.
+  void pack_a(const MatrixRef<T>& a, std::int64_t m, std::int64_t k, T* packed) const noexcept {
+    for (std::int64_t p = 0; p < k; p += kc_) {
+      kernels_->pack_a(a.data + p * a.column_stride, a.row_stride, a.column_stride, static_cast<std::size_t>(m),
+                       static_cast<std::size_t>(std::min(kc_, k - p)), packed + p * round_up(m, mr()));
+    }
+  }
+
   /// Bytes that pack_b writes.
   [[nodiscard]] std::size_t pack_b_bytes(std::int64_t k, std::int64_t n) const noexcept {
     return sizeof(T) * static_cast<std::size_t>(k * round_up(n, nr()));
@@ -80,10 +107,11 @@ class MatrixProduct {
     }
   }
 
-  /// Bytes of scratch of run() for any strides, aligned to 64 bytes. `packed`: with a packed B.
-  [[nodiscard]] std::size_t workspace_bytes(std::int64_t m, std::int64_t n, std::int64_t k, bool packed = false) const noexcept {
-    std::int64_t elements = packed_a_elements(m, k);
-    if (!packed) {
+  /// Bytes of scratch of run() for any strides, aligned to 64 bytes; the flags say which operands come packed.
+  [[nodiscard]] std::size_t workspace_bytes(std::int64_t m, std::int64_t n, std::int64_t k, bool packed_b = false,
+                                            bool packed_a = false) const noexcept {
+    std::int64_t elements = packed_a ? 0 : packed_a_elements(m, k);
+    if (!packed_b) {
       elements += round_up(std::min(n, nc_), nr()) * std::min(k, kc_);
       const std::int64_t lines = std::min(m, n);
       if (lines <= max_lines) elements = std::max(elements, round_up(lines * k, line) + lines * std::max(m, n));
@@ -92,26 +120,31 @@ class MatrixProduct {
   }
 
   /// C = [C +] A B [+ bias]. c (m, n) with contiguous rows `c_row_stride` apart; it overlaps neither A, B nor the biases.
-  /// `workspace`: workspace_bytes(m, n, k) bytes, aligned to 64.
-  void run(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c, std::ptrdiff_t c_row_stride,
-           const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
+  /// `workspace`: workspace_bytes() of the sizes, aligned to 64.
+  void run_operands(std::int64_t m, std::int64_t n, std::int64_t k, const Left& a, const Right& b, T* c, std::ptrdiff_t c_row_stride,
+                    const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
     if (m <= 0 || n <= 0) return;
     auto* scratch = static_cast<T*>(workspace);
     const auto streams = [](const MatrixRef<T>& x) { return x.row_stride == 1 || x.column_stride == 1; };
-    if (m <= max_lines && streams(b)) {
-      run_lines<false>(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
-    } else if (n <= max_lines && streams(a)) {
-      run_lines<true>(n, m, k, b.transposed(), a.transposed(), c, c_row_stride, options, scratch, pool);
+    const bool in_memory = a.matrix.data != nullptr && b.matrix.data != nullptr;
+    if (in_memory && m <= max_lines && streams(b.matrix)) {
+      run_lines<false>(m, n, k, a.matrix, b.matrix, c, c_row_stride, options, scratch, pool);
+    } else if (in_memory && n <= max_lines && streams(a.matrix)) {
+      run_lines<true>(n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_row_stride, options, scratch, pool);
     } else {
-      run_blocks(m, n, k, a, Source{&b, nullptr}, c, c_row_stride, options, scratch, pool);
+      run_blocks(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
     }
+  }
+  void run(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c, std::ptrdiff_t c_row_stride,
+           const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
+    run_operands(m, n, k, Left{.matrix = a}, Right{.matrix = b}, c, c_row_stride, options, workspace, pool);
   }
 
   /// The same with a B that pack_b() packed. `workspace`: workspace_bytes(m, n, k, true) bytes, aligned to 64.
   void run_packed(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
                   std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
     if (m <= 0 || n <= 0) return;
-    run_blocks(m, n, k, a, Source{nullptr, packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
+    run_blocks(m, n, k, Left{.matrix = a}, Right{.packed = packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
   }
 
  private:
@@ -121,11 +154,6 @@ class MatrixProduct {
   /// Multiply-adds, or packed elements, that are worth a thread: 2 to 10 microseconds.
   static constexpr std::int64_t worth_a_thread = 64 * 1024;
   static constexpr std::int64_t worth_packing = 8 * 1024;
-
-  struct Source {
-    const MatrixRef<T>* matrix;
-    const T* packed;
-  };
 
   static constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
   static constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
@@ -144,41 +172,48 @@ class MatrixProduct {
                      static_cast<std::size_t>(end - begin), panels, static_cast<std::size_t>(depth * nr()));
   }
 
-  void run_blocks(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, Source b, T* c, std::ptrdiff_t c_row_stride,
+  void run_blocks(std::int64_t m, std::int64_t n, std::int64_t k, const Left& a, const Right& b, T* c, std::ptrdiff_t c_row_stride,
                   const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
     T* const packed_a = workspace;
-    T* const packed_b = workspace + packed_a_elements(m, k);
-    const bool direct = b.packed == nullptr && b.matrix->column_stride == 1 && m <= 2 * mr();
+    T* const packed_b = workspace + (a.packed != nullptr ? 0 : packed_a_elements(m, k));
+    const std::int64_t most_rows = a.packed != nullptr ? m : mo_;
+    const bool direct = b.packed == nullptr && b.pack == nullptr && b.matrix.column_stride == 1 && m <= 2 * mr();
     for (std::int64_t j0 = 0; j0 < n; j0 += nc_) {
       const std::int64_t columns = std::min(nc_, n - j0);
       std::int64_t p = 0;
       do {
         const std::int64_t depth = std::min(kc_, k - p);
-        for (std::int64_t i0 = 0; i0 < m; i0 += mo_) {
-          const std::int64_t rows = std::min(mo_, m - i0);
-          // Panels of A, then those of B that are not there yet: none when B came packed or is read in place, except the last one,
+        for (std::int64_t i0 = 0; i0 < m; i0 += most_rows) {
+          const std::int64_t rows = std::min(most_rows, m - i0);
+          // Panels of A, then those of B that are not there yet: none when they came packed or B is read in place, except the last one,
           // which a kernel may not read in place when it is narrower than nr.
-          const std::int64_t a_panels = ceil_div(rows, mr());
+          const std::int64_t a_panels = a.packed != nullptr ? 0 : ceil_div(rows, mr());
           const std::int64_t b_panels = b.packed != nullptr || i0 != 0 ? 0 : ceil_div(columns, nr());
           const std::int64_t b_first = direct ? columns / nr() : 0;
-          pool.parallel_for(
-              a_panels + std::max<std::int64_t>(0, b_panels - b_first), pack_grain(depth), [&](std::int64_t begin, std::int64_t end) {
-                if (begin < a_panels) {
-                  const std::int64_t first = begin * mr();
-                  const std::int64_t last = std::min(std::min(end, a_panels) * mr(), rows);
-                  kernels_->pack_a(a.data + (i0 + first) * a.row_stride + p * a.column_stride, a.row_stride, a.column_stride,
-                                   static_cast<std::size_t>(last - first), static_cast<std::size_t>(depth), packed_a + first * depth);
-                }
-                if (end > a_panels) {
-                  const std::int64_t first = (std::max(begin, a_panels) - a_panels + b_first) * nr();
-                  const std::int64_t last = std::min((end - a_panels + b_first) * nr(), columns);
-                  pack_b_panels(*b.matrix, p, depth, j0 + first, j0 + last, packed_b + first * depth);
-                }
-              });
+          pool.parallel_for(a_panels + std::max<std::int64_t>(0, b_panels - b_first), pack_grain(depth),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              if (begin < a_panels) {
+                                const std::int64_t first = begin * mr();
+                                const std::int64_t last = std::min(std::min(end, a_panels) * mr(), rows);
+                                kernels_->pack_a(a.matrix.data + (i0 + first) * a.matrix.row_stride + p * a.matrix.column_stride,
+                                                 a.matrix.row_stride, a.matrix.column_stride, static_cast<std::size_t>(last - first),
+                                                 static_cast<std::size_t>(depth), packed_a + first * depth);
+                              }
+                              if (end > a_panels) {
+                                const std::int64_t first = (std::max(begin, a_panels) - a_panels + b_first) * nr();
+                                const std::int64_t last = std::min((end - a_panels + b_first) * nr(), columns);
+                                if (b.pack != nullptr) {
+                                  (*b.pack)(p, depth, j0 + first, j0 + last, nr(), packed_b + first * depth);
+                                } else {
+                                  pack_b_panels(b.matrix, p, depth, j0 + first, j0 + last, packed_b + first * depth);
+                                }
+                              }
+                            });
           const Step step{
               .i0 = i0, .rows = rows, .j0 = j0, .columns = columns, .p = p, .depth = depth, .first = p == 0, .last = p + depth >= k};
-          const T* panels = b.packed != nullptr ? b.packed + p * round_up(n, nr()) + j0 * depth : packed_b;
-          run_step(step, packed_a, panels, direct ? b.matrix : nullptr, c, c_row_stride, options, pool);
+          const T* left = a.packed != nullptr ? a.packed + p * round_up(m, mr()) : packed_a;
+          const T* right = b.packed != nullptr ? b.packed + p * round_up(n, nr()) + j0 * depth : packed_b;
+          run_step(step, left, right, direct ? &b.matrix : nullptr, c, c_row_stride, options, pool);
         }
         p += depth;
       } while (p < k);

@@ -45,6 +45,7 @@ class PointwiseLoops {
     Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y)
         : loops_(loops), x_(static_cast<const std::byte*>(x.data)), y_(static_cast<std::byte*>(y.data)) {
       const std::size_t count = std::min(c.input_count() - std::min(first, c.input_count()), max_operands);
+      count_ = count;
       for (std::size_t i = 0; i < count; ++i) operands_[i] = c.in<std::byte>(first + i);
       for (std::size_t d = 0; d < y.shape.rank(); ++d) {
         StridedBox<max_operands + 1>::Offsets strides{};
@@ -70,13 +71,15 @@ class PointwiseLoops {
 
    private:
     void run_part(std::int64_t at, std::int64_t row, std::int64_t column, std::size_t n) const noexcept {
-      StridedBox<max_operands + 1>::Offsets offsets = box_.row_offsets(row);
-      for (std::size_t i = 0; i <= max_operands; ++i) offsets[i] += column * row_strides_[i];
+      // Most chains are over tensors of one shape, and have a single row.
+      StridedBox<max_operands + 1>::Offsets offsets{};
+      if (box_.rank() > 1) offsets = box_.row_offsets(row);
+      for (std::size_t i = 0; i < count_; ++i) offsets[i] += column * row_strides_[i];
+      offsets[max_operands] += column * row_strides_[max_operands];
       const auto size = static_cast<std::int64_t>(loops_.size_);
       std::byte* const y = y_ + at * size;
       const std::byte* v = x_ + offsets[max_operands] * size;
-      bool scalar = row_strides_[max_operands] == 0 && n > 1;
-      if (scalar) {
+      if (row_strides_[max_operands] == 0 && n > 1) {
         for (std::size_t i = 0; i < n; ++i) std::memcpy(y + i * loops_.size_, v, loops_.size_);
         v = y;
       }
@@ -100,6 +103,7 @@ class PointwiseLoops {
     const std::byte* x_;
     std::byte* y_;
     std::array<const std::byte*, max_operands> operands_{};
+    std::size_t count_ = 0;
     StridedBox<max_operands + 1> box_;
     StridedBox<max_operands + 1>::Offsets row_strides_{};
   };

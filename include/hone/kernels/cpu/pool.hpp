@@ -8,9 +8,11 @@
 #include <limits>
 
 #include <hone/config.hpp>
+#include <hone/core/buffer.hpp>
 #include <hone/ops/pool.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
+#include <hone/simd/binary.hpp>
 #include <hone/simd/reduce.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -70,6 +72,54 @@ void for_windows(const ops::Window::Axis* axes, std::size_t rank, const Begin& b
   }
 }
 
+/// Folds the windows of a plane of one or two dimensions row by row: first the rows of the windows into one, as long vectors, then the taps
+/// along it. y[window] = f(... f(initial, x[tap 0]) ..., x[tap n]).
+template <class F, class T>
+class RowFold {
+ public:
+  explicit RowFold(const CpuDevice& device) : fold_(simd::table<simd::BinaryLoop<F, T>>(device.isa).erased) {}
+
+  [[nodiscard]] static bool takes(std::size_t rank) noexcept { return rank == 1 || rank == 2; }
+  /// Bytes of scratch for each thread.
+  [[nodiscard]] static std::size_t scratch(const ops::Window::Axis& w) noexcept {
+    return align_up(static_cast<std::size_t>(w.input) * sizeof(T));
+  }
+
+  /// `axes`: as for_windows takes them. `finish(row, y)` is called for each finished row of windows.
+  template <class Finish>
+  void run(const ops::Window::Axis* axes, std::size_t rank, T initial, const T* x, T* y, T* scratch, const Finish& finish) const noexcept {
+    const ops::Window::Axis& w = axes[rank - 1];
+    const std::int64_t rows = rank == 2 ? axes[0].output : 1;
+    for (std::int64_t row = 0; row < rows; ++row, y += w.output) {
+      const WindowSpan span = rank == 2 ? window_span(axes[0], row) : WindowSpan{0, 1, 1};
+      std::fill_n(y, w.output, initial);
+      if (span.count > 0) {
+        const T* line = x + span.first * w.input;
+        for (std::int64_t k = 1; k < span.count; ++k) {
+          const T* next = x + (span.first + k * axes[0].dilation) * w.input;
+          fold_(line, false, next, false, scratch, static_cast<std::size_t>(w.input));
+          line = scratch;
+        }
+        for (std::int64_t k = 0; k < w.kernel; ++k) fold_tap(w, k * w.dilation - w.pad_begin, line, y);
+      }
+      finish(row, y);
+    }
+  }
+
+ private:
+  /// y[o] = f(y[o], line[o * stride + tap]) where that is inside the line.
+  void fold_tap(const ops::Window::Axis& w, std::int64_t tap, const T* line, T* y) const noexcept {
+    const std::int64_t begin = tap >= 0 ? 0 : (-tap + w.stride - 1) / w.stride;
+    const std::int64_t end = std::min(w.output, tap < w.input ? (w.input - 1 - tap) / w.stride + 1 : 0);
+    if (begin >= end) return;
+    if (w.stride == 1) return fold_(y + begin, false, line + begin + tap, false, y + begin, static_cast<std::size_t>(end - begin));
+    const F f{};
+    for (std::int64_t o = begin; o < end; ++o) y[o] = f(y[o], line[o * w.stride + tap]);
+  }
+
+  simd::BinaryFunctions fold_;
+};
+
 /// The planes of a pooling and their axes.
 struct PoolProblem {
   PoolProblem(const ops::Window& window, const Context& c) {
@@ -85,8 +135,14 @@ struct PoolProblem {
   }
   template <class Body>
   void for_planes(const Context& c, const Body& body) const {
-    c.parallel_for(planes, std::max<std::int64_t>(1, 16 * 1024 / (output_size * taps + 1)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t plane = begin; plane < end; ++plane) body(plane);
+    for_planes(c, 0, [&](std::int64_t plane, std::byte*) { body(plane); });
+  }
+  /// body(plane, scratch of the thread)
+  template <class Body>
+  void for_planes(const Context& c, std::size_t scratch, const Body& body) const {
+    const std::int64_t grain = std::max<std::int64_t>(1, 16 * 1024 / (output_size * taps + 1));
+    c.parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
+      for (std::int64_t plane = begin; plane < end; ++plane) body(plane, c.workspace() + static_cast<std::size_t>(slot) * scratch);
     });
   }
 
@@ -103,19 +159,30 @@ struct PoolProblem {
 template <class T>
 class Kernel<ops::MaxPool, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::MaxPool>()) {}
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::MaxPool>()), rows_(device) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    return by_rows(c, p) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
 
   void run(Context& c) const {
     const cpu::PoolProblem p(op_.window, c);
+    if (by_rows(c, p)) {
+      p.for_planes(c, rows_.scratch(p.axes[p.rank - 1]), [&](std::int64_t plane, std::byte* scratch) {
+        rows_.run(p.axes.data(), p.rank, lowest, c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
+                  reinterpret_cast<T*>(scratch), [](std::int64_t, T*) {});
+      });
+      return;
+    }
     p.for_planes(c, [&](std::int64_t plane) {
       const T* x = c.in<T>(0) + plane * p.input_size;
       T* y = c.out<T>(0) + plane * p.output_size;
       std::int64_t* indices = c.has_output(1) ? c.out<std::int64_t>(1) + plane * p.output_size : nullptr;
-      constexpr bool real = std::numeric_limits<T>::has_infinity;
       T best{};
       std::int64_t at = 0;
       const auto begin = [&](std::int64_t) {
-        best = real ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+        best = lowest;
         at = -1;
       };
       const auto end = [&](std::int64_t window, std::int64_t) {
@@ -149,6 +216,10 @@ class Kernel<ops::MaxPool, Cpu, T> {
   }
 
  private:
+  static constexpr T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+
+  [[nodiscard]] bool by_rows(const Context& c, const cpu::PoolProblem& p) const noexcept { return !c.has_output(1) && rows_.takes(p.rank); }
+
   /// The index of element `at` of a plane when its spatial dimensions are counted first to last.
   [[nodiscard]] static std::int64_t column_major(const cpu::PoolProblem& p, std::int64_t at) noexcept {
     std::int64_t result = 0;
@@ -160,15 +231,33 @@ class Kernel<ops::MaxPool, Cpu, T> {
   }
 
   ops::MaxPool op_;
+  cpu::RowFold<simd::Max, T> rows_;
 };
 
 template <class T>
 class Kernel<ops::AveragePool, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::AveragePool>()) {}
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::AveragePool>()), rows_(device) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    return rows_.takes(p.rank) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
 
   void run(Context& c) const {
     const cpu::PoolProblem p(op_.window, c);
+    const auto counted = [&](const cpu::WindowSpan& span) { return op_.count_include_pad ? span.padded : span.count; };
+    if (rows_.takes(p.rank)) {
+      const ops::Window::Axis& w = p.axes[p.rank - 1];
+      p.for_planes(c, rows_.scratch(w), [&](std::int64_t plane, std::byte* scratch) {
+        rows_.run(p.axes.data(), p.rank, T(0), c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
+                  reinterpret_cast<T*>(scratch), [&](std::int64_t row, T* y) {
+                    const std::int64_t rows = p.rank == 2 ? counted(cpu::window_span(p.axes[0], row)) : 1;
+                    for (std::int64_t o = 0; o < w.output; ++o) y[o] /= static_cast<T>(rows * counted(cpu::window_span(w, o)));
+                  });
+      });
+      return;
+    }
     p.for_planes(c, [&](std::int64_t plane) {
       const T* x = c.in<T>(0) + plane * p.input_size;
       T* y = c.out<T>(0) + plane * p.output_size;
@@ -190,6 +279,7 @@ class Kernel<ops::AveragePool, Cpu, T> {
 
  private:
   ops::AveragePool op_;
+  cpu::RowFold<simd::Add, T> rows_;
 };
 
 template <class T>
