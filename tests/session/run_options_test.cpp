@@ -137,7 +137,22 @@ TEST_CASE("loading is cancelled before and while it goes on") {
   auto future = Session::create_async(proto, options);
   CHECK(code_of([&] { (void)future.get(); }) == ErrorCode::cancelled);
 
-  // The first node's shape inference requests the stop; the next node is not read.
+  // Once the model is loaded, its token means nothing any more: not to a program that is made later.
+  std::stop_source after;
+  Session loaded(model(17, GraphBuilder()
+                               .input("x", DType::float32, {2})
+                               .input("w", DType::float32, {2})
+                               .initializer(tensor<float>("w", {2}, {10, 20}))
+                               .node(NodeBuilder("Mul", {"x", "w"}, {"y"}))
+                               .output("y")),
+                 {.stop_token = after.get_token()});
+  after.request_stop();
+  const Tensor<float> x({2}, {1, 2});
+  CHECK(values_of<float>(loaded.run({{"x", x}, {"w", x}})["y"]) == std::vector<float>{1, 4});
+  loaded.set_providers({"cpu"});
+  CHECK(values_of<float>(loaded.run({{"x", x}})["y"]) == std::vector<float>{10, 40});
+
+  // The first node's type inference requests the stop; the next node is not read.
   std::stop_source later;
   bool second_read = false;
   hone::SessionOptions while_loading;

@@ -37,7 +37,7 @@ class TaskQueue {
     {
       const std::lock_guard lock(mutex_);
       tasks_.push_back(std::move(task));
-      if (tasks_.size() > idle_ && threads_.size() < max_threads_) {
+      if (tasks_.size() > idle_ && threads_.size() < max_threads_ && !stop_) {
         try {
           threads_.emplace_back([this] { work(); });
         } catch (...) {

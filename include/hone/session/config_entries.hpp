@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include <hone/config.hpp>
 #include <hone/core/error.hpp>
@@ -52,7 +53,9 @@ void apply_limit(SessionOptions& options, const ConfigKey& key, const std::strin
 inline void apply_disabled(SessionOptions& options, const ConfigKey&, const std::string& value) {
   for (std::size_t begin = 0; begin <= value.size();) {
     const std::size_t end = std::min(value.find(';', begin), value.size());
-    if (end > begin) options.disabled_optimizers.push_back(value.substr(begin, end - begin));
+    std::string name = value.substr(begin, end - begin);
+    auto& names = options.disabled_optimizers;
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
     begin = end + 1;
   }
 }

@@ -39,7 +39,7 @@ class SessionState {
     if (logger.enabled(severity)) logger.write(severity, message);
   }
 
-  const SessionOptions options;
+  SessionOptions options;  // never changes once the state is made
   const Logger logger;
   std::shared_ptr<Profiler> profiler;
   std::shared_ptr<const ModelInterface> interface;

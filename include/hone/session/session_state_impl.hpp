@@ -123,6 +123,7 @@ HONE_INLINE void SessionState::load() {
     log(Severity::error, error.what());
     throw;
   }
+  options.stop_token = {};  // it is loading that it ends, not what comes later
   for (const NodeReport& node : report.nodes) {
     for (const auto& [provider, reason] : node.refusals) {
       if (provider == CustomOpProvider::own_name) continue;
