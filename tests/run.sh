@@ -161,8 +161,8 @@ step_asan() {
     run_cases tests/conformance/passing.txt "conformance, asan" build/asan/bin/hone_conformance build/conformance/simple build/conformance/node
 }
 
-readme_sample() {
-  diff <(sed -n '/^```cpp$/,/^```$/p' README.md | sed '1d;$d') <(sed 1d examples/readme/readme.cpp)
+readme_samples() {
+  diff <(sed -n '/^```cpp$/,/^```$/p' README.md | grep -v '^```') <(sed -s 1d examples/readme/readme.cpp examples/readme/session.cpp)
 }
 
 # Versions of clang-format differ in what they make of one file; 14 is the one of Debian 12.
@@ -177,7 +177,7 @@ step_style() {
     echo "SKIPPED clang-format: it needs version 14"
     count 0 0 1 clang-format
   fi
-  check "the sample in README.md is examples/readme/readme.cpp" readme_sample
+  check "the samples in README.md are examples/readme/*.cpp" readme_samples
   cmake --preset release >/dev/null
   check clang-tidy clang-tidy --quiet -p build/release tools/*.cpp examples/*/*.cpp src/session.cpp src/onnx.cpp
 }

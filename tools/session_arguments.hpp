@@ -9,7 +9,7 @@
 
 namespace tools {
 
-/// The arguments that decide how a session is created: --provider, --level, --threads.
+/// The arguments that decide how a session is created: --provider, --level, --threads, --parallel.
 class SessionArguments {
  public:
   void add_to(CLI::App& app) {
@@ -20,11 +20,13 @@ class SessionArguments {
     app.add_option("--threads", threads_, "threads that work on one node; 0 takes as many as the machine has")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+    app.add_flag("--parallel", parallel_, "run nodes that do not depend on each other at the same time");
   }
   [[nodiscard]] hone::SessionOptions options() const {
     hone::SessionOptions result;
     result.graph_optimization_level = *hone::parse_level(level_);
     result.intra_op_num_threads = threads_;
+    if (parallel_) result.execution_mode = hone::ExecutionMode::parallel;
     return result;
   }
 
@@ -32,6 +34,7 @@ class SessionArguments {
   std::string provider_ = "cpu";
   std::string level_ = "all";
   int threads_ = 0;
+  bool parallel_ = false;
 };
 
 }  // namespace tools

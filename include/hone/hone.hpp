@@ -10,5 +10,6 @@
 #include <hone/onnx/tensor_proto.hpp>
 #include <hone/providers/cpu.hpp>
 #include <hone/providers/cpu_with.hpp>
+#include <hone/session/config_entries.hpp>
 #include <hone/session/session.hpp>
 #include <hone/version.hpp>

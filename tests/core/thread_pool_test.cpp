@@ -1,6 +1,8 @@
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -128,6 +130,45 @@ TEST_CASE("function_ref: objects and functions") {
   CHECK(object(4) == 7);
   const hone::FunctionRef<std::int64_t(std::int64_t)> function = twice;
   CHECK(function(21) == 42);
+}
+
+/// Keeps tasks until it is told to call them, or calls them at once.
+class Tasks final : public hone::Executor {
+ public:
+  enum class Calls { at_once, later, never };
+  explicit Tasks(Calls calls) : calls_(calls) {}
+  [[nodiscard]] int concurrency() const noexcept override { return 3; }
+  bool submit(void (*task)(void*) noexcept, void* argument) noexcept override {
+    if (calls_ == Calls::at_once) task(argument);
+    if (calls_ == Calls::later) kept_.emplace_back(task, argument);
+    return calls_ != Calls::never;
+  }
+  void call() {
+    for (const auto& [task, argument] : std::exchange(kept_, {})) task(argument);
+  }
+
+ private:
+  Calls calls_;
+  std::vector<std::pair<void (*)(void*) noexcept, void*>> kept_;
+};
+
+TEST_CASE("thread_pool: an executor works in place of workers, however late it comes") {
+  for (const auto calls : {Tasks::Calls::at_once, Tasks::Calls::later, Tasks::Calls::never}) {
+    const auto executor = std::make_shared<Tasks>(calls);
+    {
+      const hone::ThreadPool pool(hone::ThreadPoolOptions{.executor = executor});
+      CHECK(pool.size() == 4);
+      for (int round = 0; round < 3; ++round) CHECK(all_ones(visits(pool, 1000, 7)));
+      // Helpers of earlier sections find a new one open, more of them than there are slots.
+      std::atomic<int> bad{0};
+      pool.parallel_for(1000, 1, [&](std::int64_t, std::int64_t, int slot) {
+        if (slot < 0 || slot >= 4) ++bad;
+        executor->call();
+      });
+      CHECK(bad == 0);
+    }
+    executor->call();  // after the pool is gone
+  }
 }
 
 }  // namespace thread_pool_test

@@ -102,4 +102,36 @@ TEST_CASE("a dtype without a kernel is refused with the list of those that have 
   CHECK(contains(error_of([&] { Session session(proto); }), "no kernel for int32; there are kernels for float"));
 }
 
+TEST_CASE("set_providers prepares the model again; what fails changes nothing") {
+  Session session(graph(), {.providers = {std::make_shared<TestProvider>(), hone::Cpu{}}});
+  const Tensor<float> x({2}, {1, -2});
+  const Tensor<std::int64_t> i({2}, {3, 4});
+  const auto y = [&] { return values_of<float>(session.run({"y"}, {{"x", x}, {"i", i}})["y"]); };
+  const std::vector<float> marked = {200, 200};
+  CHECK(y() == marked);
+  CHECK(contains(error_of([&] { session.set_providers({std::make_shared<TestProvider>()}); }), "2 nodes cannot run"));
+  CHECK(contains(error_of([&] { session.set_providers({"Nope"}); }), "no provider 'Nope'; available: CPUExecutionProvider"));
+  CHECK(contains(error_of([&] { session.set_providers({}); }), "no providers"));
+  CHECK(y() == marked);
+  CHECK(session.providers().size() == 2);
+  session.set_providers({"cpu"});
+  CHECK(session.providers() == std::vector<std::string>{"CPUExecutionProvider"});
+  CHECK(y() == std::vector<float>{1, 0});
+  CHECK(session.report().nodes[0].provider == "CPUExecutionProvider");
+  CHECK(session.inputs().size() == 2);
+}
+
+TEST_CASE("without fallback to the CPU, nodes that only the CPU takes are an error") {
+  const std::string message = error_of([] {
+    Session session(graph(), {.providers = {std::make_shared<TestProvider>(), hone::Cpu{}}, .disable_cpu_fallback = true});
+  });
+  CHECK(contains(message, "2 nodes cannot run"));
+  CHECK(contains(message,
+                 "TestProvider: the operator is neither Neg nor Add; CPUExecutionProvider: it would fall back to the CPU, and "
+                 "disable_cpu_fallback is set"));
+  // The CPU as the first choice is no fallback.
+  const Session session(graph(), {.providers = {hone::Cpu{}, std::make_shared<TestProvider>()}, .disable_cpu_fallback = true});
+  CHECK(session.report().nodes.size() == 4);
+}
+
 }  // namespace provider_test

@@ -97,4 +97,11 @@ TEST_CASE("shape arithmetic costs a run nothing: it is evaluated per shape of th
   }
 }
 
+TEST_CASE("a pass is switched off by its name, and a name that is none of them is an error") {
+  const Session session(foldable(), {.disabled_optimizers = {"fold_constants"}});
+  CHECK(ops_of(session) == std::vector<std::string>{"Mul", "Add"});
+  const std::string error = error_of([] { const Session wrong(foldable(), {.disabled_optimizers = {"fold_constant"}}); });
+  CHECK(contains(error, "there is no rewrite 'fold_constant' to disable; available: eliminate_no_ops, fold_constants, "));
+}
+
 }  // namespace pipeline_test

@@ -1,5 +1,8 @@
+#include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -89,6 +92,37 @@ TEST_CASE("results are bitwise equal for any number of threads") {
       }
     }
   }
+}
+
+TEST_CASE("64 threads run one session ten thousand times each, in four shapes, and get the same bits") {
+  const Session session(model(17, GraphBuilder()
+                                      .input("x", DType::float32, {-1, 4})
+                                      .initializer(weights("w", {4, 3}, 1))
+                                      .node(NodeBuilder("MatMul", {"x", "w"}, {"m"}))
+                                      .node(NodeBuilder("Softmax", {"m"}, {"y"}))
+                                      .output("y")),
+                        {.intra_op_num_threads = 2});
+  std::vector<Tensor<float>> inputs;
+  std::vector<hone::Outputs> expected;
+  for (std::int64_t rows = 1; rows <= 4; ++rows) {
+    inputs.push_back(noise({rows, 4}, static_cast<unsigned>(rows)));
+    expected.push_back(session.run({{"x", inputs.back()}}));
+  }
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 64; ++t) {
+    threads.emplace_back([&, t] {
+      hone::Value y;
+      for (std::size_t i = 0; i < 10000; ++i) {
+        const std::size_t which = (t + i) % inputs.size();
+        session.run({{"x", inputs[which]}}, {{"y", y}});
+        const hone::TensorRef& right = expected[which]["y"].ref();
+        if (!(y.shape() == right.shape) || std::memcmp(y.ref().data, right.data, right.bytes()) != 0) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace threads_test

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <string>
 #include <utility>
@@ -18,13 +19,22 @@ inline constexpr std::size_t buffer_alignment = 64;
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
+/// Bytes in the Buffers that this thread has made, less those that it has destroyed. The difference over a piece of code is what the code
+/// keeps; that is how packed weights are counted, whichever kernel packs them.
+[[nodiscard]] inline std::int64_t& thread_buffer_bytes() noexcept {
+  thread_local std::int64_t bytes = 0;
+  return bytes;
+}
+
 /// Owns memory for the elements of one tensor; strings are constructed and destroyed, all else is left uninitialised.
 class Buffer {
  public:
   Buffer() = default;
   /// Errors: std::bad_alloc.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    if (bytes != 0) data_ = ::operator new (bytes, std::align_val_t{buffer_alignment});
+    if (bytes == 0) return;
+    data_ = ::operator new (bytes, std::align_val_t{buffer_alignment});
+    thread_buffer_bytes() += static_cast<std::int64_t>(bytes);
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {
     if (dtype != DType::string) return;
@@ -41,8 +51,10 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
+    if (data_ == nullptr) return;
     for (std::size_t i = 0; i < strings_; ++i) static_cast<std::string*>(data_)[i].~basic_string();
     ::operator delete (data_, std::align_val_t{buffer_alignment});
+    thread_buffer_bytes() -= static_cast<std::int64_t>(bytes_);
   }
 
   [[nodiscard]] void* data() const noexcept { return data_; }

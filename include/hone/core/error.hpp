@@ -20,11 +20,12 @@ enum class ErrorCode : std::uint8_t {
   not_implemented,     ///< nodes that no provider can run
   resource_exhausted,  ///< a limit of SessionOptions, or memory, ran out
   runtime_exception,   ///< a value met while running that the operator does not allow
+  cancelled,           ///< the caller asked to stop
 };
 
 [[nodiscard]] constexpr std::string_view name(ErrorCode code) noexcept {
-  constexpr std::string_view names[] = {"invalid_argument", "no_such_file",       "invalid_protobuf", "invalid_graph",
-                                        "not_implemented",  "resource_exhausted", "runtime_exception"};
+  constexpr std::string_view names[] = {"invalid_argument", "no_such_file",       "invalid_protobuf",  "invalid_graph",
+                                        "not_implemented",  "resource_exhausted", "runtime_exception", "cancelled"};
   return names[static_cast<std::size_t>(code)];
 }
 

@@ -89,18 +89,21 @@ class Shape {
 /// Errors: invalid_argument when a dimension is negative or the size overflows what an address can hold.
 [[nodiscard]] inline std::size_t checked_bytes(DType dtype, const Shape& shape) {
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  constexpr std::uint64_t narrow = 1U << 31;  // products of two such numbers do not overflow, and need no division to know it
   std::uint64_t elements = 1;
   bool empty = false;
   for (const std::int64_t dim : shape) {
     if (dim < 0) fail(ErrorCode::invalid_argument, "negative dimension in the shape ", shape);
     if (dim == 0) empty = true;
     if (dim > 0) {
-      if (elements > most / static_cast<std::uint64_t>(dim))
+      const auto factor = static_cast<std::uint64_t>(dim);
+      if ((elements > narrow || factor > narrow) && elements > most / factor)
         fail(ErrorCode::invalid_argument, "the shape ", shape, " has too many elements");
-      elements *= static_cast<std::uint64_t>(dim);
+      elements *= factor;
     }
   }
-  if (elements > most / (element_size(dtype) + 1)) fail(ErrorCode::invalid_argument, "a tensor of shape ", shape, " needs too many bytes");
+  if (elements > narrow && elements > most / (element_size(dtype) + 1))
+    fail(ErrorCode::invalid_argument, "a tensor of shape ", shape, " needs too many bytes");
   return empty ? 0 : storage_bytes(dtype, static_cast<std::size_t>(elements));
 }
 

@@ -8,13 +8,30 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/affinity.hpp>
+#include <hone/core/denormals.hpp>
+#include <hone/core/executor.hpp>
 #include <hone/core/function_ref.hpp>
 
 namespace hone::inline HONE_ABI {
+
+struct ThreadPoolOptions {
+  /// Threads that work on a section, the caller among them; 0 means one per hardware thread, or what the executor has, plus the caller.
+  int threads = 0;
+  /// Idle workers poll for up to 200 us before they sleep, which takes a fork from tens of microseconds to about one.
+  bool spin = true;
+  /// Workers treat denormal numbers as zero. The caller has to see to it for itself: DenormalsAsZero.
+  bool denormals_as_zero = false;
+  /// Logical processors that each worker is bound to: one list per worker (threads - 1 of them), or empty.
+  std::vector<std::vector<int>> affinities = {};
+  /// Threads of the host, to work instead of threads of the pool. Takes no affinities.
+  std::shared_ptr<Executor> executor = nullptr;
+};
 
 /// A fork-join pool. The calling thread works too, so a pool of size n owns n - 1 threads and a pool of size 1 owns none.
 ///
@@ -25,27 +42,40 @@ namespace hone::inline HONE_ABI {
 /// use, or that is itself inside a section, does its work inline.
 class ThreadPool {
  public:
-  /// `threads`: threads that work on a section, the caller among them; 0 means one per hardware thread.
-  /// `spin`: idle workers poll for up to spin_limit before they sleep, which takes a fork from tens of microseconds to about one.
-  explicit ThreadPool(int threads, bool spin = true) : state_(std::make_unique<State>()) {
-    if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    state_->spin = spin;
-    workers_.reserve(static_cast<std::size_t>(threads - 1));
-    for (int slot = 1; slot < threads; ++slot) workers_.emplace_back([state = state_.get(), slot] { state->work(slot); });
+  explicit ThreadPool(int threads, bool spin = true) : ThreadPool(ThreadPoolOptions{.threads = threads, .spin = spin}) {}
+
+  /// Errors: invalid_argument for affinities that do not fit; std::system_error when the system gives no thread.
+  explicit ThreadPool(const ThreadPoolOptions& options) : state_(new State), executor_(options.executor) {
+    size_ = options.threads;
+    if (size_ <= 0) size_ = executor_ != nullptr ? std::max(0, executor_->concurrency()) + 1 : hardware_threads();
+    state_->spin = options.spin;
+    state_->denormals_as_zero = options.denormals_as_zero;
+    state_->size = size_;
+    if (!options.affinities.empty()) {
+      check_affinities(options.affinities, executor_ != nullptr ? 0 : static_cast<std::size_t>(size_ - 1));
+    }
+    if (executor_ != nullptr) return;
+    workers_.reserve(static_cast<std::size_t>(size_ - 1));
+    try {
+      for (int slot = 1; slot < size_; ++slot) {
+        workers_.emplace_back([state = state_.get(), slot] { state->work(slot); });
+        if (!options.affinities.empty()) bind_thread(workers_.back(), options.affinities[static_cast<std::size_t>(slot - 1)]);
+      }
+    } catch (...) {
+      join();
+      throw;
+    }
   }
 
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   /// Joins the workers. Precondition: no section is running.
-  ~ThreadPool() {
-    state_->stop.store(true, std::memory_order_relaxed);
-    state_->wake();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadPool() { join(); }
 
   /// Threads that work on a section, the caller among them.
-  [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+  [[nodiscard]] int size() const noexcept { return size_; }
+  [[nodiscard]] bool denormals_as_zero() const noexcept { return state_->denormals_as_zero; }
 
   /// Calls `body(begin, end)` or `body(begin, end, slot)` for disjoint ranges that cover [0, count), and returns when all are done.
   ///
@@ -57,12 +87,12 @@ class ThreadPool {
   void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t, int)> body) const noexcept {
     if (count <= 0) return;
     grain = std::max<std::int64_t>(grain, 1);
-    if (workers_.empty() || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
+    if (size_ == 1 || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
       body(std::int64_t{0}, count, 0);
       return;
     }
     inside() = true;
-    state_->fork_join(body, count, grain, size());
+    state_->fork_join(body, count, grain, executor_.get());
     inside() = false;
     state_->busy.store(false, std::memory_order_release);
   }
@@ -72,13 +102,16 @@ class ThreadPool {
   }
 
   /// The pool of this process for a number of threads (0: one per hardware thread), made on first use and joined at exit.
-  static ThreadPool& shared(int threads) {
-    if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  static ThreadPool& shared(int threads, bool spin = true, bool denormals_as_zero = false) {
+    if (threads <= 0) threads = hardware_threads();
     static std::mutex mutex;
-    static std::map<int, ThreadPool> pools;
+    static std::map<std::tuple<int, bool, bool>, ThreadPool> pools;
     const std::scoped_lock lock(mutex);
-    return pools.try_emplace(threads, threads).first->second;
+    const ThreadPoolOptions options{.threads = threads, .spin = spin, .denormals_as_zero = denormals_as_zero};
+    return pools.try_emplace({threads, spin, denormals_as_zero}, options).first->second;
   }
+
+  [[nodiscard]] static int hardware_threads() noexcept { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
  private:
   using Body = FunctionRef<void(std::int64_t, std::int64_t, int)>;
@@ -116,6 +149,13 @@ class ThreadPool {
     return done();
   }
 
+  struct State;
+  struct Release {
+    void operator()(State* state) const noexcept {
+      if (state->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete state;
+    }
+  };
+
   /// What the caller and the workers share. Fields on separate cache lines are written by different threads at the same time.
   struct State {
     /// Bit 31 of `gate`: a section accepts workers. The other bits count the workers inside.
@@ -127,6 +167,12 @@ class ThreadPool {
     alignas(64) std::atomic<bool> busy{false};
     std::atomic<bool> stop{false};
     bool spin = true;
+    bool denormals_as_zero = false;
+    int size = 1;
+    /// The pool, and the tasks that an executor has and has not ended.
+    std::atomic<std::int64_t> owners{1};
+    /// Helpers of an executor that have entered the section.
+    std::atomic<int> helpers{0};
     // The section; written only while the gate is closed and nobody is inside.
     const Body* body = nullptr;
     std::int64_t count = 0;
@@ -137,20 +183,50 @@ class ThreadPool {
       generation.notify_all();
     }
 
-    void fork_join(Body section, std::int64_t total, std::int64_t grain, int threads) noexcept {
+    void fork_join(Body section, std::int64_t total, std::int64_t grain, Executor* executor) noexcept {
       const std::int64_t blocks = (total - 1) / grain + 1;
       body = &section;
       count = total;
-      range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * threads)) * grain;
+      range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * size)) * grain;
       next.store(0, std::memory_order_relaxed);
+      helpers.store(0, std::memory_order_relaxed);
       gate.store(open, std::memory_order_release);
-      wake();
+      if (executor != nullptr) {
+        call_helpers(*executor, std::min<std::int64_t>(size, blocks) - 1);
+      } else {
+        wake();
+      }
       take_ranges(0);
       std::uint32_t inside_now = gate.fetch_and(~open, std::memory_order_acq_rel) & ~open;
       if (inside_now == 0) return;
       const auto left = [this] { return gate.load(std::memory_order_acquire) == 0; };
       if (spin && spin_until(left)) return;
       while ((inside_now = gate.load(std::memory_order_acquire)) != 0) gate.wait(inside_now, std::memory_order_acquire);
+    }
+
+    void call_helpers(Executor& executor, std::int64_t wanted) noexcept {
+      for (std::int64_t i = 0; i < wanted; ++i) {
+        owners.fetch_add(1, std::memory_order_relaxed);
+        if (!executor.submit(&State::help, this)) owners.fetch_sub(1, std::memory_order_relaxed);
+      }
+    }
+
+    /// A task of an executor: works on the section that is open when it starts, if one is.
+    static void help(void* argument) noexcept {
+      const std::unique_ptr<State, Release> state(static_cast<State*>(argument));
+      if (!state->enter()) return;
+      // Helpers of an earlier section may come too: those that find no slot left go again.
+      if (const int slot = state->helpers.fetch_add(1, std::memory_order_relaxed) + 1; slot < state->size) {
+        const DenormalsAsZero denormals(state->denormals_as_zero);
+        const bool nested = std::exchange(ThreadPool::inside(), true);
+        state->take_ranges(slot);
+        ThreadPool::inside() = nested;
+      }
+      state->leave();
+    }
+
+    void leave() noexcept {
+      if (gate.fetch_sub(1, std::memory_order_acq_rel) == 1) gate.notify_one();
     }
 
     void take_ranges(int slot) noexcept {
@@ -174,6 +250,7 @@ class ThreadPool {
 
     void work(int slot) noexcept {
       ThreadPool::inside() = true;
+      const DenormalsAsZero denormals(denormals_as_zero);
       std::uint32_t seen = 0;
       for (;;) {
         const auto called = [this, &seen] { return generation.load(std::memory_order_acquire) != seen; };
@@ -182,13 +259,21 @@ class ThreadPool {
         seen = generation.load(std::memory_order_acquire);
         if (!enter()) continue;
         take_ranges(slot);
-        if (gate.fetch_sub(1, std::memory_order_acq_rel) == 1) gate.notify_one();
+        leave();
       }
     }
   };
 
-  std::unique_ptr<State> state_;
+  void join() noexcept {
+    state_->stop.store(true, std::memory_order_relaxed);
+    state_->wake();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  std::unique_ptr<State, Release> state_;
+  std::shared_ptr<Executor> executor_;
   std::vector<std::thread> workers_;
+  int size_ = 1;
 };
 
 }  // namespace hone::inline HONE_ABI

@@ -42,6 +42,17 @@ class Value {
     result.holder_ = Buffer{};
     return result;
   }
+  /// Makes the value a tensor with uninitialised elements, in the memory that it has already when that is large enough.
+  /// Errors: as tensor().
+  void reset(DType dtype, const Shape& shape) {
+    auto* buffer = std::get_if<Buffer>(&holder_);
+    const std::size_t bytes = checked_bytes(dtype, shape);
+    if (buffer == nullptr || dtype == DType::string || ref_.dtype == DType::string || buffer->bytes() < bytes || bytes == 0) {
+      *this = tensor(dtype, shape);
+    } else {
+      ref_ = {buffer->data(), dtype, shape};
+    }
+  }
   /// An owning copy of `ref`.
   [[nodiscard]] static Value copy_of(const TensorRef& ref) {
     Value result = tensor(ref.dtype, ref.shape);
@@ -185,7 +196,7 @@ class ResultRef {
       fail(ErrorCode::invalid_argument, "the result is ", Type(dtype), " of shape ", shape, "; the tensor for it is ", Type(tensor_.dtype),
            " of shape ", tensor_.shape);
     }
-    if (!value_->is_tensor() || value_->dtype() != dtype || !(value_->shape() == shape)) *value_ = Value::tensor(dtype, shape);
+    if (!value_->is_tensor() || value_->dtype() != dtype || !(value_->shape() == shape)) value_->reset(dtype, shape);
     return value_->ref();
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -43,8 +44,10 @@ class Attributes {
       if (key == name) return &value;
     return nullptr;
   }
+  /// In the order in which the node lists them.
   [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
   [[nodiscard]] auto end() const noexcept { return entries_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
  private:
   std::vector<std::pair<std::string, Attribute>> entries_;
@@ -86,6 +89,11 @@ class AttributeReader {
     const Attribute* found = take(name);
     if (found == nullptr) fail(ErrorCode::invalid_graph, "the attribute '", name, "' is missing");
     field = get<T>(name, *found);
+  }
+  /// All attributes as they are; none is then unknown.
+  [[nodiscard]] const Attributes& all() {
+    for (const auto& [key, value] : attributes_) taken_.push_back(key);
+    return attributes_;
   }
   /// Accepts an attribute that has no effect on inference.
   void ignored(std::string_view name) { take(name); }

@@ -116,9 +116,9 @@ class Operator;
 struct OpInfo {
   std::string_view domain;  ///< "" for ai.onnx
   std::string_view name;
-  int since;                            ///< first opset version that the definition reads
-  int until;                            ///< last one
-  AnyObject (*read)(AttributeReader&);  ///< makes the struct of `ops/`
+  int since;                                           ///< first opset version that the definition reads
+  int until;                                           ///< last one
+  AnyObject (*read)(const OpInfo&, AttributeReader&);  ///< makes the struct of `ops/`
   Arity arity;
   OpTraits traits;
   void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
@@ -157,12 +157,14 @@ class Operator {
   AnyObject members_;
 };
 
-inline std::unique_ptr<Operator> OpInfo::create(AttributeReader& reader) const { return std::make_unique<Operator>(*this, read(reader)); }
+inline std::unique_ptr<Operator> OpInfo::create(AttributeReader& reader) const {
+  return std::make_unique<Operator>(*this, read(*this, reader));
+}
 
 namespace detail {
 
 template <class Op>
-HONE_COLD AnyObject read_operator(AttributeReader& reader) {
+HONE_COLD AnyObject read_operator(const OpInfo&, AttributeReader& reader) {
   Op op;
   if constexpr (requires { op.attributes(reader); }) op.attributes(reader);
   return AnyObject::make<Op>(std::move(op));

@@ -1,12 +1,18 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
+#include <stop_token>
+#include <string>
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/fwd.hpp>
 #include <hone/graph/graph.hpp>
 #include <hone/graph/registry.hpp>
@@ -28,6 +34,20 @@ enum class InitializerInputs : std::uint8_t {
   overridable,  ///< inputs with a default: Graph::defaults
 };
 
+/// How a model is imported. Null: none.
+struct ImportOptions {
+  InitializerInputs initializer_inputs = InitializerInputs::constant;
+  /// Sizes by the name (dim_param) and by the denotation of a dimension; the first wins.
+  const std::map<std::string, std::int64_t>* free_dimension_overrides = nullptr;
+  const std::map<std::string, std::int64_t>* free_dimension_overrides_by_denotation = nullptr;
+  /// Tensors to take in place of initializers of the main graph.
+  const std::map<std::string, Constant, std::less<>>* initializers = nullptr;
+  /// External data by location, to take in place of files.
+  const std::map<std::string, std::span<const std::byte>>* external_files = nullptr;
+  Limits limits = {};
+  std::stop_token stop_token = {};
+};
+
 /// Parses a serialized ModelProto. Errors: invalid_protobuf.
 [[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
 /// A copy that the importer can share.
@@ -36,9 +56,10 @@ enum class InitializerInputs : std::uint8_t {
 /// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
 /// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
 /// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
-/// Errors: invalid_graph, no_such_file (external data).
+/// Errors: invalid_graph, no_such_file (external data), resource_exhausted, cancelled; invalid_argument for options that name what the
+/// model does not have.
 [[nodiscard]] ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
-                                         const OpRegistry& registry, InitializerInputs initializer_inputs = InitializerInputs::constant);
+                                         const OpRegistry& registry, const ImportOptions& options = {});
 
 }  // namespace hone::inline HONE_ABI
 

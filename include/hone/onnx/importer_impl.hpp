@@ -6,16 +6,19 @@
 #include <utility>
 #include <vector>
 
+#include <google/protobuf/arena.h>
 #include <onnx/onnx_pb.h>
 
 #include <hone/config.hpp>
 #include <hone/onnx/attribute_value.hpp>
+#include <hone/onnx/free_dimensions.hpp>
 #include <hone/onnx/function_proto.hpp>
 #include <hone/onnx/importer.hpp>
 #include <hone/onnx/read_metadata.hpp>
 #include <hone/onnx/read_tensor.hpp>
 #include <hone/onnx/topological_order.hpp>
 #include <hone/onnx/type_proto.hpp>
+#include <hone/session/run_options.hpp>
 
 namespace hone::inline HONE_ABI {
 
@@ -36,11 +39,12 @@ struct Scope {
 class Importer {
  public:
   Importer(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder, const OpRegistry& registry,
-           InitializerInputs initializer_inputs)
+           const ImportOptions& options)
       : model_(std::move(model)),
-        external_(folder),
+        options_(options),
+        external_(folder, options.external_files, options.limits),
         registry_(registry),
-        initializer_inputs_(initializer_inputs),
+        dimensions_(options.free_dimension_overrides, options.free_dimension_overrides_by_denotation),
         opsets_(read_opsets(model_->opset_import())) {
     if (!model_->has_graph()) fail(ErrorCode::invalid_graph, "the model has no graph");
     if (opsets_.empty()) opsets_[""] = 1;  // IR versions before 3 name no opset
@@ -53,19 +57,19 @@ class Importer {
     Graph graph;
     Scope scope{&graph, nullptr, &opsets_, nullptr, ""};
     import_graph(model_->graph(), scope);
+    dimensions_.check_all_used();
+    check_initializers_used();
     graph.check();
     return graph;
   }
 
  private:
-  /// Deep enough for any real model; bounds what a hostile one can do to the stack.
-  static constexpr int max_depth = 64;
-
   struct Depth {
-    explicit Depth(int& counter) : counter_(counter) {
-      if (++counter_ > max_depth) {
+    Depth(int& counter, const Limits& limits) : counter_(counter) {
+      if (++counter_ > limits.max_nesting) {
         --counter_;
-        fail(ErrorCode::invalid_graph, "functions or subgraphs are nested more than ", max_depth, " deep");
+        fail(ErrorCode::resource_exhausted, "functions or subgraphs are nested deeper than SessionOptions::limits.max_nesting, which is ",
+             limits.max_nesting);
       }
     }
     ~Depth() { --counter_; }
@@ -73,7 +77,7 @@ class Importer {
   };
 
   void import_graph(const onnx::GraphProto& proto, Scope& scope) {
-    const Depth depth(depth_);
+    const Depth depth(depth_, options_.limits);
     Graph& graph = *scope.graph;
     graph.name = proto.name();
     std::unordered_map<std::string_view, const onnx::ValueInfoProto*> declared;
@@ -82,19 +86,20 @@ class Importer {
     declared_.push_back(&declared);
 
     std::unordered_map<std::string_view, Constant> initializers;
-    for (const auto& tensor : proto.initializer()) initializers[tensor.name()] = read_tensor(tensor, model_, external_);
+    for (const auto& tensor : proto.initializer())
+      initializers[tensor.name()] = scope.parent == nullptr ? read_initializer(tensor) : read_tensor(tensor, model_, external_);
     for (const auto& tensor : proto.sparse_initializer())
       initializers[tensor.values().name()] = read_sparse_tensor(tensor, model_, external_);
 
     for (const auto& info : proto.input()) {
-      GraphValue value{info.name(), read_type(info.type()), read_dims(info.type()), {}};
+      GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
         graph.inputs.push_back(define(scope, std::move(value)));
       } else if (model_->ir_version() >= 4) {
         if (!value.type.is_known()) value.type = initial->second.tensor.dtype;
         if (scope.parent == nullptr) overridable_initializers_.push_back({value.name, value.type, value.shape});
-        if (initializer_inputs_ == InitializerInputs::constant) {
+        if (options_.initializer_inputs == InitializerInputs::constant) {
           value.constant = std::move(initial->second);
           define(scope, std::move(value));
         } else {
@@ -114,9 +119,35 @@ class Importer {
       if (id == no_value) fail(ErrorCode::invalid_graph, "graph '", proto.name(), "': nothing makes the output '", info.name(), "'");
       graph.outputs.push_back(id);
       graph.output_names.push_back(info.name());
-      if (!graph[id].shape) graph[id].shape = read_dims(info.type());
+      if (!graph[id].shape) graph[id].shape = dimensions_.read(info.type());
     }
     declared_.pop_back();
+  }
+
+  /// The tensor that the options give in place of an initializer, or the initializer.
+  Constant read_initializer(const onnx::TensorProto& proto) {
+    const auto* given = options_.initializers;
+    const auto found = given != nullptr ? given->find(proto.name()) : decltype(given->end()){};
+    if (given == nullptr || found == given->end()) return read_tensor(proto, model_, external_);
+    ++initializers_used_;
+    const TensorRef& tensor = found->second.tensor;
+    Shape shape;
+    for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
+    const DType dtype = read_dtype(proto.data_type());
+    if (tensor.dtype != dtype || !(tensor.shape == shape)) {
+      fail(ErrorCode::invalid_argument, "the tensor given for the initializer '", proto.name(), "' is ", Type(tensor.dtype), " of shape ",
+           tensor.shape, "; the model has ", Type(dtype), " of shape ", shape);
+    }
+    return found->second;
+  }
+
+  void check_initializers_used() const {
+    if (options_.initializers == nullptr || initializers_used_ >= options_.initializers->size()) return;
+    for (const auto& [name, constant] : *options_.initializers) {
+      bool known = false;
+      for (const auto& tensor : model_->graph().initializer()) known = known || tensor.name() == name;
+      if (!known) fail(ErrorCode::invalid_argument, "a tensor is given for the initializer '", name, "', which the model does not have");
+    }
   }
 
   void define_initializer(Scope& scope, const std::string& name, std::unordered_map<std::string_view, Constant>& initializers) {
@@ -154,6 +185,9 @@ class Importer {
   }
 
   void import_node(const onnx::NodeProto& proto, Scope& scope) {
+    check_cancelled(options_.stop_token);
+    if (++nodes_ > options_.limits.max_nodes)
+      fail_limit("the model, in nodes after functions are inlined,", nodes_, "max_nodes", options_.limits.max_nodes);
     Node node;
     node.name = scope.prefix + proto.name();
     node.domain = canonical_domain(proto.domain());
@@ -214,7 +248,7 @@ class Importer {
   }
 
   /// Adds what the model declares of the value; an inferred type must agree with a declared one.
-  void declare(GraphValue& value, const Scope& scope) const {
+  void declare(GraphValue& value, const Scope& scope) {
     if (scope.call != nullptr) return;  // names in functions mean other values
     const auto found = declared_.back()->find(value.name);
     if (found == declared_.back()->end()) return;
@@ -223,7 +257,7 @@ class Importer {
       fail(ErrorCode::invalid_graph, "its output '", value.name, "' has type ", value.type, ", but the model declares ", type);
     }
     if (!value.type.is_known()) value.type = type;
-    value.shape = read_dims(found->second->type());
+    value.shape = dimensions_.read(found->second->type());
   }
 
   static void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
@@ -335,7 +369,7 @@ class Importer {
   }
 
   void inline_function(const onnx::NodeProto& proto, const onnx::FunctionProto& function, const std::string& call_name, Scope& scope) {
-    const Depth depth(depth_);
+    const Depth depth(depth_, options_.limits);
     const FunctionCall call(proto, function, scope.call);
     Opsets opsets = read_opsets(function.opset_import());
     for (const auto& [domain, version] : opsets_) opsets.emplace(domain, version);
@@ -361,22 +395,41 @@ class Importer {
   }
 
   std::shared_ptr<const onnx::ModelProto> model_;
+  const ImportOptions& options_;
   ExternalData external_;
   const OpRegistry& registry_;
-  InitializerInputs initializer_inputs_;
+  FreeDimensions dimensions_;
   Opsets opsets_;
   std::vector<NodeArg> overridable_initializers_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
   std::vector<const std::unordered_map<std::string_view, const onnx::ValueInfoProto*>*> declared_;
+  std::size_t initializers_used_ = 0;
+  std::size_t nodes_ = 0;
   int depth_ = 0;
   int unnamed_ = 0;
 };
 
 }  // namespace detail
 
+namespace detail {
+
+/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
+/// part of a message that stands on the heap.
+inline std::shared_ptr<onnx::ModelProto> make_model() {
+  auto arena = std::make_shared<google::protobuf::Arena>();
+#if GOOGLE_PROTOBUF_VERSION >= 5026000
+  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
+#else
+  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
+#endif
+  return {std::move(arena), model};
+}
+
+}  // namespace detail
+
 HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
   if (bytes.empty()) fail(ErrorCode::invalid_protobuf, "the model is empty");
-  auto model = std::make_shared<onnx::ModelProto>();
+  const std::shared_ptr<onnx::ModelProto> model = detail::make_model();
   if (bytes.size() > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
   if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     fail(ErrorCode::invalid_protobuf, "the ", bytes.size(), " bytes are not an ONNX model, or only a part of one");
@@ -385,13 +438,15 @@ HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const 
 }
 
 HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
-  return std::make_shared<const onnx::ModelProto>(model);
+  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
+  copy->CopyFrom(model);
+  return copy;
 }
 
 HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
-                                       const OpRegistry& registry, InitializerInputs initializer_inputs) {
+                                       const OpRegistry& registry, const ImportOptions& options) {
   ModelMetadata metadata = detail::read_metadata(*model);
-  detail::Importer importer(std::move(model), folder, registry, initializer_inputs);
+  detail::Importer importer(std::move(model), folder, registry, options);
   Graph graph = importer.run();
   return {std::move(graph), std::move(metadata), importer.overridable_initializers()};
 }

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -12,6 +14,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/core/mapped_file.hpp>
 #include <hone/core/value.hpp>
 #include <hone/graph/attribute.hpp>
@@ -21,16 +24,28 @@ namespace hone::inline HONE_ABI::detail {
 
 static_assert(std::endian::native == std::endian::little, "ONNX stores raw tensors little-endian; big-endian hosts are not supported");
 
-/// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder.
+/// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder. Those that the
+/// caller has in memory are taken from there.
 class ExternalData {
  public:
-  explicit ExternalData(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Bytes, and what keeps them alive.
+  struct File {
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;
+  };
 
-  std::shared_ptr<const MappedFile> open(const std::string& location) {
+  explicit ExternalData(std::filesystem::path folder, const std::map<std::string, std::span<const std::byte>>* in_memory = nullptr,
+                        const Limits& limits = {})
+      : folder_(std::move(folder)), in_memory_(in_memory), limits_(limits) {}
+
+  File open(const std::string& location) {
+    if (in_memory_ != nullptr)
+      if (const auto found = in_memory_->find(location); found != in_memory_->end()) return {found->second, nullptr};
     auto& file = files_[location];
     if (!file) file = std::make_shared<const MappedFile>(confined(location));
-    return file;
+    return {file->bytes(), file};
   }
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
  private:
   std::filesystem::path confined(const std::string& location) const {
@@ -47,6 +62,8 @@ class ExternalData {
   }
 
   std::filesystem::path folder_;
+  const std::map<std::string, std::span<const std::byte>>* in_memory_;
+  Limits limits_;
   std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 
@@ -72,7 +89,7 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
   Shape shape;
   for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
   const DType dtype = read_dtype(proto.data_type());
-  const std::size_t bytes = checked_bytes(dtype, shape);
+  const std::size_t bytes = limited_bytes(dtype, shape, external.limits());
   const std::size_t elements = static_cast<std::size_t>(shape.elements());
 
   const auto refer = [&](const void* data, const std::shared_ptr<const void>& keeper) -> Constant {
@@ -96,12 +113,12 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
       if (entry.key() == "length") number(length);
     }
     if (dtype == DType::string) broken("holds strings, which external data cannot");
-    const auto file = external.open(location);
-    const std::size_t size = file->bytes().size();
+    const ExternalData::File file = external.open(location);
+    const std::size_t size = file.bytes.size();
     if (length != bytes) broken("needs ", bytes, " bytes, but its external data has ", length);
     if (offset > size || bytes > size - offset) broken("lies beyond the end of '", location, "'");
     if (bytes == 0) return aligned_copy({nullptr, dtype, shape});
-    return refer(file->bytes().data() + offset, file);
+    return refer(file.bytes.data() + offset, file.owner);
   }
   if (proto.has_raw_data()) {
     if (dtype == DType::string) broken("holds strings as raw data, which ONNX does not allow");
@@ -166,6 +183,7 @@ inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const s
       indices.tensor.elements() != (linear ? count : count * static_cast<std::int64_t>(shape.rank()))) {
     fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' is malformed");
   }
+  (void)limited_bytes(values.tensor.dtype, shape, external.limits());
   auto value = std::make_shared<Value>(Value::tensor(values.tensor.dtype, shape));
   const TensorRef ref = value->ref();
   std::memset(ref.data, 0, ref.bytes());

@@ -3,6 +3,9 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <hone/config.hpp>
 #include <hone/providers/cpu.hpp>
@@ -44,5 +47,12 @@ HONE_INLINE std::shared_ptr<const Provider> Cpu::provider() const {
 }
 
 HONE_INLINE AnyProvider default_provider() { return Cpu{}; }
+
+HONE_INLINE std::vector<std::string> available_providers() { return {"CPUExecutionProvider"}; }
+
+HONE_INLINE AnyProvider provider_named(std::string_view name) {
+  if (name == "CPUExecutionProvider" || name == "cpu") return Cpu{};
+  fail(ErrorCode::invalid_argument, "there is no provider '", name, "'; available: ", join(available_providers(), ", "));
+}
 
 }  // namespace hone::inline HONE_ABI

@@ -13,6 +13,7 @@
 #include <hone/core/any_object.hpp>
 #include <hone/core/buffer.hpp>
 #include <hone/core/function_ref.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/core/text.hpp>
 #include <hone/core/thread_pool.hpp>
 #include <hone/core/value.hpp>
@@ -72,10 +73,13 @@ struct Slot {
   /// Memory of a tensor whose size is not planned.
   Buffer storage;
   Value object;
+  /// Null: none.
+  const Limits* limits = nullptr;
 
   /// Makes `tensor` a tensor of its own memory, which is kept and reused from run to run.
+  /// Errors: resource_exhausted beyond a limit; std::bad_alloc.
   void allocate(DType dtype, const Shape& shape) {
-    const std::size_t bytes = checked_bytes(dtype, shape);
+    const std::size_t bytes = limits != nullptr ? limited_bytes(dtype, shape, *limits) : checked_bytes(dtype, shape);
     if (dtype == DType::string) {
       storage = Buffer(dtype, shape);
     } else {
@@ -125,7 +129,7 @@ class Context {
   [[nodiscard]] std::span<Slot* const> input_slots() const noexcept { return inputs_; }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted beyond a limit of the session; std::bad_alloc.
   const TensorRef& allocate(std::size_t i, DType dtype, const Shape& shape) const {
     outputs_[i]->allocate(dtype, shape);
     return outputs_[i]->tensor;

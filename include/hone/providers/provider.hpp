@@ -18,6 +18,8 @@ struct Placement {
   std::unique_ptr<AnyKernel> kernel;  ///< null when refused
   std::string name;                   ///< of the kernel, for the report
   std::string refusal;                ///< a sentence, when refused
+  /// Whether equal inputs give equal bits, run after run and for any number of threads.
+  bool deterministic = true;
 };
 
 /// A place where nodes run. A session offers each node to its providers in order of priority.
@@ -34,6 +36,14 @@ class Provider {
   [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
 };
 
+class AnyProvider;
+
+/// Names of the providers that this program has: "CPUExecutionProvider". Defined in <hone/providers/cpu.hpp>.
+[[nodiscard]] std::vector<std::string> available_providers();
+/// The provider of that name with its default options; "cpu" is short for "CPUExecutionProvider". Defined in <hone/providers/cpu.hpp>.
+/// Errors: invalid_argument that lists the names there are.
+[[nodiscard]] AnyProvider provider_named(std::string_view name);
+
 /// Any provider, as SessionOptions holds it: made from whatever has `provider()`, such as hone::Cpu, or from a user's own Provider.
 class AnyProvider {
  public:
@@ -45,6 +55,10 @@ class AnyProvider {
     { options.provider() } -> std::convertible_to<std::shared_ptr<const Provider>>;
   }
   AnyProvider(const P& options) : provider_(options.provider()) {}
+  /// By name: see provider_named.
+  AnyProvider(std::string_view name) : AnyProvider(provider_named(name)) {}
+  AnyProvider(const std::string& name) : AnyProvider(std::string_view(name)) {}
+  AnyProvider(const char* name) : AnyProvider(std::string_view(name)) {}
 
   [[nodiscard]] const Provider& operator*() const noexcept { return *provider_; }
   [[nodiscard]] const Provider* operator->() const noexcept { return provider_.get(); }

@@ -84,7 +84,9 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
   DataFlow flow(graph);
   bool changed = true;
+  std::vector<std::string_view> names;
   const auto run = [&](GraphOptimizationLevel level, auto pass) {
+    if (std::find(names.begin(), names.end(), pass.name) == names.end()) names.push_back(pass.name);
     if (options.level < level || std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) return;
     const std::size_t patches = detail::apply_pass(flow, pass, options.providers);
     if (patches == 0) return;
@@ -115,6 +117,10 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
+  }
+  for (const std::string& name : options.disabled) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    fail(ErrorCode::invalid_argument, "there is no rewrite '", name, "' to disable; available: ", join(names, ", "));
   }
 }
 

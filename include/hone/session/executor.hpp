@@ -1,22 +1,34 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
 #include <hone/config.hpp>
 #include <hone/core/thread_pool.hpp>
 #include <hone/session/plan.hpp>
+#include <hone/session/profiler.hpp>
+#include <hone/session/run_options.hpp>
 
 namespace hone::inline HONE_ABI {
+
+/// What one run is asked for, besides its inputs and outputs.
+struct RunControl {
+  const RunOptions& options;
+  /// Null: the run is not profiled.
+  Profiler* profiler = nullptr;
+};
 
 /// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
 /// and keeps its memory for the next.
 class Frame : private SubgraphRunner {
  public:
-  Frame(const Program& program, ThreadPool& pool)
-      : program_(program), pool_(pool), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
+  /// Precondition: both outlive the frame.
+  Frame(const Program& program, const Environment& environment)
+      : program_(program), environment_(environment), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -32,8 +44,12 @@ class Frame : private SubgraphRunner {
     return current().plan->values[index(program_.graph.outputs[i])].place;
   }
 
-  /// Runs the steps of the plan. Errors: runtime_exception that names the node.
-  void execute();
+  /// Runs the steps of the plan.
+  /// Errors: runtime_exception that names the node; cancelled, with the node that did not start; resource_exhausted.
+  void execute(const RunControl& control);
+
+  /// Bytes of the arena and of results of unplanned size, subgraphs included. Not while the frame runs.
+  [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
   /// The inputs and outputs of one step, as its Context sees them.
@@ -57,20 +73,30 @@ class Frame : private SubgraphRunner {
   /// Points the slots to where the current plan has their values.
   void place_slots();
   void infer_shapes(std::size_t step);
+  void run_step(std::size_t step);
+  void run_kernel(std::size_t step);
+  void run_parallel(const Wave& wave);
+  void record(std::size_t step, Profiler::Clock::time_point begin) const;
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 
   const Program& program_;
-  ThreadPool& pool_;
+  const Environment& environment_;
+  const RunControl* control_ = nullptr;  // while a run is on
   std::vector<ValueId> input_ids_;
   const std::vector<bool> all_outputs_;
   std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
   std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
+  bool placed_ = false;                            // whether the slots are where the current plan has them
   Buffer arena_;
   Buffer dynamic_workspace_;
   std::vector<Slot> slots_;
   // Of infer_shapes, kept for their memory.
   std::vector<const TensorRef*> shape_inputs_;
   std::vector<Shape> shapes_;
+  // The first failure of a parallel wave, by the order of its steps.
+  std::mutex failure_mutex_;
+  std::size_t failed_step_ = 0;
+  std::exception_ptr failure_;
 };
 
 }  // namespace hone::inline HONE_ABI

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,19 +38,24 @@ inline void copy_to(const Slot& from, Slot& to) {
 
 HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted) {
   const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const auto& bound) { return bound->plan->is_for(inputs, wanted); });
-  if (found == bound_.begin() && !bound_.empty()) return;
+  if (placed_ && found == bound_.begin() && !bound_.empty()) return;
+  placed_ = false;  // until all is done: memory may run out on the way
   if (found == bound_.end()) {
-    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, pool_));
+    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, environment_));
     if (bound_.size() == Program::max_plans) bound_.pop_back();
     bound_.insert(bound_.begin(), std::move(bound));
   } else {
     std::rotate(bound_.begin(), found, found + 1);
   }
   place_slots();
+  placed_ = true;
 }
 
 HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
-  if (slots_.empty()) slots_ = std::vector<Slot>(plan->values.size());
+  if (slots_.empty()) {
+    slots_ = std::vector<Slot>(plan->values.size());
+    for (Slot& slot : slots_) slot.limits = &environment_.limits;
+  }
   const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
   auto result = std::make_unique<BoundPlan>();
   result->steps.resize(plan->steps.size());
@@ -58,8 +65,9 @@ HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const 
     BoundStep& step = result->steps[s];
     for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
     for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
-    for (const auto& subprogram : program_.placed[at].subprograms) step.frames.push_back(std::make_unique<Frame>(*subprogram, pool_));
-    result->contexts.emplace_back(step.inputs, step.outputs, pool_).set_runner(this);
+    for (const auto& subprogram : program_.placed[at].subprograms)
+      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
+    result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool).set_runner(this);
   }
   result->plan = std::move(plan);
   return result;
@@ -91,26 +99,92 @@ HONE_INLINE void Frame::infer_shapes(std::size_t s) {
   }
 }
 
-HONE_INLINE void Frame::execute() {
-  BoundPlan& bound = current();
-  for (std::size_t s = 0; s < bound.plan->steps.size(); ++s) {
-    const PlannedStep& step = bound.plan->steps[s];
-    const AnyKernel& kernel = *program_.placed[step.node].kernel;
-    Context& context = bound.contexts[s];
-    try {
-      if (step.dynamic) {
-        if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
-        dynamic_workspace_.reserve(kernel.workspace(context));
-        context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
-      }
-      kernel.run(context);
-      if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
-    } catch (const Error& error) {
-      if (!error.node().empty()) throw;
-      const Node& node = program_.graph.nodes[step.node];
-      throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
-    }
+HONE_INLINE void Frame::execute(const RunControl& control) {
+  control_ = &control;
+  const Plan& plan = *current().plan;
+  if (plan.waves.empty()) {
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
+    return;
   }
+  for (const Wave& wave : plan.waves) {
+    run_parallel(wave);
+    for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
+  }
+}
+
+HONE_INLINE void Frame::run_parallel(const Wave& wave) {
+  failure_ = nullptr;
+  const auto body = [&](std::int64_t begin, std::int64_t end) {
+    for (auto s = wave.first + static_cast<std::size_t>(begin); s < wave.first + static_cast<std::size_t>(end); ++s) {
+      try {
+        run_step(s);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        if (failure_ != nullptr && failed_step_ < s) continue;
+        failure_ = std::current_exception();
+        failed_step_ = s;
+      }
+    }
+  };
+  environment_.inter_op_pool->parallel_for(static_cast<std::int64_t>(wave.parallel_end - wave.first), 1, body);
+  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+HONE_INLINE void Frame::run_step(std::size_t s) {
+  try {
+    if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before this node");
+    if (control_->profiler == nullptr) return run_kernel(s);
+    const auto begin = Profiler::Clock::now();
+    run_kernel(s);
+    record(s, begin);
+  } catch (const Error& error) {
+    if (!error.node().empty()) throw;
+    const Node& node = program_.graph.nodes[current().plan->steps[s].node];
+    throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+  }
+}
+
+HONE_INLINE void Frame::run_kernel(std::size_t s) {
+  const PlannedStep& step = current().plan->steps[s];
+  Context& context = current().contexts[s];
+  if (step.dynamic) {
+    if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
+    const std::size_t workspace = step.kernel->workspace(context);
+    detail::check_arena(workspace, environment_.limits);
+    dynamic_workspace_.reserve(workspace);
+    context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
+  }
+  step.kernel->run(context);
+  if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
+}
+
+HONE_INLINE void Frame::record(std::size_t s, Profiler::Clock::time_point begin) const {
+  const auto end = Profiler::Clock::now();
+  const std::size_t at = current().plan->steps[s].node;
+  const Node& node = program_.graph.nodes[at];
+  const auto shapes = [](const std::vector<Slot*>& slots) {
+    std::string result;
+    for (const Slot* slot : slots) {
+      if (slot == nullptr || slot->tensor.dtype == DType::undefined) continue;
+      result += text(result.empty() ? "" : ",", "{\"", name(slot->tensor.dtype), "\":[", join(slot->tensor.shape, ","), "]}");
+    }
+    return "[" + result + "]";
+  };
+  const BoundStep& bound = current().steps[s];
+  std::string arguments =
+      text("\"op_name\":", json_string(node.qualified_op()), ",\"provider\":", json_string(program_.placed[at].provider),
+           ",\"input_type_shape\":", shapes(bound.inputs), ",\"output_type_shape\":", shapes(bound.outputs));
+  if (!control_->options.tag.empty()) arguments += text(",\"run_tag\":", json_string(control_->options.tag));
+  control_->profiler->add("Node", node.name, begin, end, arguments);
+}
+
+HONE_INLINE std::size_t Frame::bytes() const noexcept {
+  std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
+  for (const Slot& slot : slots_) total += slot.storage.bytes();
+  for (const auto& bound : bound_)
+    for (const BoundStep& step : bound->steps)
+      for (const auto& frame : step.frames) total += frame->bytes();
+  return total;
 }
 
 HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) {
@@ -138,7 +212,7 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
     if (frame.output_place(i) == PlannedValue::Place::output)
       frame.output(i).allocate(frame.output(i).tensor.dtype, frame.output(i).tensor.shape);
   }
-  frame.execute();
+  frame.execute(*control_);
   for (std::size_t i = 0; i < outputs.size() && i < graph.outputs.size(); ++i) {
     if (outputs[i] != nullptr) detail::copy_to(frame.output(i), *outputs[i]);
   }

@@ -31,9 +31,18 @@ struct PlannedValue {
 
 struct PlannedStep {
   std::size_t node = 0;
+  const AnyKernel* kernel = nullptr;
   /// The shapes of its outputs are found while running.
   bool dynamic = false;
   std::size_t workspace_offset = 0;  ///< in the arena; for steps that are not dynamic
+};
+
+/// Steps that do not depend on each other: those of [first, parallel_end) may run at the same time, those of [parallel_end, end) follow one
+/// by one, since their memory is found while running.
+struct Wave {
+  std::size_t first = 0;
+  std::size_t parallel_end = 0;
+  std::size_t end = 0;
 };
 
 /// A run of a program for one signature (shapes of the inputs, set of wanted outputs): which nodes run, and where every value stands.
@@ -43,6 +52,8 @@ struct Plan {
   std::vector<bool> wanted;
   std::vector<PlannedValue> values;  ///< by ValueId
   std::vector<PlannedStep> steps;
+  /// All steps in order; empty when they run one by one.
+  std::vector<Wave> waves;
   std::size_t arena_bytes = 0;
   /// What constants evaluated while planning refer to.
   std::vector<Value> evaluated;
@@ -54,9 +65,9 @@ struct Plan {
   }
 };
 
-/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node.
+/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node; resource_exhausted beyond a limit.
 [[nodiscard]] std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
-                                                    const std::vector<bool>& wanted, ThreadPool& pool);
+                                                    const std::vector<bool>& wanted, const Environment& environment);
 
 }  // namespace hone::inline HONE_ABI
 

@@ -17,8 +17,8 @@ namespace detail {
 
 class Planner {
  public:
-  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, ThreadPool& pool)
-      : program_(program), graph_(program.graph), pool_(pool), plan_(std::make_shared<Plan>()) {
+  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, const Environment& environment)
+      : program_(program), graph_(program.graph), environment_(environment), plan_(std::make_shared<Plan>()) {
     plan_->wanted = wanted;
     plan_->values.resize(graph_.values.size());
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
@@ -48,7 +48,9 @@ class Planner {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
     }
+    if (environment_.inter_op_pool != nullptr) make_waves();
     place_values();
+    check_arena(plan_->arena_bytes, environment_.limits);
     return plan_;
   }
 
@@ -104,7 +106,7 @@ class Planner {
     if (inferable) {
       infer_shapes(node, shapes);
       for (std::size_t k = 0; k < shapes.size(); ++k)
-        if (node.outputs[k] != no_value) bytes += checked_bytes(planned(node.outputs[k]).ref.dtype, shapes[k]);
+        if (node.outputs[k] != no_value) bytes += limited_bytes(planned(node.outputs[k]).ref.dtype, shapes[k], environment_.limits);
     } else if (traits.data_dependent && elements_known) {
       for (const ValueId id : node.inputs)
         if (id != no_value) bytes += planned(id).ref.bytes();
@@ -119,7 +121,7 @@ class Planner {
       output.place = inferable && output.ref.dtype != DType::string ? Place::arena : Place::dynamic;
       output.ref.shape = shapes[k];
     }
-    plan_->steps.push_back({i, !inferable || has_strings(node), 0});
+    plan_->steps.push_back({i, program_.placed[i].kernel.get(), !inferable || has_strings(node), 0});
   }
 
   [[nodiscard]] bool has_strings(const Node& node) const {
@@ -137,7 +139,7 @@ class Planner {
   /// Runs the kernel now; its outputs become constants of the plan.
   void evaluate(std::size_t i, std::span<const Shape> shapes) {
     const Node& node = graph_.nodes[i];
-    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, pool_);
+    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k] == no_value) continue;
       plan_->evaluated.push_back(std::move(values[k]));
@@ -149,17 +151,62 @@ class Planner {
     return NodeSlots(node, [this](ValueId id) { return planned(id).ref; });
   }
 
+  /// Calls visit(id) for each value that a step reads, in subgraphs too.
+  template <class Visit>
+  void for_each_read(const PlannedStep& step, const Visit& visit) const {
+    for (const ValueId id : graph_.nodes[step.node].inputs)
+      if (id != no_value) visit(id);
+    for (const auto& subprogram : program_.placed[step.node].subprograms)
+      for (const Capture& capture : subprogram->graph.captures) visit(capture.outer);
+  }
+
+  /// Orders the steps by the longest way from the inputs: those at the same distance do not depend on each other.
+  void make_waves() {
+    struct Place {
+      std::size_t wave;
+      bool serial;
+      PlannedStep step;
+    };
+    std::vector<std::size_t> made_in(graph_.values.size(), 0);  // wave after which the value is there
+    std::vector<Place> order;
+    for (const PlannedStep& step : plan_->steps) {
+      std::size_t wave = 0;
+      for_each_read(step, [&](ValueId id) { wave = std::max(wave, made_in[index(id)]); });
+      for (const ValueId id : graph_.nodes[step.node].outputs)
+        if (id != no_value) made_in[index(id)] = wave + 1;
+      order.push_back({wave, step.dynamic || !program_.placed[step.node].subprograms.empty(), step});
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [](const Place& a, const Place& b) { return std::pair(a.wave, a.serial) < std::pair(b.wave, b.serial); });
+    for (std::size_t s = 0; s < order.size(); ++s) {
+      plan_->steps[s] = order[s].step;
+      if (s == 0 || order[s].wave != order[s - 1].wave) plan_->waves.push_back({s, s, s});
+      Wave& wave = plan_->waves.back();
+      wave.end = s + 1;
+      if (!order[s].serial) wave.parallel_end = s + 1;
+    }
+  }
+
   /// Gives arena values and workspaces their offsets. Values that share memory (aliases, in-place results) form one block.
   void place_values() {
     constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
     constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+    // Steps of one wave happen at one time: none of them may have memory that another still needs.
+    std::vector<std::size_t> time(plan_->steps.size());
+    for (std::size_t s = 0; s < time.size(); ++s) time[s] = s;
+    for (std::size_t w = 0; w < plan_->waves.size(); ++w)
+      for (std::size_t s = plan_->waves[w].first; s < plan_->waves[w].end; ++s) time[s] = w;
     std::vector<std::size_t> last_use(graph_.values.size(), 0);
+    last_readers_.assign(graph_.values.size(), 0);
     for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-      const std::size_t node = plan_->steps[s].node;
-      for (const ValueId id : graph_.nodes[node].inputs)
-        if (id != no_value) last_use[index(id)] = s;
-      for (const auto& subprogram : program_.placed[node].subprograms)
-        for (const Capture& capture : subprogram->graph.captures) last_use[index(capture.outer)] = s;
+      std::vector<ValueId> seen;
+      for_each_read(plan_->steps[s], [&](ValueId id) {
+        if (std::find(seen.begin(), seen.end(), id) != seen.end()) return;
+        seen.push_back(id);
+        if (last_use[index(id)] != time[s]) last_readers_[index(id)] = 0;
+        last_use[index(id)] = time[s];
+        ++last_readers_[index(id)];
+      });
     }
     for (std::size_t k = 0; k < graph_.outputs.size(); ++k) {
       PlannedValue& value = planned(graph_.outputs[k]);
@@ -177,19 +224,19 @@ class Planner {
       for (std::size_t k = 0; k < node.outputs.size(); ++k) {
         if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
         const std::size_t value = index(node.outputs[k]);
-        const std::size_t last = std::max(last_use[value], s);
-        std::size_t block = k == 0 ? shared_block(node, s, blocks, block_of) : none;
+        const std::size_t last = std::max(last_use[value], time[s]);
+        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
         if (block == none) {
           block = blocks.size();
-          blocks.push_back({s, last, plan_->values[value].ref.bytes(), 0});
+          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
         }
         blocks[block].last = std::max(blocks[block].last, last);
         block_of[value] = block;
       }
       if (step.dynamic) continue;
-      if (const std::size_t bytes = slots_of(node).workspace(*program_.placed[step.node].kernel, pool_); bytes != 0) {
+      if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
         workspace_block[s] = blocks.size();
-        blocks.push_back({s, s, bytes, 0});
+        blocks.push_back({time[s], time[s], bytes, 0});
       }
     }
     plan_->arena_bytes = plan_memory(blocks);
@@ -200,7 +247,7 @@ class Planner {
   }
 
   /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
-  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t step, const std::vector<Lifetime>& blocks,
+  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
                                          const std::vector<std::size_t>& block_of) const {
     const OpTraits& traits = node.op->traits();
     const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
@@ -210,12 +257,18 @@ class Planner {
       if (block == std::numeric_limits<std::size_t>::max()) continue;
       const PlannedValue& input = planned(node.inputs[k]);
       if (traits.alias && k == 0) return block;
-      if (contains(traits.in_place, k) && blocks[block].last == step && input.ref.bytes() == bytes && blocks[block].bytes == bytes &&
-          input.ref.dtype == planned(node.outputs[0]).ref.dtype && !is_other_input(node, k, block, block_of)) {
+      if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
+          input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
+          !is_other_input(node, k, block, block_of)) {
         return block;
       }
     }
     return std::numeric_limits<std::size_t>::max();
+  }
+
+  /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.
+  [[nodiscard]] bool may_overwrite(ValueId id, std::size_t block, const std::vector<std::size_t>& block_of) const {
+    return plan_->waves.empty() || (last_readers_[index(id)] == 1 && std::count(block_of.begin(), block_of.end(), block) == 1);
   }
 
   /// Whether another input of the node stands in the same block and is read after elements of it are overwritten.
@@ -229,29 +282,54 @@ class Planner {
 
   const Program& program_;
   const Graph& graph_;
-  ThreadPool& pool_;
+  const Environment& environment_;
   std::shared_ptr<Plan> plan_;
   std::vector<bool> needed_;
+  std::vector<std::size_t> last_readers_;  // by ValueId: steps that read it at the time of its last use
 };
 
 }  // namespace detail
 
 HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
-                                                  const std::vector<bool>& wanted, ThreadPool& pool) {
-  return detail::Planner(program, inputs, wanted, pool).run();
+                                                  const std::vector<bool>& wanted, const Environment& environment) {
+  return detail::Planner(program, inputs, wanted, environment).run();
 }
 
 HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
-                                                      ThreadPool& pool) const {
+                                                      const Environment& environment) const {
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
     if (!(*it)->is_for(inputs, wanted)) continue;
     plans_.splice(plans_.begin(), plans_, it);
     return plans_.front();
   }
-  plans_.push_front(make_plan(*this, inputs, wanted, pool));
+  plans_.push_front(make_plan(*this, inputs, wanted, environment));
   if (plans_.size() > max_plans) plans_.pop_back();
   return plans_.front();
+}
+
+HONE_INLINE void Program::forget_plans() const {
+  {
+    const std::lock_guard lock(mutex_);
+    plans_.clear();
+  }
+  for (const PlacedNode& node : placed)
+    for (const auto& subprogram : node.subprograms) subprogram->forget_plans();
+}
+
+HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const {
+  for (const GraphValue& value : graph.values)
+    if (value.constant && counted.insert(value.constant->tensor.data).second) to.weights += value.constant->tensor.bytes();
+  for (const auto& [id, constant] : graph.defaults)
+    if (counted.insert(constant.tensor.data).second) to.weights += constant.tensor.bytes();
+  to.packed += packed_bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    to.plans += plans_.size();
+    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arena_bytes);
+  }
+  for (const PlacedNode& node : placed)
+    for (const auto& subprogram : node.subprograms) subprogram->add_memory(to, counted);
 }
 
 }  // namespace hone::inline HONE_ABI

@@ -1,27 +1,44 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/graph/graph.hpp>
 #include <hone/providers/provider.hpp>
+#include <hone/session/memory_report.hpp>
+#include <hone/session/options.hpp>
 #include <hone/session/report.hpp>
+#include <hone/session/run_options.hpp>
 
 namespace hone::inline HONE_ABI {
 
 struct Plan;
+
+/// What all runs of a session share.
+struct Environment {
+  /// Threads that work on one node.
+  ThreadPool& pool;
+  /// Threads that run nodes; null: one node at a time.
+  ThreadPool* inter_op_pool = nullptr;
+  Limits limits = {};
+};
 
 /// A graph whose nodes all have kernels: what a session, and each subgraph in it, runs. Immutable but for the cache of plans.
 class Program {
  public:
   struct PlacedNode {
     std::unique_ptr<AnyKernel> kernel;
+    std::string provider;
     /// One per subgraph of the node.
     std::vector<std::unique_ptr<Program>> subprograms;
   };
@@ -30,13 +47,19 @@ class Program {
   static constexpr std::size_t max_plans = 16;
 
   Graph graph;
+  /// Bytes of weights that kernels have packed, without those of subgraphs.
+  std::size_t packed_bytes = 0;
   /// Parallel to graph.nodes.
   std::vector<PlacedNode> placed;
 
   /// The plan for inputs of these shapes (inputs, defaults, then captures) and these outputs, made when it is not among the last ones.
   /// Errors: see make_plan.
   [[nodiscard]] std::shared_ptr<const Plan> plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
-                                                 ThreadPool& pool) const;
+                                                 const Environment& environment) const;
+  /// Drops the plans, those of subgraphs too; runs that use one keep it to their end.
+  void forget_plans() const;
+  /// Adds weights, packed copies and plans.
+  void add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const;
 
   /// inputs, defaults, captures.
   [[nodiscard]] std::vector<ValueId> run_inputs() const {
@@ -91,28 +114,49 @@ inline bool types_known(const Graph& graph, const Node& node) {
   return true;
 }
 
-inline std::unique_ptr<Program> place(Graph graph, std::span<const AnyProvider> providers, Report& report, Unplaced& unplaced) {
-  auto program = std::make_unique<Program>();
-  program->graph = std::move(graph);
-  Graph& placed_graph = program->graph;
-  for (Node& node : placed_graph.nodes) {
-    Program::PlacedNode& placed = program->placed.emplace_back();
-    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
-    if (node.op == nullptr) {
-      unplaced.add(placed_graph, node, node.problem);
-      continue;
+/// Offers nodes to providers as the options say.
+class Placer {
+ public:
+  Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
+      : providers_(providers), options_(options), report_(report) {}
+
+  [[nodiscard]] std::unique_ptr<Program> place(Graph graph) {
+    auto program = std::make_unique<Program>();
+    program->graph = std::move(graph);
+    program->placed.reserve(program->graph.nodes.size());
+    for (Node& node : program->graph.nodes) {
+      check_cancelled(options_.stop_token);
+      Program::PlacedNode& placed = program->placed.emplace_back();
+      if (node.op == nullptr) {
+        unplaced_.add(program->graph, node, node.problem);
+        continue;
+      }
+      if (!types_known(program->graph, node)) continue;  // downstream of a node that is listed already
+      const std::int64_t bytes_before = thread_buffer_bytes();
+      place(program->graph, node, placed);
+      program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
+      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
     }
-    if (!types_known(placed_graph, node)) continue;  // downstream of a node that is listed already
-    for (const AnyProvider& provider : providers) {
+    return program;
+  }
+
+  /// Errors: not_implemented, which lists the nodes without a kernel.
+  void check() const { unplaced_.check(); }
+
+ private:
+  void place(const Graph& graph, const Node& node, Program::PlacedNode& placed) {
+    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
+    for (const AnyProvider& provider : providers_) {
       Placement placement;
       try {
-        placement = provider->place(NodeView(placed_graph, node));
+        placement = provider->place(NodeView(graph, node));
       } catch (const Error& error) {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
-      if (placement.kernel != nullptr) {
+      if (placement.kernel != nullptr) placement.refusal = refusal_of(*provider, placement);
+      if (placement.kernel != nullptr && placement.refusal.empty()) {
         placed.kernel = std::move(placement.kernel);
-        line.provider = provider->name();
+        placed.provider = line.provider = provider->name();
         line.kernel = std::move(placement.name);
         break;
       }
@@ -121,24 +165,36 @@ inline std::unique_ptr<Program> place(Graph graph, std::span<const AnyProvider> 
     if (placed.kernel == nullptr) {
       std::string reasons;
       for (const auto& [name, reason] : line.refusals) reasons += text(reasons.empty() ? "" : "; ", name, ": ", reason);
-      unplaced.add(placed_graph, node, reasons);
+      unplaced_.add(graph, node, reasons);
     }
-    report.nodes.push_back(std::move(line));
-    for (Subgraph& subgraph : node.subgraphs) {
-      placed.subprograms.push_back(place(std::move(*subgraph.graph), providers, report, unplaced));
-    }
+    report_.nodes.push_back(std::move(line));
   }
-  return program;
-}
+
+  /// Why the options do not allow a kernel that the provider has; empty when they do.
+  [[nodiscard]] std::string refusal_of(const Provider& provider, const Placement& placement) const {
+    constexpr std::string_view cpu = "CPUExecutionProvider";
+    if (options_.use_deterministic_compute && !placement.deterministic)
+      return text("the kernel ", placement.name, " is not deterministic, and use_deterministic_compute is set");
+    if (options_.disable_cpu_fallback && provider.name() == cpu && options_.providers[0]->name() != cpu)
+      return "it would fall back to the CPU, and disable_cpu_fallback is set";
+    return {};
+  }
+
+  std::span<const AnyProvider> providers_;
+  const SessionOptions& options_;
+  Report& report_;
+  Unplaced unplaced_;
+};
 
 }  // namespace detail
 
 /// Offers each node, those of subgraphs too, to the providers in order.
-/// Errors: not_implemented; the one error lists every node that no provider runs.
-[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers, Report& report) {
-  detail::Unplaced unplaced;
-  std::unique_ptr<Program> program = detail::place(std::move(graph), providers, report, unplaced);
-  unplaced.check();
+/// Errors: not_implemented; the one error lists every node that no provider runs. cancelled.
+[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers,
+                                                                 const SessionOptions& options, Report& report) {
+  detail::Placer placer(providers, options, report);
+  std::unique_ptr<Program> program = placer.place(std::move(graph));
+  placer.check();
   return program;
 }
 
