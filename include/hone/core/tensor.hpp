@@ -32,7 +32,7 @@ struct TensorRef {
 };
 
 /// A tensor somebody else owns, typed at compile time: row-major and dense. Copying it copies the reference.
-template <class T>
+template <Element T>
 class TensorView {
  public:
   using value_type = std::remove_const_t<T>;

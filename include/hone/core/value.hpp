@@ -90,7 +90,7 @@ class Value {
     return ref_;
   }
   /// The tensor with elements of type T. Errors: invalid_argument that names both types when the dtype is another.
-  template <class T>
+  template <Element T>
   [[nodiscard]] TensorView<T> view() const {
     if (ref().dtype != dtype_of<T>) {
       fail(ErrorCode::invalid_argument, "the tensor holds ", name(ref_.dtype), ", not ", name(dtype_of<T>), " as asked for");
@@ -172,6 +172,14 @@ class ResultRef {
   template <class T>
   requires(!std::is_const_v<T>) ResultRef(const TensorView<T>& view) : tensor_{view.data(), dtype_of<T>, view.shape()} {}
   ResultRef(Value& value) : value_(&value) {}
+  template <class T>
+  ResultRef(const TensorView<const T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a view of mutable elements, hone::TensorView<T>, not <const T>");
+  }
+  template <class T>
+  ResultRef(const Tensor<T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a hone::Tensor<T> that is not const and outlives the run");
+  }
 
   /// The value, or null when the result goes into tensor().
   [[nodiscard]] Value* value() const noexcept { return value_; }

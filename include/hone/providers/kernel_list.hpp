@@ -150,16 +150,20 @@ struct Narrow<KernelList<Entries...>, Ops...> {
   using type = typename Flatten<std::conditional_t<IsFor<Entries, Ops...>::value, Entries, KernelList<>>...>::type;
 };
 
-template <class List>
-struct Size;
-template <class... Entries>
-struct Size<KernelList<Entries...>> : std::integral_constant<std::size_t, sizeof...(Entries)> {};
+template <class List, class Op>
+struct Names;
+template <class... Entries, class Op>
+struct Names<KernelList<Entries...>, Op> : std::disjunction<IsFor<Entries, Op>...> {};
 
 }  // namespace detail
 
 /// The entries of `List` whose operator is one of Ops.
 template <class List, class... Ops>
 using NarrowedList = typename detail::Narrow<typename detail::Flatten<List>::type, Ops...>::type;
+
+/// Whether `List` has an entry for the operator.
+template <class List, class Op>
+inline constexpr bool names_operator = detail::Names<typename detail::Flatten<List>::type, Op>::value;
 
 /// The run-time form of a kernel list: what a provider looks nodes up in. Explicit instantiation of this class is what puts the
 /// kernels of a list into one translation unit.
