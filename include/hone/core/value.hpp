@@ -27,7 +27,7 @@ class Value {
   Value(Tensor<T>&& tensor) : ref_(tensor.ref()), holder_(std::move(tensor).release()) {}
 
   /// A tensor with uninitialised elements (empty strings).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   [[nodiscard]] static Value tensor(DType dtype, const Shape& shape) {
     Value result;
     Buffer buffer(dtype, shape);
@@ -186,7 +186,7 @@ class ResultRef {
   [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
 
   /// Memory for a tensor of this type and shape.
-  /// Errors: invalid_argument when the caller's tensor is another; std::bad_alloc.
+  /// Errors: invalid_argument when the caller's tensor is another; resource_exhausted.
   [[nodiscard]] const TensorRef& memory(DType dtype, const Shape& shape) const {
     if (value_ == nullptr) {
       if (tensor_.dtype == dtype && tensor_.shape == shape) return tensor_;

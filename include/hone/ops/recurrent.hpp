@@ -146,6 +146,7 @@ struct Recurrent {
 /// h = f(x w' + wb + h r' + rb)
 struct RNN : Recurrent<1, 1, 2> {
   static constexpr std::string_view name = "RNN";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   void attributes(auto& a) { read(a, {Activation::Kind::tanh}); }
 };
@@ -154,6 +155,7 @@ struct RNN : Recurrent<1, 1, 2> {
 /// h = (1 - z) h~ + z h
 struct GRU : Recurrent<3, 2, 2> {
   static constexpr std::string_view name = "GRU";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   bool linear_before_reset = false;
   void attributes(auto& a) {
@@ -165,6 +167,7 @@ struct GRU : Recurrent<3, 2, 2> {
 /// Gates i, o, f, c: i = f(. + pi c), f = f(. + pf c), c~ = g(.), c = f c + i c~, o = f(. + po c), h = o h(c)
 struct LSTM : Recurrent<4, 3, 3> {
   static constexpr std::string_view name = "LSTM";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 8, .min_outputs = 0, .max_outputs = 3};
   bool input_forget = false;
   void attributes(auto& a) {

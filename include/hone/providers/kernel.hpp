@@ -124,7 +124,7 @@ class Context {
   [[nodiscard]] std::span<Slot* const> output_slots() const noexcept { return outputs_; }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted.
   const TensorRef& allocate(std::size_t i, DType dtype, const Shape& shape) const {
     outputs_[i]->allocate(dtype, shape);
     return outputs_[i]->tensor;
