@@ -9,6 +9,7 @@
 
 #include <hone/config.hpp>
 #include <hone/graph/operator.hpp>
+#include <hone/ops/dimensions.hpp>
 
 namespace hone::inline HONE_ABI::ops {
 
@@ -75,15 +76,18 @@ struct Recurrent {
       fail(ErrorCode::invalid_argument, "its inputs x, w and r must have three dimensions");
     const std::int64_t steps = x[batch_first ? 1 : 0];
     const std::int64_t batch = x[batch_first ? 0 : 1];
-    const std::int64_t hidden = hidden_size != 0 ? hidden_size : r[2];
+    const std::int64_t hidden = r[2];
+    if (hidden_size != 0 && hidden_size != hidden)
+      fail(ErrorCode::invalid_argument, "hidden_size is ", hidden_size, ", but its input 2 has shape ", r);
+    const std::int64_t rows = checked_product(2 * Gates, hidden) / 2;
     const auto expect = [&](std::size_t i, const Shape& wanted) {
       if (c.has_input(i) && !(c.shape(i) == wanted)) {
         fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
       }
     };
-    expect(1, {directions, Gates * hidden, x[2]});
-    expect(2, {directions, Gates * hidden, hidden});
-    expect(3, {directions, 2 * Gates * hidden});
+    expect(1, {directions, rows, x[2]});
+    expect(2, {directions, rows, hidden});
+    expect(3, {directions, 2 * rows});
     expect(4, {batch});
     const Shape state = batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
     expect(5, state);
