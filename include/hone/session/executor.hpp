@@ -13,7 +13,7 @@ namespace hone::inline HONE_ABI {
 
 /// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
 /// and keeps its memory for the next.
-class Frame : private SubgraphRunner {
+class Frame final : private SubgraphRunner {
  public:
   Frame(const Program& program, ThreadPool& pool)
       : program_(program), pool_(pool), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
