@@ -263,13 +263,17 @@ template <> struct DTypeOf<UInt2x4> : DTypeConstant<DType::uint2> {};
 template <> struct DTypeOf<Int2x4> : DTypeConstant<DType::int2> {};
 // clang-format on
 
+/// Named so that a compiler that refuses a T says why.
+template <class T>
+inline constexpr bool is_element_type_of_onnx = requires {
+  DTypeOf<std::remove_const_t<T>>::value;
+};
+
 }  // namespace detail
 
 /// A C++ type that can be the element of a tensor. For the 4-bit and 2-bit types it is the byte that packs several elements.
 template <class T>
-concept Element = requires {
-  detail::DTypeOf<std::remove_const_t<T>>::value;
-};
+concept Element = detail::is_element_type_of_onnx<T>;
 
 template <Element T>
 inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value;
@@ -636,9 +640,11 @@ inline constexpr std::size_t buffer_alignment = 64;
 class Buffer {
  public:
   Buffer() = default;
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted when there is no such memory.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    if (bytes != 0) data_ = ::operator new (bytes, std::align_val_t{buffer_alignment});
+    if (bytes == 0) return;
+    data_ = ::operator new (bytes, std::align_val_t{buffer_alignment}, std::nothrow);
+    if (data_ == nullptr) fail(ErrorCode::resource_exhausted, "there is no memory for ", bytes, " bytes");
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {
     if (dtype != DType::string) return;
@@ -693,7 +699,7 @@ struct TensorRef {
 };
 
 /// A tensor somebody else owns, typed at compile time: row-major and dense. Copying it copies the reference.
-template <class T>
+template <Element T>
 class TensorView {
  public:
   using value_type = std::remove_const_t<T>;
@@ -736,7 +742,7 @@ class Tensor {
 
   Tensor() = default;
   /// Owns uninitialised elements (empty strings for std::string).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   explicit Tensor(const Shape& shape) : buffer_(dtype_of<T>, shape), view_(static_cast<T*>(buffer_.data()), shape) {}
   /// Owns a copy of `values`. Errors: invalid_argument when their number is not that of the shape.
   Tensor(const Shape& shape, std::span<const T> values) : Tensor(shape) {
@@ -879,7 +885,7 @@ class Value {
   Value(Tensor<T>&& tensor) : ref_(tensor.ref()), holder_(std::move(tensor).release()) {}
 
   /// A tensor with uninitialised elements (empty strings).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   [[nodiscard]] static Value tensor(DType dtype, const Shape& shape) {
     Value result;
     Buffer buffer(dtype, shape);
@@ -942,7 +948,7 @@ class Value {
     return ref_;
   }
   /// The tensor with elements of type T. Errors: invalid_argument that names both types when the dtype is another.
-  template <class T>
+  template <Element T>
   [[nodiscard]] TensorView<T> view() const {
     if (ref().dtype != dtype_of<T>) {
       fail(ErrorCode::invalid_argument, "the tensor holds ", name(ref_.dtype), ", not ", name(dtype_of<T>), " as asked for");
@@ -1024,13 +1030,21 @@ class ResultRef {
   template <class T>
   requires(!std::is_const_v<T>) ResultRef(const TensorView<T>& view) : tensor_{view.data(), dtype_of<T>, view.shape()} {}
   ResultRef(Value& value) : value_(&value) {}
+  template <class T>
+  ResultRef(const TensorView<const T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a view of mutable elements, hone::TensorView<T>, not <const T>");
+  }
+  template <class T>
+  ResultRef(const Tensor<T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a hone::Tensor<T> that is not const and outlives the run");
+  }
 
   /// The value, or null when the result goes into tensor().
   [[nodiscard]] Value* value() const noexcept { return value_; }
   [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
 
   /// Memory for a tensor of this type and shape.
-  /// Errors: invalid_argument when the caller's tensor is another; std::bad_alloc.
+  /// Errors: invalid_argument when the caller's tensor is another; resource_exhausted.
   [[nodiscard]] const TensorRef& memory(DType dtype, const Shape& shape) const {
     if (value_ == nullptr) {
       if (tensor_.dtype == dtype && tensor_.shape == shape) return tensor_;
@@ -1328,6 +1342,30 @@ using InputSet = std::uint32_t;
 [[nodiscard]] constexpr InputSet inputs(std::convertible_to<int> auto... index) noexcept { return ((InputSet{1} << index) | ... | 0u); }
 [[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept { return index < 32 && (set >> index & 1u) != 0; }
 
+/// A set of element types.
+class DTypeSet {
+ public:
+  constexpr DTypeSet(std::initializer_list<DType> dtypes) noexcept {
+    for (const DType dtype : dtypes) bits_ |= std::uint32_t{1} << static_cast<int>(dtype);
+  }
+  [[nodiscard]] constexpr bool contains(DType dtype) const noexcept { return (bits_ >> static_cast<int>(dtype) & 1u) != 0; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+/// The element types that are real numbers, without those that are only stored.
+inline constexpr DTypeSet real_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8,   DType::int16,
+                                       DType::int32,   DType::int64,   DType::uint8,   DType::uint16,   DType::uint32, DType::uint64};
+
+/// Inputs that have types of their own. The other inputs of a node have the type of the deciding one, which kernels rely on; those in
+/// OpTraits::shape_inputs are checked when they are read.
+struct InputTypes {
+  InputSet inputs = 0;
+  /// Empty: whatever the kernels and `types` of the operator accept.
+  std::optional<DTypeSet> types = std::nullopt;
+};
+
 /// How many inputs and outputs an operator takes.
 struct Arity {
   static constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
@@ -1419,6 +1457,8 @@ struct OpInfo {
   OpTraits traits;
   void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
   void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
+  std::size_t type_input = 0;                           ///< the deciding input: its type chooses among the kernels
+  std::span<const InputTypes> input_types = {};
 
   /// The operator of a node with these attributes. Errors: invalid_graph.
   [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
@@ -1480,6 +1520,8 @@ constexpr OpInfo make_op_info() {
   if constexpr (requires { Op::until; }) info.until = Op::until;
   if constexpr (requires { Op::arity; }) info.arity = Op::arity;
   if constexpr (requires { Op::traits; }) info.traits = Op::traits;
+  if constexpr (requires { Op::type_input; }) info.type_input = Op::type_input;
+  if constexpr (requires { Op::input_types; }) info.input_types = Op::input_types;
   if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
   if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
   return info;
@@ -1488,7 +1530,7 @@ constexpr OpInfo make_op_info() {
 }  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
-/// `until`, `arity`, `traits`, `attributes(a)`, `types(c)` and `shapes(c)`.
+/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)` and `shapes(c)`.
 template <class Op>
 inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 
@@ -1922,7 +1964,22 @@ HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& te
 
 #include <cstdlib>
 
+#define HONE_SINGLE_SIMD_XSIMD_HPP
+
+/// The one place that includes xsimd. GCC 12 to 14 take the vectors that its own AVX-512 intrinsics leave undefined on purpose for mistakes
+/// of whoever calls them (GCC bug 105593); the state of the diagnostics here, where the functions come from, decides that they are silent
+/// wherever they are inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include <xsimd/xsimd.hpp>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 namespace hone::inline HONE_ABI::simd {
 
@@ -2453,7 +2510,7 @@ class Context {
   [[nodiscard]] std::span<Slot* const> output_slots() const noexcept { return outputs_; }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted.
   const TensorRef& allocate(std::size_t i, DType dtype, const Shape& shape) const {
     outputs_[i]->allocate(dtype, shape);
     return outputs_[i]->tensor;
@@ -2749,6 +2806,7 @@ struct Cast {
 /// Source: ONNX CastLike, opsets 15 to 25.
 struct CastLike {
   static constexpr std::string_view name = "CastLike";
+  static constexpr InputTypes input_types[] = {{inputs(1)}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.unread_inputs = inputs(1)};
 
@@ -3080,7 +3138,6 @@ struct KernelVariant {
 template <class Device>
 struct KernelEntry {
   const OpInfo* op;
-  std::size_t type_input;  ///< the deciding input: its dtype chooses among the kernels
   std::span<const KernelVariant<Device>> kernels;
 };
 
@@ -3096,7 +3153,7 @@ struct KernelChoice {
 template <class Device>
 [[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
   KernelChoice<Device> choice;
-  const DType dtype = node.input_dtype(entry.type_input);
+  const DType dtype = node.input_dtype(entry.op->type_input);
   for (const auto& kernel : entry.kernels) {
     if (!kernel.element.matches(dtype)) continue;
     const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
@@ -3153,18 +3210,9 @@ struct EntryOf<P, entry<Op>> {
   static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
 };
 
-template <class Op>
-constexpr std::size_t type_input_of() noexcept {
-  if constexpr (requires { Op::type_input; }) {
-    return Op::type_input;
-  } else {
-    return 0;
-  }
-}
-
 template <class P, class Op, class... T>
 constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
-  return {&op_info<Op>, type_input_of<Op>(), EntryOf<P, entry<Op, T...>>::kernels};
+  return {&op_info<Op>, EntryOf<P, entry<Op, T...>>::kernels};
 }
 
 /// All entries of nested lists, in order.
@@ -3197,16 +3245,20 @@ struct Narrow<KernelList<Entries...>, Ops...> {
   using type = typename Flatten<std::conditional_t<IsFor<Entries, Ops...>::value, Entries, KernelList<>>...>::type;
 };
 
-template <class List>
-struct Size;
-template <class... Entries>
-struct Size<KernelList<Entries...>> : std::integral_constant<std::size_t, sizeof...(Entries)> {};
+template <class List, class Op>
+struct Names;
+template <class... Entries, class Op>
+struct Names<KernelList<Entries...>, Op> : std::disjunction<IsFor<Entries, Op>...> {};
 
 }  // namespace detail
 
 /// The entries of `List` whose operator is one of Ops.
 template <class List, class... Ops>
 using NarrowedList = typename detail::Narrow<typename detail::Flatten<List>::type, Ops...>::type;
+
+/// Whether `List` has an entry for the operator.
+template <class List, class Op>
+inline constexpr bool names_operator = detail::Names<typename detail::Flatten<List>::type, Op>::value;
 
 /// The run-time form of a kernel list: what a provider looks nodes up in. Explicit instantiation of this class is what puts the
 /// kernels of a list into one translation unit.
@@ -3585,7 +3637,10 @@ struct BitwiseOr  : Binary { static constexpr std::string_view name = "BitwiseOr
 struct BitwiseXor : Binary { static constexpr std::string_view name = "BitwiseXor"; };
 struct Div        : Binary { static constexpr std::string_view name = "Div"; };
 struct Mul        : Binary { static constexpr std::string_view name = "Mul"; };
-struct Pow        : Binary { static constexpr std::string_view name = "Pow"; };
+struct Pow        : Binary {
+  static constexpr std::string_view name = "Pow";
+  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}};
+};
 struct Sub        : Binary { static constexpr std::string_view name = "Sub"; };
 // clang-format on
 
@@ -3915,6 +3970,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Compress, opsets 9 to 28.
 struct Compress {
   static constexpr std::string_view name = "Compress";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.data_dependent = true};
 
@@ -3989,6 +4045,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Gather, opsets 1 to 13.
 struct Gather {
   static constexpr std::string_view name = "Gather";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t axis = 0;
@@ -4010,6 +4067,7 @@ struct Gather {
 /// Source: ONNX GatherElements, opsets 11 to 13.
 struct GatherElements {
   static constexpr std::string_view name = "GatherElements";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t axis = 0;
@@ -4032,6 +4090,7 @@ struct GatherElements {
 /// Source: ONNX GatherND, opsets 11 to 13.
 struct GatherND {
   static constexpr std::string_view name = "GatherND";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t batch_dims = 0;
@@ -4071,6 +4130,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX NonMaxSuppression, opsets 10 to 11.
 struct NonMaxSuppression {
   static constexpr std::string_view name = "NonMaxSuppression";
+  static constexpr InputTypes input_types[] = {{inputs(2), DTypeSet{DType::int64}}, {inputs(3, 4), DTypeSet{DType::float32}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 5};
   static constexpr OpTraits traits{.data_dependent = true};
 
@@ -4107,6 +4167,7 @@ struct OneHot {
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.shape_inputs = inputs(1)};
   static constexpr std::size_t type_input = 2;
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
 
   std::int64_t axis = -1;
 
@@ -4144,6 +4205,7 @@ enum class Reduction : std::uint8_t { none, add, mul, max, min };
 /// Source: ONNX ScatterElements, opsets 11 to 18.
 struct ScatterElements {
   static constexpr std::string_view name = "ScatterElements";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -4179,6 +4241,7 @@ struct Scatter : ScatterElements {
 /// Source: ONNX ScatterND, opsets 11 to 18.
 struct ScatterND {
   static constexpr std::string_view name = "ScatterND";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -4545,6 +4608,7 @@ struct Identity {
 /// Source: ONNX Dropout, opsets 1 to 22.
 struct Dropout {
   static constexpr std::string_view name = "Dropout";
+  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}, {inputs(2), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 3, .max_outputs = 2};
   static constexpr OpTraits traits{.deterministic = false, .in_place = inputs(0)};
 
@@ -4747,6 +4811,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX ReverseSequence, opsets 10 to 28.
 struct ReverseSequence {
   static constexpr std::string_view name = "ReverseSequence";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t batch_axis = 1;
@@ -5133,6 +5198,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Where, opsets 9 to 16.
 struct Where {
   static constexpr std::string_view name = "Where";
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr std::size_t type_input = 1;
 
@@ -5183,6 +5249,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Shapes: x (N, C, *), scale, bias, mean, variance (C) -> y (N, C, *). Source: ONNX BatchNormalization, opsets 1 to 15.
 struct BatchNormalization {
   static constexpr std::string_view name = "BatchNormalization";
+  static constexpr InputTypes input_types[] = {{inputs(1, 2, 3, 4)}};
   static constexpr Arity arity{.min_inputs = 5, .max_inputs = 5, .max_outputs = 5};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -5509,6 +5576,7 @@ namespace hone::inline HONE_ABI::ops {
 /// The outputs of `then_branch` where `cond` holds, else those of `else_branch`. Source: ONNX If, opsets 1 to 25.
 struct If {
   static constexpr std::string_view name = "If";
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.max_outputs = Arity::any};
   static constexpr OpTraits traits{.data_dependent = true};
 
@@ -5592,15 +5660,18 @@ struct Recurrent {
       fail(ErrorCode::invalid_argument, "its inputs x, w and r must have three dimensions");
     const std::int64_t steps = x[batch_first ? 1 : 0];
     const std::int64_t batch = x[batch_first ? 0 : 1];
-    const std::int64_t hidden = hidden_size != 0 ? hidden_size : r[2];
+    const std::int64_t hidden = r[2];
+    if (hidden_size != 0 && hidden_size != hidden)
+      fail(ErrorCode::invalid_argument, "hidden_size is ", hidden_size, ", but its input 2 has shape ", r);
+    const std::int64_t rows = checked_product(2 * Gates, hidden) / 2;
     const auto expect = [&](std::size_t i, const Shape& wanted) {
       if (c.has_input(i) && !(c.shape(i) == wanted)) {
         fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
       }
     };
-    expect(1, {directions, Gates * hidden, x[2]});
-    expect(2, {directions, Gates * hidden, hidden});
-    expect(3, {directions, 2 * Gates * hidden});
+    expect(1, {directions, rows, x[2]});
+    expect(2, {directions, rows, hidden});
+    expect(3, {directions, 2 * rows});
     expect(4, {batch});
     const Shape state = batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
     expect(5, state);
@@ -5663,6 +5734,7 @@ struct Recurrent {
 /// h = f(x w' + wb + h r' + rb)
 struct RNN : Recurrent<1, 1, 2> {
   static constexpr std::string_view name = "RNN";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   void attributes(auto& a) { read(a, {Activation::Kind::tanh}); }
 };
@@ -5671,6 +5743,7 @@ struct RNN : Recurrent<1, 1, 2> {
 /// h = (1 - z) h~ + z h
 struct GRU : Recurrent<3, 2, 2> {
   static constexpr std::string_view name = "GRU";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   bool linear_before_reset = false;
   void attributes(auto& a) {
@@ -5682,6 +5755,7 @@ struct GRU : Recurrent<3, 2, 2> {
 /// Gates i, o, f, c: i = f(. + pi c), f = f(. + pf c), c~ = g(.), c = f c + i c~, o = f(. + po c), h = o h(c)
 struct LSTM : Recurrent<4, 3, 3> {
   static constexpr std::string_view name = "LSTM";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 8, .min_outputs = 0, .max_outputs = 3};
   bool input_forget = false;
   void attributes(auto& a) {
@@ -7372,6 +7446,8 @@ struct BinaryFunctions {
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T, class R = T>
 struct BinaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loops, their types erased: what drives them is then no template on them.
   BinaryFunctions erased;
   Isa isa;
@@ -7631,6 +7707,8 @@ struct ReduceFunctions {
 /// rounding. Integers wrap.
 template <class F, class T>
 struct Reduce {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loops, their types erased: what drives them is then no template on them.
   ReduceFunctions erased;
   Isa isa;
@@ -9103,6 +9181,8 @@ using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T>
 struct UnaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loop, its types erased: what drives it is then no template on them.
   UnaryFunction erased;
   Isa isa;
@@ -9669,8 +9749,24 @@ class PowKernel {
         return body(float{});
       case DType::float64:
         return body(double{});
+      case DType::int8:
+        return body(std::int8_t{});
+      case DType::int16:
+        return body(std::int16_t{});
       case DType::int32:
         return body(std::int32_t{});
+      case DType::uint8:
+        return body(std::uint8_t{});
+      case DType::uint16:
+        return body(std::uint16_t{});
+      case DType::uint32:
+        return body(std::uint32_t{});
+      case DType::uint64:
+        return body(std::uint64_t{});
+      case DType::float16:
+        return body(Half{});
+      case DType::bfloat16:
+        return body(BFloat16{});
       default:
         return body(std::int64_t{});
     }
@@ -12895,8 +12991,6 @@ namespace hone::inline HONE_ABI {
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
-extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
-extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
@@ -12934,6 +13028,8 @@ namespace hone::inline HONE_ABI {
 /// every kernel.
 template <class... Ops>
 struct CpuWith {
+  static_assert((names_operator<CpuKernels, Ops> && ...), "hone::CpuWith names an operator that the CPU provider has no kernel for");
+
   /// See Cpu::arch.
   std::string arch = {};
 
@@ -13063,6 +13159,8 @@ class Outputs {
 };
 
 /// A model, ready to run. `run` is const and may be called from any number of threads.
+/// Whatever is wrong with a model or a feed ends in a hone::Error; tensors that do not fit in memory are resource_exhausted. Only when not
+/// even small things fit does std::bad_alloc come out.
 class Session {
  public:
   /// Errors: no_such_file, invalid_protobuf, invalid_graph, not_implemented (one error lists all nodes that no provider runs).
@@ -13654,6 +13752,24 @@ class Importer {
     value.shape = read_dims(found->second->type());
   }
 
+  /// Kernels are chosen by the deciding input alone: what the others hold has to follow from it.
+  static void check_input_types(const OpInfo& op, std::span<const Type> inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].is_known() || contains(op.traits.shape_inputs, i)) continue;
+      const auto own =
+          std::find_if(op.input_types.begin(), op.input_types.end(), [&](const auto& rule) { return contains(rule.inputs, i); });
+      if (own == op.input_types.end()) {
+        const Type& deciding = inputs[op.type_input];
+        if (!(inputs[i] == deciding)) {
+          fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", but its input ", op.type_input, " has type ",
+               deciding);
+        }
+      } else if (own->types && !(inputs[i].is_tensor() && own->types->contains(inputs[i].dtype))) {
+        fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", which the operator does not take there");
+      }
+    }
+  }
+
   static void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
     const Arity& arity = node.op->arity();
     const auto range = [](std::size_t least, std::size_t most) {
@@ -13672,9 +13788,12 @@ class Importer {
       inputs.push_back(id == no_value ? Type() : graph[id].type);
       all_known = all_known && (id == no_value || inputs.back().is_known());
     }
-    for (std::size_t i = 0; i < arity.min_inputs; ++i)
+    // Of the inputs that an operator takes any number of, none may be left out.
+    const std::size_t required = arity.min_inputs > 0 && arity.max_inputs == Arity::any ? node.inputs.size() : arity.min_inputs;
+    for (std::size_t i = 0; i < required; ++i)
       if (node.inputs[i] == no_value) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
     if (!all_known) return;  // downstream of a node without a definition
+    check_input_types(node.op->info(), inputs);
     std::vector<const Graph*> subgraphs;
     for (const Subgraph& subgraph : node.subgraphs) subgraphs.push_back(subgraph.graph.get());
     node.op->types(TypeContext(inputs, types, subgraphs));
@@ -14584,7 +14703,7 @@ namespace hone::inline HONE_ABI {
 
 /// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
 /// and keeps its memory for the next.
-class Frame : private SubgraphRunner {
+class Frame final : private SubgraphRunner {
  public:
   Frame(const Program& program, ThreadPool& pool)
       : program_(program), pool_(pool), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
