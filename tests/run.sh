@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
-#   tests/run.sh STEP...      only these steps: release conformance zoo packaging header-only single asan style
+#   tests/run.sh STEP...      only these steps: release conformance zoo packaging header-only single asan style, or nightly, which searches
+#                             longer for races and for damaged models that do harm, and is not part of everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -159,6 +160,20 @@ step_asan() {
   run_ctest asan -E headers_alone
   [[ ! -d build/conformance ]] ||
     run_cases tests/conformance/passing.txt "conformance, asan" build/asan/bin/hone_conformance build/conformance/simple build/conformance/node
+}
+
+step_nightly() {
+  local seed
+  seed=$(date +%Y%m%d)
+  build tsan && run_ctest tsan &&
+    check "10,000 runs in each of 64 threads, tsan" env HONE_CONCURRENT_RUNS=10000 build/tsan/bin/tests/session_concurrent_test
+  [[ -d build/conformance ]] || .venv/bin/python tests/conformance/generate.py build/conformance || return 1
+  build release onnx_mutation_test &&
+    check "2,000,000 damaged models, seed $seed" env HONE_MUTATIONS=2000000 HONE_MUTATION_SEED="$seed" build/release/bin/tests/onnx_mutation_test
+  configure=(-DHONE_BUILD_EXAMPLES=OFF -DHONE_BUILD_BENCH=OFF)
+  build asan onnx_mutation_test &&
+    check "200,000 damaged models, asan, seed $seed" env HONE_MUTATIONS=200000 HONE_MUTATION_SEED="$seed" build/asan/bin/tests/onnx_mutation_test
+  configure=()
 }
 
 readme_samples() {

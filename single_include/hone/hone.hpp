@@ -263,13 +263,17 @@ template <> struct DTypeOf<UInt2x4> : DTypeConstant<DType::uint2> {};
 template <> struct DTypeOf<Int2x4> : DTypeConstant<DType::int2> {};
 // clang-format on
 
+/// Named so that a compiler that refuses a T says why.
+template <class T>
+inline constexpr bool is_element_type_of_onnx = requires {
+  DTypeOf<std::remove_const_t<T>>::value;
+};
+
 }  // namespace detail
 
 /// A C++ type that can be the element of a tensor. For the 4-bit and 2-bit types it is the byte that packs several elements.
 template <class T>
-concept Element = requires {
-  detail::DTypeOf<std::remove_const_t<T>>::value;
-};
+concept Element = detail::is_element_type_of_onnx<T>;
 
 template <Element T>
 inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value;
@@ -443,11 +447,12 @@ enum class ErrorCode : std::uint8_t {
   not_implemented,     ///< nodes that no provider can run
   resource_exhausted,  ///< a limit of SessionOptions, or memory, ran out
   runtime_exception,   ///< a value met while running that the operator does not allow
+  cancelled,           ///< the caller asked to stop
 };
 
 [[nodiscard]] constexpr std::string_view name(ErrorCode code) noexcept {
-  constexpr std::string_view names[] = {"invalid_argument", "no_such_file",       "invalid_protobuf", "invalid_graph",
-                                        "not_implemented",  "resource_exhausted", "runtime_exception"};
+  constexpr std::string_view names[] = {"invalid_argument", "no_such_file",       "invalid_protobuf",  "invalid_graph",
+                                        "not_implemented",  "resource_exhausted", "runtime_exception", "cancelled"};
   return names[static_cast<std::size_t>(code)];
 }
 
@@ -576,18 +581,21 @@ class Shape {
 /// Errors: invalid_argument when a dimension is negative or the size overflows what an address can hold.
 [[nodiscard]] inline std::size_t checked_bytes(DType dtype, const Shape& shape) {
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  constexpr std::uint64_t narrow = 1U << 31;  // products of two such numbers do not overflow, and need no division to know it
   std::uint64_t elements = 1;
   bool empty = false;
   for (const std::int64_t dim : shape) {
     if (dim < 0) fail(ErrorCode::invalid_argument, "negative dimension in the shape ", shape);
     if (dim == 0) empty = true;
     if (dim > 0) {
-      if (elements > most / static_cast<std::uint64_t>(dim))
+      const auto factor = static_cast<std::uint64_t>(dim);
+      if ((elements > narrow || factor > narrow) && elements > most / factor)
         fail(ErrorCode::invalid_argument, "the shape ", shape, " has too many elements");
-      elements *= static_cast<std::uint64_t>(dim);
+      elements *= factor;
     }
   }
-  if (elements > most / (element_size(dtype) + 1)) fail(ErrorCode::invalid_argument, "a tensor of shape ", shape, " needs too many bytes");
+  if (elements > narrow && elements > most / (element_size(dtype) + 1))
+    fail(ErrorCode::invalid_argument, "a tensor of shape ", shape, " needs too many bytes");
   return empty ? 0 : storage_bytes(dtype, static_cast<std::size_t>(elements));
 }
 
@@ -632,13 +640,23 @@ inline constexpr std::size_t buffer_alignment = 64;
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
+/// Bytes in the Buffers that this thread has made, less those that it has destroyed. The difference over a piece of code is what the code
+/// keeps; that is how packed weights are counted, whichever kernel packs them.
+[[nodiscard]] inline std::int64_t& thread_buffer_bytes() noexcept {
+  thread_local std::int64_t bytes = 0;
+  return bytes;
+}
+
 /// Owns memory for the elements of one tensor; strings are constructed and destroyed, all else is left uninitialised.
 class Buffer {
  public:
   Buffer() = default;
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted when there is no such memory.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    if (bytes != 0) data_ = ::operator new (bytes, std::align_val_t{buffer_alignment});
+    if (bytes == 0) return;
+    data_ = ::operator new (bytes, std::align_val_t{buffer_alignment}, std::nothrow);
+    if (data_ == nullptr) fail(ErrorCode::resource_exhausted, "there is no memory for ", bytes, " bytes");
+    thread_buffer_bytes() += static_cast<std::int64_t>(bytes);
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {
     if (dtype != DType::string) return;
@@ -655,8 +673,10 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
+    if (data_ == nullptr) return;
     for (std::size_t i = 0; i < strings_; ++i) static_cast<std::string*>(data_)[i].~basic_string();
     ::operator delete (data_, std::align_val_t{buffer_alignment});
+    thread_buffer_bytes() -= static_cast<std::int64_t>(bytes_);
   }
 
   [[nodiscard]] void* data() const noexcept { return data_; }
@@ -693,7 +713,7 @@ struct TensorRef {
 };
 
 /// A tensor somebody else owns, typed at compile time: row-major and dense. Copying it copies the reference.
-template <class T>
+template <Element T>
 class TensorView {
  public:
   using value_type = std::remove_const_t<T>;
@@ -736,7 +756,7 @@ class Tensor {
 
   Tensor() = default;
   /// Owns uninitialised elements (empty strings for std::string).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   explicit Tensor(const Shape& shape) : buffer_(dtype_of<T>, shape), view_(static_cast<T*>(buffer_.data()), shape) {}
   /// Owns a copy of `values`. Errors: invalid_argument when their number is not that of the shape.
   Tensor(const Shape& shape, std::span<const T> values) : Tensor(shape) {
@@ -879,7 +899,7 @@ class Value {
   Value(Tensor<T>&& tensor) : ref_(tensor.ref()), holder_(std::move(tensor).release()) {}
 
   /// A tensor with uninitialised elements (empty strings).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   [[nodiscard]] static Value tensor(DType dtype, const Shape& shape) {
     Value result;
     Buffer buffer(dtype, shape);
@@ -893,6 +913,17 @@ class Value {
     result.ref_ = ref;
     result.holder_ = Buffer{};
     return result;
+  }
+  /// Makes the value a tensor with uninitialised elements, in the memory that it has already when that is large enough.
+  /// Errors: as tensor().
+  void reset(DType dtype, const Shape& shape) {
+    auto* buffer = std::get_if<Buffer>(&holder_);
+    const std::size_t bytes = checked_bytes(dtype, shape);
+    if (buffer == nullptr || dtype == DType::string || ref_.dtype == DType::string || buffer->bytes() < bytes || bytes == 0) {
+      *this = tensor(dtype, shape);
+    } else {
+      ref_ = {buffer->data(), dtype, shape};
+    }
   }
   /// An owning copy of `ref`.
   [[nodiscard]] static Value copy_of(const TensorRef& ref) {
@@ -942,7 +973,7 @@ class Value {
     return ref_;
   }
   /// The tensor with elements of type T. Errors: invalid_argument that names both types when the dtype is another.
-  template <class T>
+  template <Element T>
   [[nodiscard]] TensorView<T> view() const {
     if (ref().dtype != dtype_of<T>) {
       fail(ErrorCode::invalid_argument, "the tensor holds ", name(ref_.dtype), ", not ", name(dtype_of<T>), " as asked for");
@@ -1024,20 +1055,28 @@ class ResultRef {
   template <class T>
   requires(!std::is_const_v<T>) ResultRef(const TensorView<T>& view) : tensor_{view.data(), dtype_of<T>, view.shape()} {}
   ResultRef(Value& value) : value_(&value) {}
+  template <class T>
+  ResultRef(const TensorView<const T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a view of mutable elements, hone::TensorView<T>, not <const T>");
+  }
+  template <class T>
+  ResultRef(const Tensor<T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a hone::Tensor<T> that is not const and outlives the run");
+  }
 
   /// The value, or null when the result goes into tensor().
   [[nodiscard]] Value* value() const noexcept { return value_; }
   [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
 
   /// Memory for a tensor of this type and shape.
-  /// Errors: invalid_argument when the caller's tensor is another; std::bad_alloc.
+  /// Errors: invalid_argument when the caller's tensor is another; resource_exhausted.
   [[nodiscard]] const TensorRef& memory(DType dtype, const Shape& shape) const {
     if (value_ == nullptr) {
       if (tensor_.dtype == dtype && tensor_.shape == shape) return tensor_;
       fail(ErrorCode::invalid_argument, "the result is ", Type(dtype), " of shape ", shape, "; the tensor for it is ", Type(tensor_.dtype),
            " of shape ", tensor_.shape);
     }
-    if (!value_->is_tensor() || value_->dtype() != dtype || !(value_->shape() == shape)) *value_ = Value::tensor(dtype, shape);
+    if (!value_->is_tensor() || value_->dtype() != dtype || !(value_->shape() == shape)) value_->reset(dtype, shape);
     return value_->ref();
   }
 
@@ -1091,8 +1130,53 @@ void write_tensor(const std::filesystem::path& file, const Value& tensor, std::s
 
 #define HONE_SINGLE_ONNX_READ_TENSOR_HPP
 
+#include <map>
 #include <unordered_map>
 
+#define HONE_SINGLE_CORE_LIMITS_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// What a model may ask for. Checked before memory is taken; beyond a limit is an Error resource_exhausted that names the limit, and the
+/// session stays usable. The defaults bound what a hostile model does to the stack and to the time of loading, and leave memory to the
+/// system.
+struct Limits {
+  static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+  /// Bytes of the arena of one run (activations and scratch). Each subgraph has an arena of its own.
+  std::size_t max_arena_bytes = unlimited;
+  /// Bytes of any one tensor that a run, or loading, makes.
+  std::size_t max_tensor_bytes = unlimited;
+  /// Elements of any one tensor that a run makes.
+  std::size_t max_tensor_elements = unlimited;
+  /// Levels of functions and subgraphs inside each other.
+  int max_nesting = 64;
+  /// Nodes, after functions are inlined: a few nested ones can stand for more than fit in memory.
+  std::size_t max_nodes = 1'000'000;
+};
+
+namespace detail {
+
+[[noreturn]] HONE_COLD inline void fail_limit(const char* what, std::uint64_t asked, const char* limit, std::uint64_t allowed) {
+  fail(ErrorCode::resource_exhausted, what, " takes ", asked, "; SessionOptions::limits.", limit, " is ", allowed);
+}
+
+inline void check_arena(std::size_t bytes, const Limits& limits) {
+  if (bytes > limits.max_arena_bytes) fail_limit("the arena of a run, in bytes,", bytes, "max_arena_bytes", limits.max_arena_bytes);
+}
+
+}  // namespace detail
+
+/// Bytes of a tensor, as checked_bytes(). Errors: those, and resource_exhausted.
+[[nodiscard]] inline std::size_t limited_bytes(DType dtype, const Shape& shape, const Limits& limits) {
+  const std::size_t bytes = checked_bytes(dtype, shape);
+  if (bytes > limits.max_tensor_bytes) detail::fail_limit("a tensor, in bytes,", bytes, "max_tensor_bytes", limits.max_tensor_bytes);
+  if (const auto elements = static_cast<std::size_t>(shape.elements()); elements > limits.max_tensor_elements)
+    detail::fail_limit("a tensor, in elements,", elements, "max_tensor_elements", limits.max_tensor_elements);
+  return bytes;
+}
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_CORE_MAPPED_FILE_HPP
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -1171,14 +1255,22 @@ using Attribute = std::variant<std::int64_t, float, std::string, Constant, Type,
 /// The attributes of one node as the model has them, by name.
 class Attributes {
  public:
+  Attributes() = default;
+  Attributes(std::initializer_list<std::pair<std::string, Attribute>> entries) : entries_(entries) {}
+
   void set(std::string name, Attribute value) { entries_.emplace_back(std::move(name), std::move(value)); }
+  void erase(std::string_view name) {
+    std::erase_if(entries_, [&](const auto& entry) { return entry.first == name; });
+  }
   [[nodiscard]] const Attribute* find(std::string_view name) const noexcept {
     for (const auto& [key, value] : entries_)
       if (key == name) return &value;
     return nullptr;
   }
+  /// In the order in which the node lists them.
   [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
   [[nodiscard]] auto end() const noexcept { return entries_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
  private:
   std::vector<std::pair<std::string, Attribute>> entries_;
@@ -1186,6 +1278,7 @@ class Attributes {
 
 /// An attribute of an older opset that is an input in newer ones.
 struct MovedAttribute {
+  std::string name;
   std::size_t input;       ///< index of that input
   const Attribute* value;  ///< an integer or float becomes a scalar, a list a 1-D tensor
   bool like_first_input;   ///< floats take the element type of input 0
@@ -1220,11 +1313,16 @@ class AttributeReader {
     if (found == nullptr) fail(ErrorCode::invalid_graph, "the attribute '", name, "' is missing");
     field = get<T>(name, *found);
   }
+  /// All attributes as they are; none is then unknown.
+  [[nodiscard]] const Attributes& all() {
+    for (const auto& [key, value] : attributes_) taken_.push_back(key);
+    return attributes_;
+  }
   /// Accepts an attribute that has no effect on inference.
   void ignored(std::string_view name) { take(name); }
   /// Makes the attribute, when there, input number `input` of the node: older opsets then look like the newest.
   void moved_to_input(std::string_view name, std::size_t input, bool like_first_input = false) {
-    if (const Attribute* found = take(name)) moved_.push_back({input, found, like_first_input});
+    if (const Attribute* found = take(name)) moved_.push_back({std::string(name), input, found, like_first_input});
   }
 
   [[nodiscard]] const std::vector<MovedAttribute>& moved() const noexcept { return moved_; }
@@ -1328,6 +1426,30 @@ using InputSet = std::uint32_t;
 [[nodiscard]] constexpr InputSet inputs(std::convertible_to<int> auto... index) noexcept { return ((InputSet{1} << index) | ... | 0u); }
 [[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept { return index < 32 && (set >> index & 1u) != 0; }
 
+/// A set of element types.
+class DTypeSet {
+ public:
+  constexpr DTypeSet(std::initializer_list<DType> dtypes) noexcept {
+    for (const DType dtype : dtypes) bits_ |= std::uint32_t{1} << static_cast<int>(dtype);
+  }
+  [[nodiscard]] constexpr bool contains(DType dtype) const noexcept { return (bits_ >> static_cast<int>(dtype) & 1u) != 0; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+/// The element types that are real numbers, without those that are only stored.
+inline constexpr DTypeSet real_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8,   DType::int16,
+                                       DType::int32,   DType::int64,   DType::uint8,   DType::uint16,   DType::uint32, DType::uint64};
+
+/// Inputs that have types of their own. The other inputs of a node have the type of the deciding one, which kernels rely on; those in
+/// OpTraits::shape_inputs are checked when they are read.
+struct InputTypes {
+  InputSet inputs = 0;
+  /// Empty: whatever the kernels and `types` of the operator accept.
+  std::optional<DTypeSet> types = std::nullopt;
+};
+
 /// How many inputs and outputs an operator takes.
 struct Arity {
   static constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
@@ -1351,6 +1473,8 @@ struct OpTraits {
   bool alias = false;
   /// Inputs that output 0 may overwrite when nobody else needs them: each element is read before it is written.
   InputSet in_place = 0;
+  /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
+  bool reads_late = false;
 };
 
 /// What type inference sees of a node.
@@ -1400,6 +1524,10 @@ class ShapeContext {
   void output(std::size_t i, const Shape& shape) const {
     if (i < outputs_.size()) outputs_[i] = shape;
   }
+  /// The first `count` inputs, with outputs elsewhere.
+  [[nodiscard]] ShapeContext first_inputs(std::size_t count, std::span<Shape> outputs) const noexcept {
+    return {inputs_.first(std::min(count, inputs_.size())), outputs};
+  }
 
  private:
   std::span<const TensorRef* const> inputs_;
@@ -1412,13 +1540,15 @@ class Operator;
 struct OpInfo {
   std::string_view domain;  ///< "" for ai.onnx
   std::string_view name;
-  int since;                            ///< first opset version that the definition reads
-  int until;                            ///< last one
-  AnyObject (*read)(AttributeReader&);  ///< makes the struct of `ops/`
+  int since;                                           ///< first opset version that the definition reads
+  int until;                                           ///< last one
+  AnyObject (*read)(const OpInfo&, AttributeReader&);  ///< makes the struct of `ops/`
   Arity arity;
   OpTraits traits;
   void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
   void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
+  std::size_t type_input = 0;                           ///< the deciding input: its type chooses among the kernels
+  std::span<const InputTypes> input_types = {};
 
   /// The operator of a node with these attributes. Errors: invalid_graph.
   [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
@@ -1453,12 +1583,14 @@ class Operator {
   AnyObject members_;
 };
 
-inline std::unique_ptr<Operator> OpInfo::create(AttributeReader& reader) const { return std::make_unique<Operator>(*this, read(reader)); }
+inline std::unique_ptr<Operator> OpInfo::create(AttributeReader& reader) const {
+  return std::make_unique<Operator>(*this, read(*this, reader));
+}
 
 namespace detail {
 
 template <class Op>
-HONE_COLD AnyObject read_operator(AttributeReader& reader) {
+HONE_COLD AnyObject read_operator(const OpInfo&, AttributeReader& reader) {
   Op op;
   if constexpr (requires { op.attributes(reader); }) op.attributes(reader);
   return AnyObject::make<Op>(std::move(op));
@@ -1480,6 +1612,8 @@ constexpr OpInfo make_op_info() {
   if constexpr (requires { Op::until; }) info.until = Op::until;
   if constexpr (requires { Op::arity; }) info.arity = Op::arity;
   if constexpr (requires { Op::traits; }) info.traits = Op::traits;
+  if constexpr (requires { Op::type_input; }) info.type_input = Op::type_input;
+  if constexpr (requires { Op::input_types; }) info.input_types = Op::input_types;
   if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
   if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
   return info;
@@ -1488,7 +1622,7 @@ constexpr OpInfo make_op_info() {
 }  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
-/// `until`, `arity`, `traits`, `attributes(a)`, `types(c)` and `shapes(c)`.
+/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)` and `shapes(c)`.
 template <class Op>
 inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 
@@ -1544,6 +1678,8 @@ struct Node {
   int opset = 0;  ///< version of the domain by which the node was read
   /// Null when no operator of that name and version is known.
   std::unique_ptr<Operator> op;
+  /// What `op` was read from, but for the attributes that became inputs.
+  Attributes attributes;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::vector<Subgraph> subgraphs;
@@ -1676,16 +1812,28 @@ namespace hone::inline HONE_ABI::detail {
 
 static_assert(std::endian::native == std::endian::little, "ONNX stores raw tensors little-endian; big-endian hosts are not supported");
 
-/// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder.
+/// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder. Those that the
+/// caller has in memory are taken from there.
 class ExternalData {
  public:
-  explicit ExternalData(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Bytes, and what keeps them alive.
+  struct File {
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;
+  };
 
-  std::shared_ptr<const MappedFile> open(const std::string& location) {
+  explicit ExternalData(std::filesystem::path folder, const std::map<std::string, std::span<const std::byte>>* in_memory = nullptr,
+                        const Limits& limits = {})
+      : folder_(std::move(folder)), in_memory_(in_memory), limits_(limits) {}
+
+  File open(const std::string& location) {
+    if (in_memory_ != nullptr)
+      if (const auto found = in_memory_->find(location); found != in_memory_->end()) return {found->second, nullptr};
     auto& file = files_[location];
     if (!file) file = std::make_shared<const MappedFile>(confined(location));
-    return file;
+    return {file->bytes(), file};
   }
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
  private:
   std::filesystem::path confined(const std::string& location) const {
@@ -1702,6 +1850,8 @@ class ExternalData {
   }
 
   std::filesystem::path folder_;
+  const std::map<std::string, std::span<const std::byte>>* in_memory_;
+  Limits limits_;
   std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 
@@ -1727,7 +1877,7 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
   Shape shape;
   for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
   const DType dtype = read_dtype(proto.data_type());
-  const std::size_t bytes = checked_bytes(dtype, shape);
+  const std::size_t bytes = limited_bytes(dtype, shape, external.limits());
   const std::size_t elements = static_cast<std::size_t>(shape.elements());
 
   const auto refer = [&](const void* data, const std::shared_ptr<const void>& keeper) -> Constant {
@@ -1751,12 +1901,12 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
       if (entry.key() == "length") number(length);
     }
     if (dtype == DType::string) broken("holds strings, which external data cannot");
-    const auto file = external.open(location);
-    const std::size_t size = file->bytes().size();
+    const ExternalData::File file = external.open(location);
+    const std::size_t size = file.bytes.size();
     if (length != bytes) broken("needs ", bytes, " bytes, but its external data has ", length);
     if (offset > size || bytes > size - offset) broken("lies beyond the end of '", location, "'");
     if (bytes == 0) return aligned_copy({nullptr, dtype, shape});
-    return refer(file->bytes().data() + offset, file);
+    return refer(file.bytes.data() + offset, file.owner);
   }
   if (proto.has_raw_data()) {
     if (dtype == DType::string) broken("holds strings as raw data, which ONNX does not allow");
@@ -1821,6 +1971,7 @@ inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const s
       indices.tensor.elements() != (linear ? count : count * static_cast<std::int64_t>(shape.rank()))) {
     fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' is malformed");
   }
+  (void)limited_bytes(values.tensor.dtype, shape, external.limits());
   auto value = std::make_shared<Value>(Value::tensor(values.tensor.dtype, shape));
   const TensorRef ref = value->ref();
   std::memset(ref.data, 0, ref.bytes());
@@ -1922,7 +2073,22 @@ HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& te
 
 #include <cstdlib>
 
+#define HONE_SINGLE_SIMD_XSIMD_HPP
+
+/// The one place that includes xsimd. GCC 12 to 14 take the vectors that its own AVX-512 intrinsics leave undefined on purpose for mistakes
+/// of whoever calls them (GCC bug 105593); the state of the diagnostics here, where the functions come from, decides that they are silent
+/// wherever they are inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include <xsimd/xsimd.hpp>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 namespace hone::inline HONE_ABI::simd {
 
@@ -2164,11 +2330,133 @@ class FunctionRef<R(Args...)> {
 
 #include <atomic>
 #include <chrono>
-#include <map>
 #include <mutex>
 #include <thread>
+#include <tuple>
+
+#define HONE_SINGLE_CORE_AFFINITY_HPP
+
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 namespace hone::inline HONE_ABI {
+
+/// Checks one list of logical processors per thread, for `threads` threads.
+/// Errors: invalid_argument for another number of lists, an empty one, or a processor that this process may not use;
+/// not_implemented on systems other than Linux.
+inline void check_affinities(const std::vector<std::vector<int>>& affinities, std::size_t threads) {
+  if (affinities.size() != threads) {
+    fail(ErrorCode::invalid_argument, "there are ", affinities.size(), " thread affinities for ", threads,
+         " threads (the calling thread is not bound)");
+  }
+#if defined(__linux__)
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ::sched_getaffinity(0, sizeof allowed, &allowed);
+  for (const auto& processors : affinities) {
+    if (processors.empty()) fail(ErrorCode::invalid_argument, "a thread affinity names no processor");
+    for (const int processor : processors) {
+      if (processor >= 0 && processor < CPU_SETSIZE && CPU_ISSET(static_cast<std::size_t>(processor), &allowed)) continue;
+      fail(ErrorCode::invalid_argument, "a thread affinity names processor ", processor, ", which this process cannot use");
+    }
+  }
+#else
+  fail(ErrorCode::not_implemented, "thread affinities are implemented on Linux alone");
+#endif
+}
+
+/// Binds a thread to logical processors that have passed check_affinities().
+inline void bind_thread([[maybe_unused]] std::thread& thread, [[maybe_unused]] const std::vector<int>& processors) noexcept {
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int processor : processors) CPU_SET(static_cast<std::size_t>(processor), &set);
+  ::pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+#endif
+}
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_CORE_DENORMALS_HPP
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <xmmintrin.h>
+#endif
+
+namespace hone::inline HONE_ABI {
+
+/// While it lives, this thread treats denormal floating-point numbers as zero, as operands and as results. They cost some processors a
+/// hundred cycles each. Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, 10.2.3 (MXCSR); Arm Architecture
+/// Reference Manual, FPCR.FZ.
+class DenormalsAsZero {
+ public:
+  /// Does nothing when not `enabled`.
+  explicit DenormalsAsZero(bool enabled) noexcept : enabled_(enabled) {
+    if (!enabled_) return;
+#if defined(__x86_64__) || defined(_M_X64)
+    constexpr unsigned flush_to_zero = 0x8000;
+    constexpr unsigned denormals_are_zero = 0x0040;
+    saved_ = _mm_getcsr();
+    _mm_setcsr(static_cast<unsigned>(saved_) | flush_to_zero | denormals_are_zero);
+#else
+    asm volatile("mrs %0, fpcr" : "=r"(saved_));
+    asm volatile("msr fpcr, %0" ::"r"(saved_ | (std::uint64_t{1} << 24)));
+#endif
+  }
+  DenormalsAsZero(const DenormalsAsZero&) = delete;
+  DenormalsAsZero& operator=(const DenormalsAsZero&) = delete;
+  ~DenormalsAsZero() {
+    if (!enabled_) return;
+#if defined(__x86_64__) || defined(_M_X64)
+    _mm_setcsr(static_cast<unsigned>(saved_));
+#else
+    asm volatile("msr fpcr, %0" ::"r"(saved_));
+#endif
+  }
+
+ private:
+  bool enabled_;
+  std::uint64_t saved_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_CORE_EXECUTOR_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Threads of the host: what a session works on when `SessionOptions::executor` is set, in place of threads of its own.
+///
+/// Nothing waits for a task that has not started, so a busy executor slows a session down and never blocks it.
+/// Thread safety: every member function is called from any thread.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  /// Threads that it has, the one that calls a session not among them.
+  [[nodiscard]] virtual int concurrency() const noexcept = 0;
+
+  /// Calls `task(argument)` once, on any thread, soon or late, or at once on this one. False when it cannot: the task is then not called.
+  /// Every task that was taken must be called in the end, or its memory (some hundred bytes) leaks. A `task` does not throw.
+  virtual bool submit(void (*task)(void*) noexcept, void* argument) noexcept = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+struct ThreadPoolOptions {
+  /// Threads that work on a section, the caller among them; 0 means one per hardware thread, or what the executor has, plus the caller.
+  int threads = 0;
+  /// Idle workers poll for up to 200 us before they sleep, which takes a fork from tens of microseconds to about one.
+  bool spin = true;
+  /// Workers treat denormal numbers as zero. The caller has to see to it for itself: DenormalsAsZero.
+  bool denormals_as_zero = false;
+  /// Logical processors that each worker is bound to: one list per worker (threads - 1 of them), or empty.
+  std::vector<std::vector<int>> affinities = {};
+  /// Threads of the host, to work instead of threads of the pool. Takes no affinities.
+  std::shared_ptr<Executor> executor = nullptr;
+};
 
 /// A fork-join pool. The calling thread works too, so a pool of size n owns n - 1 threads and a pool of size 1 owns none.
 ///
@@ -2179,27 +2467,40 @@ namespace hone::inline HONE_ABI {
 /// use, or that is itself inside a section, does its work inline.
 class ThreadPool {
  public:
-  /// `threads`: threads that work on a section, the caller among them; 0 means one per hardware thread.
-  /// `spin`: idle workers poll for up to spin_limit before they sleep, which takes a fork from tens of microseconds to about one.
-  explicit ThreadPool(int threads, bool spin = true) : state_(std::make_unique<State>()) {
-    if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    state_->spin = spin;
-    workers_.reserve(static_cast<std::size_t>(threads - 1));
-    for (int slot = 1; slot < threads; ++slot) workers_.emplace_back([state = state_.get(), slot] { state->work(slot); });
+  explicit ThreadPool(int threads, bool spin = true) : ThreadPool(ThreadPoolOptions{.threads = threads, .spin = spin}) {}
+
+  /// Errors: invalid_argument for affinities that do not fit; std::system_error when the system gives no thread.
+  explicit ThreadPool(const ThreadPoolOptions& options) : state_(new State), executor_(options.executor) {
+    size_ = options.threads;
+    if (size_ <= 0) size_ = executor_ != nullptr ? std::max(0, executor_->concurrency()) + 1 : hardware_threads();
+    state_->spin = options.spin;
+    state_->denormals_as_zero = options.denormals_as_zero;
+    state_->size = size_;
+    if (!options.affinities.empty()) {
+      check_affinities(options.affinities, executor_ != nullptr ? 0 : static_cast<std::size_t>(size_ - 1));
+    }
+    if (executor_ != nullptr) return;
+    workers_.reserve(static_cast<std::size_t>(size_ - 1));
+    try {
+      for (int slot = 1; slot < size_; ++slot) {
+        workers_.emplace_back([state = state_.get(), slot] { state->work(slot); });
+        if (!options.affinities.empty()) bind_thread(workers_.back(), options.affinities[static_cast<std::size_t>(slot - 1)]);
+      }
+    } catch (...) {
+      join();
+      throw;
+    }
   }
 
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   /// Joins the workers. Precondition: no section is running.
-  ~ThreadPool() {
-    state_->stop.store(true, std::memory_order_relaxed);
-    state_->wake();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadPool() { join(); }
 
   /// Threads that work on a section, the caller among them.
-  [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+  [[nodiscard]] int size() const noexcept { return size_; }
+  [[nodiscard]] bool denormals_as_zero() const noexcept { return state_->denormals_as_zero; }
 
   /// Calls `body(begin, end)` or `body(begin, end, slot)` for disjoint ranges that cover [0, count), and returns when all are done.
   ///
@@ -2211,12 +2512,12 @@ class ThreadPool {
   void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t, int)> body) const noexcept {
     if (count <= 0) return;
     grain = std::max<std::int64_t>(grain, 1);
-    if (workers_.empty() || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
+    if (size_ == 1 || count <= grain || inside() || state_->busy.exchange(true, std::memory_order_acquire)) {
       body(std::int64_t{0}, count, 0);
       return;
     }
     inside() = true;
-    state_->fork_join(body, count, grain, size());
+    state_->fork_join(body, count, grain, executor_.get());
     inside() = false;
     state_->busy.store(false, std::memory_order_release);
   }
@@ -2226,13 +2527,16 @@ class ThreadPool {
   }
 
   /// The pool of this process for a number of threads (0: one per hardware thread), made on first use and joined at exit.
-  static ThreadPool& shared(int threads) {
-    if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  static ThreadPool& shared(int threads, bool spin = true, bool denormals_as_zero = false) {
+    if (threads <= 0) threads = hardware_threads();
     static std::mutex mutex;
-    static std::map<int, ThreadPool> pools;
+    static std::map<std::tuple<int, bool, bool>, ThreadPool> pools;
     const std::scoped_lock lock(mutex);
-    return pools.try_emplace(threads, threads).first->second;
+    const ThreadPoolOptions options{.threads = threads, .spin = spin, .denormals_as_zero = denormals_as_zero};
+    return pools.try_emplace({threads, spin, denormals_as_zero}, options).first->second;
   }
+
+  [[nodiscard]] static int hardware_threads() noexcept { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
  private:
   using Body = FunctionRef<void(std::int64_t, std::int64_t, int)>;
@@ -2270,6 +2574,13 @@ class ThreadPool {
     return done();
   }
 
+  struct State;
+  struct Release {
+    void operator()(State* state) const noexcept {
+      if (state->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete state;
+    }
+  };
+
   /// What the caller and the workers share. Fields on separate cache lines are written by different threads at the same time.
   struct State {
     /// Bit 31 of `gate`: a section accepts workers. The other bits count the workers inside.
@@ -2281,6 +2592,12 @@ class ThreadPool {
     alignas(64) std::atomic<bool> busy{false};
     std::atomic<bool> stop{false};
     bool spin = true;
+    bool denormals_as_zero = false;
+    int size = 1;
+    /// The pool, and the tasks that an executor has and has not ended.
+    std::atomic<std::int64_t> owners{1};
+    /// Helpers of an executor that have entered the section.
+    std::atomic<int> helpers{0};
     // The section; written only while the gate is closed and nobody is inside.
     const Body* body = nullptr;
     std::int64_t count = 0;
@@ -2291,20 +2608,50 @@ class ThreadPool {
       generation.notify_all();
     }
 
-    void fork_join(Body section, std::int64_t total, std::int64_t grain, int threads) noexcept {
+    void fork_join(Body section, std::int64_t total, std::int64_t grain, Executor* executor) noexcept {
       const std::int64_t blocks = (total - 1) / grain + 1;
       body = &section;
       count = total;
-      range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * threads)) * grain;
+      range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * size)) * grain;
       next.store(0, std::memory_order_relaxed);
+      helpers.store(0, std::memory_order_relaxed);
       gate.store(open, std::memory_order_release);
-      wake();
+      if (executor != nullptr) {
+        call_helpers(*executor, std::min<std::int64_t>(size, blocks) - 1);
+      } else {
+        wake();
+      }
       take_ranges(0);
       std::uint32_t inside_now = gate.fetch_and(~open, std::memory_order_acq_rel) & ~open;
       if (inside_now == 0) return;
       const auto left = [this] { return gate.load(std::memory_order_acquire) == 0; };
       if (spin && spin_until(left)) return;
       while ((inside_now = gate.load(std::memory_order_acquire)) != 0) gate.wait(inside_now, std::memory_order_acquire);
+    }
+
+    void call_helpers(Executor& executor, std::int64_t wanted) noexcept {
+      for (std::int64_t i = 0; i < wanted; ++i) {
+        owners.fetch_add(1, std::memory_order_relaxed);
+        if (!executor.submit(&State::help, this)) owners.fetch_sub(1, std::memory_order_relaxed);
+      }
+    }
+
+    /// A task of an executor: works on the section that is open when it starts, if one is.
+    static void help(void* argument) noexcept {
+      const std::unique_ptr<State, Release> state(static_cast<State*>(argument));
+      if (!state->enter()) return;
+      // Helpers of an earlier section may come too: those that find no slot left go again.
+      if (const int slot = state->helpers.fetch_add(1, std::memory_order_relaxed) + 1; slot < state->size) {
+        const DenormalsAsZero denormals(state->denormals_as_zero);
+        const bool nested = std::exchange(ThreadPool::inside(), true);
+        state->take_ranges(slot);
+        ThreadPool::inside() = nested;
+      }
+      state->leave();
+    }
+
+    void leave() noexcept {
+      if (gate.fetch_sub(1, std::memory_order_acq_rel) == 1) gate.notify_one();
     }
 
     void take_ranges(int slot) noexcept {
@@ -2328,6 +2675,7 @@ class ThreadPool {
 
     void work(int slot) noexcept {
       ThreadPool::inside() = true;
+      const DenormalsAsZero denormals(denormals_as_zero);
       std::uint32_t seen = 0;
       for (;;) {
         const auto called = [this, &seen] { return generation.load(std::memory_order_acquire) != seen; };
@@ -2336,13 +2684,21 @@ class ThreadPool {
         seen = generation.load(std::memory_order_acquire);
         if (!enter()) continue;
         take_ranges(slot);
-        if (gate.fetch_sub(1, std::memory_order_acq_rel) == 1) gate.notify_one();
+        leave();
       }
     }
   };
 
-  std::unique_ptr<State> state_;
+  void join() noexcept {
+    state_->stop.store(true, std::memory_order_relaxed);
+    state_->wake();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  std::unique_ptr<State, Release> state_;
+  std::shared_ptr<Executor> executor_;
   std::vector<std::thread> workers_;
+  int size_ = 1;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -2401,10 +2757,13 @@ struct Slot {
   /// Memory of a tensor whose size is not planned.
   Buffer storage;
   Value object;
+  /// Null: none.
+  const Limits* limits = nullptr;
 
   /// Makes `tensor` a tensor of its own memory, which is kept and reused from run to run.
+  /// Errors: resource_exhausted beyond a limit; std::bad_alloc.
   void allocate(DType dtype, const Shape& shape) {
-    const std::size_t bytes = checked_bytes(dtype, shape);
+    const std::size_t bytes = limits != nullptr ? limited_bytes(dtype, shape, *limits) : checked_bytes(dtype, shape);
     if (dtype == DType::string) {
       storage = Buffer(dtype, shape);
     } else {
@@ -2451,9 +2810,10 @@ class Context {
   [[nodiscard]] const Slot& input_slot(std::size_t i) const noexcept { return *inputs_[i]; }
   [[nodiscard]] Slot& output_slot(std::size_t i) const noexcept { return *outputs_[i]; }
   [[nodiscard]] std::span<Slot* const> output_slots() const noexcept { return outputs_; }
+  [[nodiscard]] std::span<Slot* const> input_slots() const noexcept { return inputs_; }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted, beyond a limit of the session too.
   const TensorRef& allocate(std::size_t i, DType dtype, const Shape& shape) const {
     outputs_[i]->allocate(dtype, shape);
     return outputs_[i]->tensor;
@@ -2617,6 +2977,8 @@ struct Placement {
   std::unique_ptr<AnyKernel> kernel;  ///< null when refused
   std::string name;                   ///< of the kernel, for the report
   std::string refusal;                ///< a sentence, when refused
+  /// Whether equal inputs give equal bits, run after run and for any number of threads.
+  bool deterministic = true;
 };
 
 /// A place where nodes run. A session offers each node to its providers in order of priority.
@@ -2629,7 +2991,17 @@ class Provider {
   [[nodiscard]] virtual std::vector<const OpInfo*> operators() const = 0;
   /// A kernel for the node, or why there is none. Called once per node, while a session is created.
   [[nodiscard]] virtual Placement place(const NodeView& node) const = 0;
+  /// Whether place() would give a kernel. Rewrites ask before they fuse nodes.
+  [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
 };
+
+class AnyProvider;
+
+/// Names of the providers that this program has: "CPUExecutionProvider". Defined in <hone/providers/cpu.hpp>.
+[[nodiscard]] std::vector<std::string> available_providers();
+/// The provider of that name with its default options; "cpu" is short for "CPUExecutionProvider". Defined in <hone/providers/cpu.hpp>.
+/// Errors: invalid_argument that lists the names there are.
+[[nodiscard]] AnyProvider provider_named(std::string_view name);
 
 /// Any provider, as SessionOptions holds it: made from whatever has `provider()`, such as hone::Cpu, or from a user's own Provider.
 class AnyProvider {
@@ -2642,6 +3014,10 @@ class AnyProvider {
     { options.provider() } -> std::convertible_to<std::shared_ptr<const Provider>>;
   }
   AnyProvider(const P& options) : provider_(options.provider()) {}
+  /// By name: see provider_named.
+  AnyProvider(std::string_view name) : AnyProvider(provider_named(name)) {}
+  AnyProvider(const std::string& name) : AnyProvider(std::string_view(name)) {}
+  AnyProvider(const char* name) : AnyProvider(std::string_view(name)) {}
 
   [[nodiscard]] const Provider& operator*() const noexcept { return *provider_; }
   [[nodiscard]] const Provider* operator->() const noexcept { return provider_.get(); }
@@ -2652,6 +3028,472 @@ class AnyProvider {
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_SESSION_OPTIONS_HPP
+
+#include <stop_token>
+
+#define HONE_SINGLE_SESSION_CUSTOM_FUNCTION_HPP
+
+#define HONE_SINGLE_SESSION_CUSTOM_OP_HPP
+
+#include <functional>
+
+namespace hone::inline HONE_ABI {
+
+/// The name of an attribute of a custom operator, and what it is when a node leaves it out: `{"alpha", 1.0f}`.
+struct CustomAttribute {
+  CustomAttribute(const char* attribute_name) : name(attribute_name) {}
+  CustomAttribute(std::string attribute_name) : name(std::move(attribute_name)) {}
+  CustomAttribute(std::string attribute_name, Attribute when_absent) : name(std::move(attribute_name)), absent(std::move(when_absent)) {}
+
+  std::string name;
+  std::optional<Attribute> absent;
+};
+
+/// What the signature of a custom operator does not say.
+struct CustomOpOptions {
+  /// One per attribute parameter, in their order. Without any, the parameters take the attributes in the order in which the node lists
+  /// them.
+  std::vector<CustomAttribute> attributes = {};
+  /// Sets the shapes of the outputs; by default all have the shape of input 0. It sees elements of `traits.shape_inputs` alone.
+  std::function<void(const ShapeContext&)> shapes = {};
+  /// Sets the types of the outputs; by default those of the parameters.
+  std::function<void(const TypeContext&)> types = {};
+  OpTraits traits = {};
+  /// Versions of the domain that it reads.
+  int since = 1;
+  int until = std::numeric_limits<int>::max();
+};
+
+namespace detail {
+
+/// One function of a custom operator: functions of the same name are overloads, which differ in the types of their inputs.
+struct CustomOverload {
+  struct Input {
+    DType dtype;
+    bool optional;
+  };
+  std::vector<Input> inputs;
+  std::vector<DType> outputs;
+  /// The function takes a Context and no views: any number of inputs and outputs, of any type.
+  bool untyped = false;
+  CustomOpOptions options;
+  std::function<std::unique_ptr<AnyKernel>(const Attributes&)> make_kernel;
+
+  /// `type(i)`: DType of input `i`, undefined for an omitted one.
+  template <class TypeOf>
+  [[nodiscard]] bool accepts(std::size_t count, const TypeOf& type) const {
+    if (untyped) return true;
+    if (count > inputs.size()) return false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const DType given = i < count ? type(i) : DType::undefined;
+      if (given == DType::undefined ? !inputs[i].optional : given != inputs[i].dtype) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::string signature() const {
+    std::string result;
+    for (const Input& input : inputs) result += text(result.empty() ? "" : ", ", Type(input.dtype), input.optional ? "?" : "");
+    return untyped ? "(...)" : "(" + result + ")";
+  }
+};
+
+/// A custom operator as the importer sees it.
+class CustomOp : public OpInfo {
+ public:
+  /// What its nodes keep.
+  struct Members {
+    const CustomOp* op;
+    Attributes attributes;
+  };
+
+  CustomOp(std::string domain_name, std::string op_name, std::vector<CustomOverload> with)
+      : OpInfo{"",           "",           with[0].options.since, with[0].options.until, &read_members, {}, with[0].options.traits,
+               &infer_types, &infer_shapes},
+        domain_(std::move(domain_name)),
+        name_(std::move(op_name)),
+        overloads_(std::move(with)) {
+    domain = domain_;
+    name = name_;
+    arity = {Arity::any, 0, Arity::any, 0};
+    for (const CustomOverload& overload : overloads_) {
+      if (overload.untyped) arity = {0, Arity::any, 0, Arity::any};
+      std::size_t required = overload.inputs.size();
+      while (required > 0 && overload.inputs[required - 1].optional) --required;
+      arity.min_inputs = std::min(arity.min_inputs, required);
+      arity.max_inputs = std::max(arity.max_inputs, overload.inputs.size());
+      arity.min_outputs = std::min(arity.min_outputs, overload.outputs.size());
+      arity.max_outputs = std::max(arity.max_outputs, overload.outputs.size());
+    }
+  }
+  CustomOp(const CustomOp&) = delete;
+  CustomOp& operator=(const CustomOp&) = delete;
+
+  [[nodiscard]] const std::vector<CustomOverload>& overloads() const noexcept { return overloads_; }
+
+  /// The first overload for inputs of these types, null when there is none.
+  template <class TypeOf>
+  [[nodiscard]] const CustomOverload* find(std::size_t count, const TypeOf& type) const {
+    for (const CustomOverload& overload : overloads_)
+      if (overload.accepts(count, type)) return &overload;
+    return nullptr;
+  }
+
+ private:
+  static AnyObject read_members(const OpInfo& info, AttributeReader& reader) {
+    return AnyObject::make<Members>(Members{static_cast<const CustomOp*>(&info), reader.all()});
+  }
+
+  static void infer_types(const void* members, const TypeContext& c) {
+    const CustomOp& op = *static_cast<const Members*>(members)->op;
+    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.input(i).dtype; });
+    if (overload == nullptr) {
+      std::string given;
+      for (std::size_t i = 0; i < c.input_count(); ++i) given += text(i == 0 ? "" : ", ", c.input(i));
+      std::string known;
+      for (const CustomOverload& other : op.overloads_) known += text(known.empty() ? "" : ", ", other.signature());
+      fail(ErrorCode::invalid_graph, "the custom operator takes ", known, ", not (", given, ")");
+    }
+    if (overload->options.types) return overload->options.types(c);
+    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, overload->untyped ? c.input(0) : Type(overload->outputs[i]));
+  }
+
+  static void infer_shapes(const void* members, const ShapeContext& c) {
+    const CustomOp& op = *static_cast<const Members*>(members)->op;
+    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.has_input(i) ? c.dtype(i) : DType::undefined; });
+    if (overload != nullptr && overload->options.shapes) return overload->options.shapes(c);
+    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, c.shape(0));
+  }
+
+  std::string domain_;
+  std::string name_;
+  std::vector<CustomOverload> overloads_;
+};
+
+/// Runs the custom operators of a session; it stands before all other providers.
+class CustomOpProvider final : public Provider {
+ public:
+  static constexpr std::string_view own_name = "CustomOps";
+
+  explicit CustomOpProvider(std::vector<std::shared_ptr<const CustomOp>> ops) : ops_(std::move(ops)) {}
+
+  [[nodiscard]] std::string_view name() const noexcept override { return own_name; }
+  [[nodiscard]] std::vector<const OpInfo*> operators() const override {
+    std::vector<const OpInfo*> result;
+    for (const auto& op : ops_) result.push_back(op.get());
+    return result;
+  }
+  [[nodiscard]] Placement place(const NodeView& node) const override {
+    Placement placement;
+    for (const auto& op : ops_) {
+      if (&node.node().op->info() != op.get()) continue;
+      const auto* overload = op->find(node.input_count(), [&](std::size_t i) { return node.input_dtype(i); });
+      if (overload == nullptr) break;  // type inference has said so
+      for (std::size_t i = 0; i < overload->outputs.size(); ++i) {
+        if (node.has_output(i)) continue;
+        placement.refusal = text("the node leaves output ", i, " out, which the custom operator writes");
+        return placement;
+      }
+      placement.kernel = overload->make_kernel(node.node().op->members<CustomOp::Members>().attributes);
+      placement.name = text(node.node().op_type, overload->signature());
+      placement.deterministic = overload->options.traits.deterministic;
+      return placement;
+    }
+    placement.refusal = "it is no custom operator";
+    return placement;
+  }
+
+ private:
+  std::vector<std::shared_ptr<const CustomOp>> ops_;
+};
+
+}  // namespace detail
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI::detail {
+
+/// What a parameter of a custom operator's function stands for.
+enum class ParameterKind : std::uint8_t { input, optional_input, output, attribute, context };
+
+/// How a parameter of type P gets its argument. `Kept` is what the kernel holds for it.
+template <class P>
+struct CustomParameter {
+  static_assert(sizeof(P) == 0,
+                "a custom operator takes TensorView<const T> (input), std::optional<TensorView<const T>> (input that may be left out), "
+                "TensorView<T> (output), Context&, or an attribute: an arithmetic type, std::string, or a vector of float, std::int64_t or "
+                "std::string");
+};
+
+struct NothingKept {};
+
+template <class T>
+struct CustomParameter<TensorView<const T>> {
+  static constexpr ParameterKind kind = ParameterKind::input;
+  static constexpr DType dtype = dtype_of<T>;
+  using Kept = NothingKept;
+  static TensorView<const T> argument(Context& c, std::size_t i, const Kept&) { return {c.in<T>(i), c.input(i).shape}; }
+};
+template <class T>
+struct CustomParameter<std::optional<TensorView<const T>>> {
+  static constexpr ParameterKind kind = ParameterKind::optional_input;
+  static constexpr DType dtype = dtype_of<T>;
+  using Kept = NothingKept;
+  static std::optional<TensorView<const T>> argument(Context& c, std::size_t i, const Kept&) {
+    if (!c.has_input(i)) return std::nullopt;
+    return TensorView<const T>(c.in<T>(i), c.input(i).shape);
+  }
+};
+template <class T>
+requires(!std::is_const_v<T>) struct CustomParameter<TensorView<T>> {
+  static constexpr ParameterKind kind = ParameterKind::output;
+  static constexpr DType dtype = dtype_of<T>;
+  using Kept = NothingKept;
+  static TensorView<T> argument(Context& c, std::size_t i, const Kept&) { return {c.out<T>(i), c.output(i).shape}; }
+};
+template <>
+struct CustomParameter<Context&> {
+  static constexpr ParameterKind kind = ParameterKind::context;
+  static constexpr DType dtype = DType::undefined;
+  using Kept = NothingKept;
+  static Context& argument(Context& c, std::size_t, const Kept&) { return c; }
+};
+
+template <class P>
+struct AttributeParameter {
+  static constexpr ParameterKind kind = ParameterKind::attribute;
+  static constexpr DType dtype = DType::undefined;
+  using Kept = P;
+  static const P& argument(Context&, std::size_t, const Kept& kept) { return kept; }
+};
+template <class P>
+requires std::is_arithmetic_v<P>
+struct CustomParameter<P> : AttributeParameter<P> {
+};
+// clang-format off
+template <> struct CustomParameter<std::string> : AttributeParameter<std::string> {};
+template <> struct CustomParameter<std::vector<float>> : AttributeParameter<std::vector<float>> {};
+template <> struct CustomParameter<std::vector<std::int64_t>> : AttributeParameter<std::vector<std::int64_t>> {};
+template <> struct CustomParameter<std::vector<std::string>> : AttributeParameter<std::vector<std::string>> {};
+// clang-format on
+
+/// Attributes may be taken by constant reference too.
+template <class P>
+using ParameterOf = CustomParameter<std::conditional_t<std::is_same_v<P, Context&>, P, std::remove_cvref_t<P>>>;
+
+/// An integer attribute may go into any arithmetic parameter, a float one into a floating-point parameter.
+template <class T>
+T custom_attribute(const Attribute& attribute, std::string_view name) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    if (const auto* integer = std::get_if<std::int64_t>(&attribute)) return static_cast<T>(*integer);
+    if constexpr (std::is_floating_point_v<T>)
+      if (const auto* real = std::get_if<float>(&attribute)) return static_cast<T>(*real);
+  } else {
+    if (const auto* value = std::get_if<T>(&attribute)) return *value;
+  }
+  fail(ErrorCode::invalid_graph, "the attribute '", name, "' is of another kind than the parameter of the custom operator");
+}
+
+/// Which attribute each attribute parameter takes: by name, or by order when no names are given.
+/// Errors: invalid_graph for a missing or unknown attribute.
+inline std::vector<std::pair<std::string_view, const Attribute*>> custom_attributes(const Attributes& given,
+                                                                                    const std::vector<CustomAttribute>& names,
+                                                                                    std::size_t parameters) {
+  std::vector<std::pair<std::string_view, const Attribute*>> result;
+  if (names.empty()) {
+    if (given.size() != parameters) {
+      fail(ErrorCode::invalid_graph, "it has ", given.size(), " attributes; the custom operator takes ", parameters);
+    }
+    for (const auto& [name, value] : given) result.emplace_back(name, &value);
+    return result;
+  }
+  for (const CustomAttribute& attribute : names) {
+    const Attribute* value = given.find(attribute.name);
+    if (value == nullptr && attribute.absent) value = &*attribute.absent;
+    if (value == nullptr) fail(ErrorCode::invalid_graph, "the attribute '", attribute.name, "' is missing");
+    result.emplace_back(attribute.name, value);
+  }
+  for (const auto& [name, value] : given) {
+    bool known = false;
+    for (const CustomAttribute& attribute : names) known = known || attribute.name == name;
+    if (!known) fail(ErrorCode::invalid_graph, "unknown attribute '", name, "'");
+  }
+  return result;
+}
+
+template <class F, class... P>
+class CustomKernel final : public AnyKernel {
+ public:
+  CustomKernel(std::shared_ptr<const F> function, const std::vector<std::pair<std::string_view, const Attribute*>>& attributes)
+      : CustomKernel(std::move(function), attributes, std::index_sequence_for<P...>{}) {}
+
+  void run(Context& context) const override {
+    try {
+      call(context, std::index_sequence_for<P...>{});
+    } catch (const Error&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      context.fail(error.what());
+    }
+  }
+
+  /// Position of each parameter among those of its kind.
+  static constexpr std::array<std::size_t, sizeof...(P)> positions() {
+    constexpr std::array<ParameterKind, sizeof...(P)> kinds{ParameterOf<P>::kind...};
+    std::array<std::size_t, sizeof...(P)> result{};
+    const auto group = [](ParameterKind kind) { return kind == ParameterKind::optional_input ? ParameterKind::input : kind; };
+    for (std::size_t i = 0; i < kinds.size(); ++i)
+      for (std::size_t k = 0; k < i; ++k)
+        if (group(kinds[k]) == group(kinds[i])) ++result[i];
+    return result;
+  }
+
+ private:
+  template <std::size_t... I>
+  CustomKernel(std::shared_ptr<const F> function, const std::vector<std::pair<std::string_view, const Attribute*>>& attributes,
+               std::index_sequence<I...>)
+      : function_(std::move(function)), kept_(kept<ParameterOf<P>>(attributes, positions()[I])...) {}
+
+  template <class Parameter>
+  static typename Parameter::Kept kept(const std::vector<std::pair<std::string_view, const Attribute*>>& attributes, std::size_t position) {
+    if constexpr (Parameter::kind == ParameterKind::attribute) {
+      return custom_attribute<typename Parameter::Kept>(*attributes[position].second, attributes[position].first);
+    } else {
+      return {};
+    }
+  }
+
+  template <std::size_t... I>
+  void call(Context& context, std::index_sequence<I...>) const {
+    (*function_)(ParameterOf<P>::argument(context, positions()[I], std::get<I>(kept_))...);
+  }
+
+  std::shared_ptr<const F> function_;
+  std::tuple<typename ParameterOf<P>::Kept...> kept_;
+};
+
+template <class F, class... P>
+CustomOverload make_overload(F function, CustomOpOptions options) {
+  CustomOverload overload;
+  std::size_t attributes = 0;
+  const auto add = [&](ParameterKind kind, DType dtype) {
+    if (kind == ParameterKind::input || kind == ParameterKind::optional_input)
+      overload.inputs.push_back({dtype, kind == ParameterKind::optional_input});
+    if (kind == ParameterKind::output) overload.outputs.push_back(dtype);
+    if (kind == ParameterKind::attribute) ++attributes;
+  };
+  (add(ParameterOf<P>::kind, ParameterOf<P>::dtype), ...);
+  overload.untyped = overload.inputs.empty() && overload.outputs.empty();
+  if (overload.outputs.empty() && !overload.untyped) {
+    fail(ErrorCode::invalid_argument, "a custom operator has no output: outputs are parameters of type TensorView<T>, T not const");
+  }
+  if (overload.inputs.empty() && !overload.untyped && !options.shapes) {
+    fail(ErrorCode::invalid_argument, "a custom operator without inputs needs CustomOpOptions::shapes");
+  }
+  if (options.traits.data_dependent && !overload.untyped) {
+    fail(ErrorCode::invalid_argument, "a custom operator whose shapes depend on data takes a Context and calls Context::allocate");
+  }
+  if (!options.attributes.empty() && options.attributes.size() != attributes) {
+    fail(ErrorCode::invalid_argument, "there are ", options.attributes.size(), " attribute names for ", attributes,
+         " attribute parameters of a custom operator");
+  }
+  overload.options = std::move(options);
+  overload.make_kernel = [shared = std::make_shared<const F>(std::move(function)), names = overload.options.attributes,
+                          attributes](const Attributes& given) -> std::unique_ptr<AnyKernel> {
+    return std::make_unique<CustomKernel<F, P...>>(shared, custom_attributes(given, names, attributes));
+  };
+  return overload;
+}
+
+template <class Call>
+struct CustomCall {
+  static_assert(sizeof(Call) == 0,
+                "a custom operator is a function pointer, or an object with one operator() that is const and returns void");
+};
+// clang-format off
+template <class C, class... P> struct CustomCall<void (C::*)(P...) const> {
+  template <class F> static CustomOverload make(F f, CustomOpOptions o) { return make_overload<F, P...>(std::move(f), std::move(o)); }
+};
+template <class C, class... P> struct CustomCall<void (C::*)(P...) const noexcept> : CustomCall<void (C::*)(P...) const> {};
+template <class... P> struct CustomCall<void (*)(P...)> {
+  template <class F> static CustomOverload make(F f, CustomOpOptions o) { return make_overload<F, P...>(std::move(f), std::move(o)); }
+};
+template <class... P> struct CustomCall<void (*)(P...) noexcept> : CustomCall<void (*)(P...)> {};
+// clang-format on
+
+template <class F>
+CustomOverload custom_overload(F function, CustomOpOptions options) {
+  if constexpr (std::is_pointer_v<F>) {
+    return CustomCall<F>::make(std::move(function), std::move(options));
+  } else {
+    return CustomCall<decltype(&F::operator())>::make(std::move(function), std::move(options));
+  }
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_SESSION_LOGGER_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// How much a message matters. The levels are those of ONNX Runtime.
+enum class Severity : std::uint8_t {
+  verbose,  ///< each rewrite, each placement, each run
+  info,     ///< once per session: loaded, providers changed
+  warning,  ///< works, but not as asked: a node that the first provider refused
+  error,    ///< a run or a load that failed
+  fatal,    ///< nothing logs it; as a threshold it silences everything
+};
+
+[[nodiscard]] constexpr std::string_view name(Severity severity) noexcept {
+  constexpr std::string_view names[] = {"verbose", "info", "warning", "error", "fatal"};
+  return names[static_cast<std::size_t>(severity)];
+}
+[[nodiscard]] constexpr std::optional<Severity> parse_severity(std::string_view text) noexcept {
+  for (const auto severity : {Severity::verbose, Severity::info, Severity::warning, Severity::error, Severity::fatal})
+    if (name(severity) == text) return severity;
+  return std::nullopt;
+}
+
+/// One message. The views last as long as the call that passes them.
+struct LogMessage {
+  Severity severity = Severity::info;
+  std::string_view id;   ///< SessionOptions::log_id
+  std::string_view tag;  ///< RunOptions::tag; empty while loading
+  std::string_view text;
+};
+
+/// Called from whatever thread has something to say, from several at once. What it throws is dropped.
+using LogCallback = std::function<void(const LogMessage&)>;
+
+/// Where a session's messages go. Without a callback they go nowhere: hone never prints.
+class Logger {
+ public:
+  Logger() = default;
+  Logger(LogCallback callback, Severity threshold, std::string id)
+      : callback_(std::move(callback)), threshold_(threshold), id_(std::move(id)) {}
+
+  [[nodiscard]] bool enabled(Severity severity) const noexcept { return callback_ && severity >= threshold_; }
+  /// `threshold` in place of the session's own.
+  [[nodiscard]] bool enabled(Severity severity, const std::optional<Severity>& threshold) const noexcept {
+    return callback_ && severity >= threshold.value_or(threshold_);
+  }
+
+  /// Passes the message on whatever its severity: callers ask enabled() first, so that messages nobody reads cost nothing.
+  void write(Severity severity, std::string_view message, std::string_view tag = {}) const noexcept {
+    try {
+      callback_({severity, id_, tag, message});
+    } catch (...) {  // a failing log must not fail a run
+    }
+  }
+
+ private:
+  LogCallback callback_;
+  Severity threshold_ = Severity::warning;
+  std::string id_;
+};
+
+}  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
 
@@ -2674,15 +3516,142 @@ enum class GraphOptimizationLevel : std::uint8_t {
   return std::nullopt;
 }
 
+/// Whether nodes that do not depend on each other run at the same time.
+enum class ExecutionMode : std::uint8_t {
+  sequential,  ///< one node at a time, on intra_op_num_threads threads
+  parallel,    ///< all nodes whose inputs are there at once, on inter_op_num_threads threads; each such node on one of them
+};
+
 /// The CPU provider with its default options. Defined in <hone/providers/cpu.hpp>.
 [[nodiscard]] AnyProvider default_provider();
 
+/// How a session is made. Everything has a default: `Session session(path, {.intra_op_num_threads = 2});`
 struct SessionOptions {
-  /// In order of priority: each node goes to the first one that supports it.
+  /// In order of priority: each node goes to the first one that supports it. A name stands for a provider with its default options.
   std::vector<AnyProvider> providers = {default_provider()};
   GraphOptimizationLevel graph_optimization_level = GraphOptimizationLevel::all;
+  /// Names of rewrites that are left out, as Report::rewrites lists them.
+  std::vector<std::string> disabled_optimizers = {};
+
   /// Threads that work on one node, the calling one among them; 0 takes as many as the machine has.
   int intra_op_num_threads = 0;
+  /// Threads that run nodes in ExecutionMode::parallel, the calling one among them; 0 takes as many as the machine has.
+  int inter_op_num_threads = 0;
+  /// Outputs are bitwise equal in both modes. Parallel plans need more memory, since more values are alive at once.
+  ExecutionMode execution_mode = ExecutionMode::sequential;
+  /// Idle threads poll for up to 200 us before they sleep. Off: every parallel section costs a wake-up, and idle threads cost nothing.
+  bool allow_spinning = true;
+  /// Threads of the session's own, joined when it ends. By default all sessions of the process share one pool per number of threads.
+  bool use_per_session_threads = false;
+  /// Logical processors, as the system numbers them, of each thread but the calling one: intra_op_num_threads - 1 lists, or none.
+  /// Implies use_per_session_threads.
+  std::vector<std::vector<int>> intra_op_thread_affinities = {};
+  /// Denormal numbers count as zero in all threads that work for the session, while they do.
+  bool set_denormal_as_zero = false;
+  /// Threads of the host, in place of threads of hone, for nodes and for run_async. With intra_op_num_threads = 0 all of them.
+  std::shared_ptr<Executor> executor = nullptr;
+
+  /// Refuses kernels that may give other bits for equal inputs. All kernels of the CPU provider are deterministic, for any number of
+  /// threads; kernels of other providers and custom operators say whether they are.
+  bool use_deterministic_compute = false;
+  /// A node that none but the CPU provider supports is an error, which lists all such nodes with the refusals of the other providers.
+  bool disable_cpu_fallback = false;
+
+  Limits limits = {};
+
+  /// Sizes of symbolic dimensions: "batch" is 1.
+  std::map<std::string, std::int64_t> free_dimension_overrides = {};
+  /// The same, by denotation ("DATA_BATCH").
+  std::map<std::string, std::int64_t> free_dimension_overrides_by_denotation = {};
+
+  /// Folder of external data, for models that come from memory; empty takes the current directory, or that of the model's file.
+  std::filesystem::path external_data_folder = {};
+  /// Initializers by name: see add_initializer().
+  std::map<std::string, Constant, std::less<>> initializers = {};
+  /// Contents of external data files by the location that the model names, read in place of files; they must outlive the session.
+  std::map<std::string, std::span<const std::byte>> external_files = {};
+
+  /// Options as text, for hosts that pass them on: see config_keys(). They are applied last.
+  std::map<std::string, std::string> config_entries = {};
+
+  /// Writes a Chrome trace of loading and of all runs, until Session::end_profiling().
+  bool enable_profiling = false;
+  /// Path of the trace, to which date, time, a number and ".json" are added.
+  std::string profile_file_prefix = "hone_profile";
+
+  /// Messages go there; without it there are none.
+  LogCallback log_callback = {};
+  Severity log_severity = Severity::warning;
+  /// Which session speaks, in messages.
+  std::string log_id = {};
+
+  /// Ends loading when a stop is requested: an Error `cancelled`, at the next node.
+  std::stop_token stop_token = {};
+
+  /// See add_op().
+  std::vector<std::shared_ptr<const detail::CustomOp>> custom_ops = {};
+
+  /// Makes an operator of the function `f`, which runs on the CPU:
+  /// `options.add_op("my.domain", "Scale", [](TensorView<const float> x, float a, TensorView<float> y) { ... });`
+  ///
+  /// Parameters are, in any order: `TensorView<const T>` the next input; `std::optional<TensorView<const T>>` an input that may be left
+  /// out; `TensorView<T>` the next output, whose memory is there and whose shape is that of input 0 unless `with.shapes` says otherwise;
+  /// an arithmetic type, `std::string`, or a `std::vector` of `float`, `std::int64_t` or `std::string`: the next attribute, by the names in
+  /// `with.attributes`, or without names in the order of the node; `Context&`: the threads of the session. A function of a `Context&` and
+  /// attributes alone takes any inputs and outputs.
+  ///
+  /// Functions of the same name are overloads: the first whose input types fit is taken. They come before operators of ONNX of that name.
+  /// `f` is called from several threads at once, and is const. What it throws becomes the error of the run.
+  /// Errors: invalid_argument for a signature that does not fit `with`.
+  template <class F>
+  SessionOptions& add_op(const std::string& domain, const std::string& op_type, F f, CustomOpOptions with = {}) {
+    add_overload(domain == "ai.onnx" ? std::string() : domain, op_type, detail::custom_overload(std::move(f), std::move(with)));
+    return *this;
+  }
+
+  /// Puts `tensor` in place of the model's initializer of that name, whose type and shape it must have. Sessions may share it; `owner`
+  /// keeps it alive, or else it must outlive them.
+  SessionOptions& add_initializer(std::string name, const TensorRef& tensor, std::shared_ptr<const void> owner = nullptr) {
+    initializers.insert_or_assign(std::move(name), Constant{tensor, std::move(owner)});
+    return *this;
+  }
+  template <class T>
+  SessionOptions& add_initializer(std::string name, const Tensor<T>& tensor) {
+    return add_initializer(std::move(name), tensor.ref());
+  }
+  template <class T>
+  SessionOptions& add_initializer(std::string name, Tensor<T>&& tensor) {
+    auto owner = std::make_shared<const Tensor<T>>(std::move(tensor));
+    const TensorRef ref = owner->ref();
+    return add_initializer(std::move(name), ref, std::move(owner));
+  }
+
+  SessionOptions& add_free_dimension_override_by_name(std::string name, std::int64_t size) {
+    free_dimension_overrides.insert_or_assign(std::move(name), size);
+    return *this;
+  }
+  SessionOptions& add_free_dimension_override_by_denotation(std::string denotation, std::int64_t size) {
+    free_dimension_overrides_by_denotation.insert_or_assign(std::move(denotation), size);
+    return *this;
+  }
+  SessionOptions& add_config_entry(std::string key, std::string value) {
+    config_entries.insert_or_assign(std::move(key), std::move(value));
+    return *this;
+  }
+
+ private:
+  void add_overload(std::string domain, std::string op_type, detail::CustomOverload overload) {
+    std::vector<detail::CustomOverload> overloads;
+    for (auto& known : custom_ops) {
+      if (known->domain != domain || known->name != op_type || known->since != overload.options.since) continue;
+      overloads = known->overloads();
+      overloads.push_back(std::move(overload));
+      known = std::make_shared<const detail::CustomOp>(std::move(domain), std::move(op_type), std::move(overloads));
+      return;
+    }
+    overloads.push_back(std::move(overload));
+    custom_ops.push_back(std::make_shared<const detail::CustomOp>(std::move(domain), std::move(op_type), std::move(overloads)));
+  }
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -2749,6 +3718,7 @@ struct Cast {
 /// Source: ONNX CastLike, opsets 15 to 25.
 struct CastLike {
   static constexpr std::string_view name = "CastLike";
+  static constexpr InputTypes input_types[] = {{inputs(1)}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.unread_inputs = inputs(1)};
 
@@ -3080,7 +4050,6 @@ struct KernelVariant {
 template <class Device>
 struct KernelEntry {
   const OpInfo* op;
-  std::size_t type_input;  ///< the deciding input: its dtype chooses among the kernels
   std::span<const KernelVariant<Device>> kernels;
 };
 
@@ -3096,7 +4065,7 @@ struct KernelChoice {
 template <class Device>
 [[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
   KernelChoice<Device> choice;
-  const DType dtype = node.input_dtype(entry.type_input);
+  const DType dtype = node.input_dtype(entry.op->type_input);
   for (const auto& kernel : entry.kernels) {
     if (!kernel.element.matches(dtype)) continue;
     const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
@@ -3153,18 +4122,9 @@ struct EntryOf<P, entry<Op>> {
   static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
 };
 
-template <class Op>
-constexpr std::size_t type_input_of() noexcept {
-  if constexpr (requires { Op::type_input; }) {
-    return Op::type_input;
-  } else {
-    return 0;
-  }
-}
-
 template <class P, class Op, class... T>
 constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
-  return {&op_info<Op>, type_input_of<Op>(), EntryOf<P, entry<Op, T...>>::kernels};
+  return {&op_info<Op>, EntryOf<P, entry<Op, T...>>::kernels};
 }
 
 /// All entries of nested lists, in order.
@@ -3197,16 +4157,20 @@ struct Narrow<KernelList<Entries...>, Ops...> {
   using type = typename Flatten<std::conditional_t<IsFor<Entries, Ops...>::value, Entries, KernelList<>>...>::type;
 };
 
-template <class List>
-struct Size;
-template <class... Entries>
-struct Size<KernelList<Entries...>> : std::integral_constant<std::size_t, sizeof...(Entries)> {};
+template <class List, class Op>
+struct Names;
+template <class... Entries, class Op>
+struct Names<KernelList<Entries...>, Op> : std::disjunction<IsFor<Entries, Op>...> {};
 
 }  // namespace detail
 
 /// The entries of `List` whose operator is one of Ops.
 template <class List, class... Ops>
 using NarrowedList = typename detail::Narrow<typename detail::Flatten<List>::type, Ops...>::type;
+
+/// Whether `List` has an entry for the operator.
+template <class List, class Op>
+inline constexpr bool names_operator = detail::Names<typename detail::Flatten<List>::type, Op>::value;
 
 /// The run-time form of a kernel list: what a provider looks nodes up in. Explicit instantiation of this class is what puts the
 /// kernels of a list into one translation unit.
@@ -3458,96 +4422,7 @@ struct ConvTranspose {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_OPS_POOL_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// y[n, c, o] = the elements of x[n, c] under window o, reduced to one. Shapes: x (N, C, *) -> y (N, C, *).
-/// Source: ONNX, opsets 1 to 22.
-struct Pool {
-  Window window;
-
-  void attributes(auto& a) {
-    window.attributes(a);
-    a("ceil_mode", window.ceil_mode, 0);
-  }
-  void shapes(const ShapeContext& c) const {
-    const Shape& x = c.shape(0);
-    if (x.rank() < 3) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (N, C, spatial dimensions)");
-    if (window.kernel_shape.empty()) fail(ErrorCode::invalid_argument, "the attribute 'kernel_shape' is missing");
-    Shape y{x[0], x[1]};
-    for (std::size_t i = 0; i + 2 < x.rank(); ++i) y.push_back(window.axis(i, x.rank() - 2, x[i + 2], 1).output);
-    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, y);
-  }
-};
-
-/// Output 1: the index of each maximum in x, flattened, spatial dimensions last to first when `column_major`.
-struct MaxPool : Pool {
-  static constexpr std::string_view name = "MaxPool";
-  static constexpr Arity arity{.max_outputs = 2};
-  bool column_major = false;
-  void attributes(auto& a) {
-    Pool::attributes(a);
-    a("storage_order", column_major, 0);
-  }
-  void types(const TypeContext& c) const {
-    c.output(0, c.input(0));
-    c.output(1, DType::int64);
-  }
-};
-
-struct AveragePool : Pool {
-  static constexpr std::string_view name = "AveragePool";
-  bool count_include_pad = false;
-  void attributes(auto& a) {
-    Pool::attributes(a);
-    a("count_include_pad", count_include_pad, 0);
-  }
-};
-
-/// (sum |x|^p)^(1/p)
-struct LpPool : Pool {
-  static constexpr std::string_view name = "LpPool";
-  std::int64_t p = 2;
-  void attributes(auto& a) {
-    Pool::attributes(a);
-    a("p", p, 2);
-  }
-};
-
-/// A Pool whose one window is the whole plane. Shapes: x (N, C, *) -> y (N, C, 1...).
-struct GlobalPool {
-  void shapes(const ShapeContext& c) const {
-    Shape y = c.shape(0);
-    if (y.rank() < 2) fail(ErrorCode::invalid_argument, "its input has shape ", y, "; expected (N, C, *)");
-    for (std::size_t i = 2; i < y.rank(); ++i) y[i] = 1;
-    c.output(0, y);
-  }
-};
-
-struct GlobalAveragePool : GlobalPool {
-  static constexpr std::string_view name = "GlobalAveragePool";
-};
-struct GlobalMaxPool : GlobalPool {
-  static constexpr std::string_view name = "GlobalMaxPool";
-};
-struct GlobalLpPool : GlobalPool {
-  static constexpr std::string_view name = "GlobalLpPool";
-  std::int64_t p = 2;
-  void attributes(auto& a) { a("p", p, 2); }
-};
-
-}  // namespace hone::inline HONE_ABI::ops
-
-namespace hone::inline HONE_ABI {
-
-using CpuConvolutionKernels = KernelList<entry<ops::AveragePool, float, double>, entry<ops::Conv, float, double>,
-                                         entry<ops::ConvTranspose, float, double>, entry<ops::GlobalAveragePool, float, double>,
-                                         entry<ops::GlobalLpPool, float, double>, entry<ops::GlobalMaxPool, float, double>,
-                                         entry<ops::LpPool, float, double>, entry<ops::MaxPool, float, double, std::int8_t, std::uint8_t>>;
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ELEMENTWISE_HPP
+#define HONE_SINGLE_OPS_POINTWISE_HPP
 
 #define HONE_SINGLE_OPS_BINARY_HPP
 
@@ -3585,7 +4460,10 @@ struct BitwiseOr  : Binary { static constexpr std::string_view name = "BitwiseOr
 struct BitwiseXor : Binary { static constexpr std::string_view name = "BitwiseXor"; };
 struct Div        : Binary { static constexpr std::string_view name = "Div"; };
 struct Mul        : Binary { static constexpr std::string_view name = "Mul"; };
-struct Pow        : Binary { static constexpr std::string_view name = "Pow"; };
+struct Pow        : Binary {
+  static constexpr std::string_view name = "Pow";
+  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}};
+};
 struct Sub        : Binary { static constexpr std::string_view name = "Sub"; };
 // clang-format on
 
@@ -3655,6 +4533,79 @@ struct Mean : Variadic { static constexpr std::string_view name = "Mean"; };
 struct Min  : Variadic { static constexpr std::string_view name = "Min"; };
 struct Sum  : Variadic { static constexpr std::string_view name = "Sum"; };
 // clang-format on
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_GEMM_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = alpha a' b' + beta c, where a' is a or its transpose and b' is b or its transpose.
+/// Shapes: a' (M, K), b' (K, N), c broadcast to (M, N) -> y (M, N). Source: ONNX Gemm, opsets 1 to 13.
+struct Gemm {
+  static constexpr std::string_view name = "Gemm";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+
+  float alpha = 1;
+  float beta = 1;
+  bool trans_a = false;
+  bool trans_b = false;
+
+  void attributes(auto& a) {
+    a("alpha", alpha, 1.0f);
+    a("beta", beta, 1.0f);
+    a("transA", trans_a, 0);
+    a("transB", trans_b, 0);
+    if (a.opset() < 7) a.ignored("broadcast");  // c is broadcast wherever its shape asks for it
+  }
+
+  void shapes(const ShapeContext& c) const {
+    const Shape& a = c.shape(0);
+    const Shape& b = c.shape(1);
+    if (a.rank() != 2 || b.rank() != 2)
+      fail(ErrorCode::invalid_argument, "its inputs have shapes ", a, " and ", b, "; both must be matrices");
+    const Shape y{a[trans_a ? 1 : 0], b[trans_b ? 0 : 1]};
+    const std::int64_t k = a[trans_a ? 0 : 1];
+    if (k != b[trans_b ? 1 : 0]) {
+      fail(ErrorCode::invalid_argument, "its inputs have shapes ", a, " and ", b, ": ", k, " columns on the left, ", b[trans_b ? 1 : 0],
+           " rows on the right");
+    }
+    if (c.has_input(2) && !(broadcast(c.shape(2), y) == y)) {
+      fail(ErrorCode::invalid_argument, "its input 2 of shape ", c.shape(2), " cannot be broadcast to ", y);
+    }
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_MATMUL_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = a b, as numpy.matmul: matrix products over the last two dimensions, the others broadcast; a 1-D operand is a row on the left, a
+/// column on the right. Shapes: a (*, M, K), b (*, K, N) -> y (*, M, N). Source: ONNX MatMul, opsets 1 to 13.
+struct MatMul {
+  static constexpr std::string_view name = "MatMul";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+
+  void shapes(const ShapeContext& c) const {
+    Shape a = c.shape(0);
+    Shape b = c.shape(1);
+    if (a.rank() == 0 || b.rank() == 0)
+      fail(ErrorCode::invalid_argument, "its inputs have shapes ", a, " and ", b, "; a scalar has no rows");
+    const bool vector_a = a.rank() == 1;
+    const bool vector_b = b.rank() == 1;
+    if (vector_a) a.insert(0, 1);
+    if (vector_b) b.push_back(1);
+    if (a.back() != b[b.rank() - 2]) {
+      fail(ErrorCode::invalid_argument, "its inputs have shapes ", c.shape(0), " and ", c.shape(1), ": ", a.back(),
+           " columns on the left, ", b[b.rank() - 2], " rows on the right");
+    }
+    Shape y = broadcast(Shape(a.dims().first(a.rank() - 2)), Shape(b.dims().first(b.rank() - 2)));
+    if (!vector_a) y.push_back(a[a.rank() - 2]);
+    if (!vector_b) y.push_back(b.back());
+    c.output(0, y);
+  }
+};
 
 }  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_UNARY_HPP
@@ -3822,6 +4773,222 @@ struct IsInf : Unary {
 
 }  // namespace hone::inline HONE_ABI::ops
 
+namespace hone::inline HONE_ABI::ops {
+
+/// Operators, as a list of types.
+template <class... Ops>
+struct OpList {};
+
+/// What a chain of pointwise operators is made of.
+using PointwiseUnary = OpList<Abs, Ceil, Celu, Clip, Elu, Erf, Exp, Floor, Gelu, HardSigmoid, HardSwish, LeakyRelu, Log, Mish, Neg,
+                              Reciprocal, Relu, Round, Selu, Sigmoid, Sign, Softplus, Softsign, Sqrt, Swish, Tanh, ThresholdedRelu>;
+using PointwiseBinary = OpList<Add, Div, Max, Min, Mul, Sub>;
+
+/// One step of a chain: v = f(v), v = f(v, operand) or, when `swapped`, v = f(operand, v).
+struct PointwiseStep {
+  std::string_view op;  ///< name of the operator
+  /// The attributes of a unary operator in the order in which its struct has them; the bounds of Clip; whether Gelu is that by tanh.
+  std::array<float, 2> parameters{};
+  std::int64_t operand = -1;  ///< index among the operands, -1 for unary operators
+  bool swapped = false;
+};
+
+/// v = step_n(... step_1(v)), each operand broadcast as ONNX does.
+struct PointwiseChain {
+  /// Offsets into the operands are kept for so many at a time.
+  static constexpr std::size_t max_operands = 8;
+
+  std::vector<PointwiseStep> steps;
+
+  void attributes(auto& a);
+  /// The shape of v, `v` at first, after all steps; `first` is the input that is operand 0.
+  [[nodiscard]] Shape shape(Shape v, const ShapeContext& c, std::size_t first) const {
+    for (std::size_t i = first; i < c.input_count(); ++i) v = broadcast(v, c.shape(i));
+    return v;
+  }
+};
+
+namespace detail {
+
+/// visit(op) for the operator of this name; false when the list does not have it.
+template <class Visit, class... Ops>
+bool visit_op(OpList<Ops...>, std::string_view name, const Visit& visit) {
+  return ((Ops::name == name && (visit(Ops{}), true)) || ...);
+}
+
+/// The name of an operator in one of the lists, in memory that lives as long as the program. Errors: invalid_graph.
+inline std::string_view pointwise_name(std::string_view name) {
+  std::string_view found;
+  const auto keep = [&](const auto& op) { found = op.name; };
+  if (!visit_op(PointwiseUnary{}, name, keep) && !visit_op(PointwiseBinary{}, name, keep)) {
+    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator");
+  }
+  return found;
+}
+
+}  // namespace detail
+
+void PointwiseChain::attributes(auto& a) {
+  std::vector<std::string> names;
+  std::vector<float> parameters;
+  std::vector<std::int64_t> operands;
+  std::vector<std::int64_t> swapped;
+  a.required("steps", names);
+  a.required("parameters", parameters);
+  a.required("operands", operands);
+  a.required("swapped", swapped);
+  if (names.empty()) fail(ErrorCode::invalid_graph, "it has no steps");
+  if (parameters.size() != 2 * names.size() || operands.size() != names.size() || swapped.size() != names.size()) {
+    fail(ErrorCode::invalid_graph, "the attributes of its ", names.size(), " steps do not have one entry for each");
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (operands[i] < -1 || operands[i] >= static_cast<std::int64_t>(max_operands)) {
+      fail(ErrorCode::invalid_graph, "step ", i, " has operand ", operands[i], "; expected -1 to ", max_operands - 1);
+    }
+    steps.push_back({detail::pointwise_name(names[i]), {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
+  }
+}
+
+/// Pointwise operators in one pass over memory. Inputs: x, operands. Shapes: x (*), operands (*) -> y, the broadcast of all.
+struct Pointwise {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "Pointwise";
+  static constexpr Arity arity{.min_inputs = 1, .max_inputs = 1 + PointwiseChain::max_operands};
+  static constexpr OpTraits traits{.in_place = inputs(0), .reads_late = true};
+  static constexpr std::size_t first_operand = 1;
+
+  PointwiseChain chain;
+
+  void attributes(auto& a) { chain.attributes(a); }
+  void shapes(const ShapeContext& c) const { c.output(0, chain.shape(c.shape(0), c, first_operand)); }
+};
+
+template <class Base>
+inline constexpr std::string_view fused_name = Base::name;
+template <>
+inline constexpr std::string_view fused_name<Conv> = "FusedConv";
+template <>
+inline constexpr std::string_view fused_name<Gemm> = "FusedGemm";
+template <>
+inline constexpr std::string_view fused_name<MatMul> = "FusedMatMul";
+
+/// An operator with pointwise ones applied to its result while that is in cache. Inputs: those of Base (omitted ones as empty names), then
+/// operands.
+template <class Base>
+struct Fused : Base {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = fused_name<Base>;
+  static constexpr std::size_t first_operand = Base::arity.max_inputs;
+  static constexpr Arity arity{.min_inputs = Base::arity.min_inputs, .max_inputs = first_operand + PointwiseChain::max_operands};
+
+  PointwiseChain chain;
+
+  void attributes(auto& a) {
+    if constexpr (requires { Base::attributes(a); }) Base::attributes(a);
+    chain.attributes(a);
+  }
+  void shapes(const ShapeContext& c) const { c.output(0, chain.shape(base_shape(c), c, first_operand)); }
+  /// The shape of what Base gives.
+  [[nodiscard]] Shape base_shape(const ShapeContext& c) const {
+    std::array<Shape, 1> shape;
+    Base::shapes(c.first_inputs(first_operand, shape));
+    return shape[0];
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_POOL_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y[n, c, o] = the elements of x[n, c] under window o, reduced to one. Shapes: x (N, C, *) -> y (N, C, *).
+/// Source: ONNX, opsets 1 to 22.
+struct Pool {
+  Window window;
+
+  void attributes(auto& a) {
+    window.attributes(a);
+    a("ceil_mode", window.ceil_mode, 0);
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    if (x.rank() < 3) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (N, C, spatial dimensions)");
+    if (window.kernel_shape.empty()) fail(ErrorCode::invalid_argument, "the attribute 'kernel_shape' is missing");
+    Shape y{x[0], x[1]};
+    for (std::size_t i = 0; i + 2 < x.rank(); ++i) y.push_back(window.axis(i, x.rank() - 2, x[i + 2], 1).output);
+    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, y);
+  }
+};
+
+/// Output 1: the index of each maximum in x, flattened, spatial dimensions last to first when `column_major`.
+struct MaxPool : Pool {
+  static constexpr std::string_view name = "MaxPool";
+  static constexpr Arity arity{.max_outputs = 2};
+  bool column_major = false;
+  void attributes(auto& a) {
+    Pool::attributes(a);
+    a("storage_order", column_major, 0);
+  }
+  void types(const TypeContext& c) const {
+    c.output(0, c.input(0));
+    c.output(1, DType::int64);
+  }
+};
+
+struct AveragePool : Pool {
+  static constexpr std::string_view name = "AveragePool";
+  bool count_include_pad = false;
+  void attributes(auto& a) {
+    Pool::attributes(a);
+    a("count_include_pad", count_include_pad, 0);
+  }
+};
+
+/// (sum |x|^p)^(1/p)
+struct LpPool : Pool {
+  static constexpr std::string_view name = "LpPool";
+  std::int64_t p = 2;
+  void attributes(auto& a) {
+    Pool::attributes(a);
+    a("p", p, 2);
+  }
+};
+
+/// A Pool whose one window is the whole plane. Shapes: x (N, C, *) -> y (N, C, 1...).
+struct GlobalPool {
+  void shapes(const ShapeContext& c) const {
+    Shape y = c.shape(0);
+    if (y.rank() < 2) fail(ErrorCode::invalid_argument, "its input has shape ", y, "; expected (N, C, *)");
+    for (std::size_t i = 2; i < y.rank(); ++i) y[i] = 1;
+    c.output(0, y);
+  }
+};
+
+struct GlobalAveragePool : GlobalPool {
+  static constexpr std::string_view name = "GlobalAveragePool";
+};
+struct GlobalMaxPool : GlobalPool {
+  static constexpr std::string_view name = "GlobalMaxPool";
+};
+struct GlobalLpPool : GlobalPool {
+  static constexpr std::string_view name = "GlobalLpPool";
+  std::int64_t p = 2;
+  void attributes(auto& a) { a("p", p, 2); }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+using CpuConvolutionKernels =
+    KernelList<entry<ops::AveragePool, float, double>, entry<ops::Conv, float, double>, entry<ops::ConvTranspose, float, double>,
+               entry<ops::Fused<ops::Conv>, float>, entry<ops::GlobalAveragePool, float, double>, entry<ops::GlobalLpPool, float, double>,
+               entry<ops::GlobalMaxPool, float, double>, entry<ops::LpPool, float, double>,
+               entry<ops::MaxPool, float, double, std::int8_t, std::uint8_t>>;
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ELEMENTWISE_HPP
+
 namespace hone::inline HONE_ABI {
 
 template <class Op>
@@ -3843,10 +5010,10 @@ using CpuUnaryKernels =
                RealEntry<ops::Cos>, RealEntry<ops::Cosh>, RealEntry<ops::Elu>, RealEntry<ops::Erf>, RealEntry<ops::Exp>,
                RealEntry<ops::Floor>, RealEntry<ops::Gelu>, RealEntry<ops::HardSigmoid>, RealEntry<ops::HardSwish>, RealEntry<ops::IsInf>,
                RealEntry<ops::IsNaN>, RealEntry<ops::LeakyRelu>, RealEntry<ops::Log>, RealEntry<ops::Mish>, SignedEntry<ops::Neg>,
-               entry<ops::Not, bool>, RealEntry<ops::Reciprocal>, SignedEntry<ops::Relu>, RealEntry<ops::Round>, RealEntry<ops::Selu>,
-               RealEntry<ops::Sigmoid>, SignedEntry<ops::Sign>, RealEntry<ops::Sin>, RealEntry<ops::Sinh>, RealEntry<ops::Softplus>,
-               RealEntry<ops::Softsign>, RealEntry<ops::Sqrt>, RealEntry<ops::Swish>, RealEntry<ops::Tan>, RealEntry<ops::Tanh>,
-               RealEntry<ops::ThresholdedRelu>>;
+               entry<ops::Not, bool>, entry<ops::Pointwise, float>, RealEntry<ops::Reciprocal>, SignedEntry<ops::Relu>,
+               RealEntry<ops::Round>, RealEntry<ops::Selu>, RealEntry<ops::Sigmoid>, SignedEntry<ops::Sign>, RealEntry<ops::Sin>,
+               RealEntry<ops::Sinh>, RealEntry<ops::Softplus>, RealEntry<ops::Softsign>, RealEntry<ops::Sqrt>, RealEntry<ops::Swish>,
+               RealEntry<ops::Tan>, RealEntry<ops::Tanh>, RealEntry<ops::ThresholdedRelu>>;
 
 using CpuBinaryKernels =
     KernelList<NumberEntry<ops::Add>, entry<ops::And, bool>, UnsignedEntry<ops::BitShift>, IntegerEntry<ops::BitwiseAnd>,
@@ -3915,6 +5082,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Compress, opsets 9 to 28.
 struct Compress {
   static constexpr std::string_view name = "Compress";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.data_dependent = true};
 
@@ -3989,6 +5157,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Gather, opsets 1 to 13.
 struct Gather {
   static constexpr std::string_view name = "Gather";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t axis = 0;
@@ -4010,6 +5179,7 @@ struct Gather {
 /// Source: ONNX GatherElements, opsets 11 to 13.
 struct GatherElements {
   static constexpr std::string_view name = "GatherElements";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t axis = 0;
@@ -4032,6 +5202,7 @@ struct GatherElements {
 /// Source: ONNX GatherND, opsets 11 to 13.
 struct GatherND {
   static constexpr std::string_view name = "GatherND";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t batch_dims = 0;
@@ -4071,6 +5242,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX NonMaxSuppression, opsets 10 to 11.
 struct NonMaxSuppression {
   static constexpr std::string_view name = "NonMaxSuppression";
+  static constexpr InputTypes input_types[] = {{inputs(2), DTypeSet{DType::int64}}, {inputs(3, 4), DTypeSet{DType::float32}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 5};
   static constexpr OpTraits traits{.data_dependent = true};
 
@@ -4107,6 +5279,7 @@ struct OneHot {
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.shape_inputs = inputs(1)};
   static constexpr std::size_t type_input = 2;
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
 
   std::int64_t axis = -1;
 
@@ -4144,6 +5317,7 @@ enum class Reduction : std::uint8_t { none, add, mul, max, min };
 /// Source: ONNX ScatterElements, opsets 11 to 18.
 struct ScatterElements {
   static constexpr std::string_view name = "ScatterElements";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -4179,6 +5353,7 @@ struct Scatter : ScatterElements {
 /// Source: ONNX ScatterND, opsets 11 to 18.
 struct ScatterND {
   static constexpr std::string_view name = "ScatterND";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -4276,84 +5451,11 @@ using CpuIndexingKernels = KernelList<
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_MATRIX_HPP
 
-#define HONE_SINGLE_OPS_GEMM_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// y = alpha a' b' + beta c, where a' is a or its transpose and b' is b or its transpose.
-/// Shapes: a' (M, K), b' (K, N), c broadcast to (M, N) -> y (M, N). Source: ONNX Gemm, opsets 1 to 13.
-struct Gemm {
-  static constexpr std::string_view name = "Gemm";
-  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
-
-  float alpha = 1;
-  float beta = 1;
-  bool trans_a = false;
-  bool trans_b = false;
-
-  void attributes(auto& a) {
-    a("alpha", alpha, 1.0f);
-    a("beta", beta, 1.0f);
-    a("transA", trans_a, 0);
-    a("transB", trans_b, 0);
-    if (a.opset() < 7) a.ignored("broadcast");  // c is broadcast wherever its shape asks for it
-  }
-
-  void shapes(const ShapeContext& c) const {
-    const Shape& a = c.shape(0);
-    const Shape& b = c.shape(1);
-    if (a.rank() != 2 || b.rank() != 2)
-      fail(ErrorCode::invalid_argument, "its inputs have shapes ", a, " and ", b, "; both must be matrices");
-    const Shape y{a[trans_a ? 1 : 0], b[trans_b ? 0 : 1]};
-    const std::int64_t k = a[trans_a ? 0 : 1];
-    if (k != b[trans_b ? 1 : 0]) {
-      fail(ErrorCode::invalid_argument, "its inputs have shapes ", a, " and ", b, ": ", k, " columns on the left, ", b[trans_b ? 1 : 0],
-           " rows on the right");
-    }
-    if (c.has_input(2) && !(broadcast(c.shape(2), y) == y)) {
-      fail(ErrorCode::invalid_argument, "its input 2 of shape ", c.shape(2), " cannot be broadcast to ", y);
-    }
-    c.output(0, y);
-  }
-};
-
-}  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_OPS_MATMUL_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// y = a b, as numpy.matmul: matrix products over the last two dimensions, the others broadcast; a 1-D operand is a row on the left, a
-/// column on the right. Shapes: a (*, M, K), b (*, K, N) -> y (*, M, N). Source: ONNX MatMul, opsets 1 to 13.
-struct MatMul {
-  static constexpr std::string_view name = "MatMul";
-  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
-
-  void shapes(const ShapeContext& c) const {
-    Shape a = c.shape(0);
-    Shape b = c.shape(1);
-    if (a.rank() == 0 || b.rank() == 0)
-      fail(ErrorCode::invalid_argument, "its inputs have shapes ", a, " and ", b, "; a scalar has no rows");
-    const bool vector_a = a.rank() == 1;
-    const bool vector_b = b.rank() == 1;
-    if (vector_a) a.insert(0, 1);
-    if (vector_b) b.push_back(1);
-    if (a.back() != b[b.rank() - 2]) {
-      fail(ErrorCode::invalid_argument, "its inputs have shapes ", c.shape(0), " and ", c.shape(1), ": ", a.back(),
-           " columns on the left, ", b[b.rank() - 2], " rows on the right");
-    }
-    Shape y = broadcast(Shape(a.dims().first(a.rank() - 2)), Shape(b.dims().first(b.rank() - 2)));
-    if (!vector_a) y.push_back(a[a.rank() - 2]);
-    if (!vector_b) y.push_back(b.back());
-    c.output(0, y);
-  }
-};
-
-}  // namespace hone::inline HONE_ABI::ops
-
 namespace hone::inline HONE_ABI {
 
 using CpuMatrixKernels =
-    KernelList<entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>>;
+    KernelList<entry<ops::Fused<ops::Gemm>, float>, entry<ops::Fused<ops::MatMul>, float>,
+               entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>>;
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_MOVEMENT_HPP
@@ -4545,6 +5647,7 @@ struct Identity {
 /// Source: ONNX Dropout, opsets 1 to 22.
 struct Dropout {
   static constexpr std::string_view name = "Dropout";
+  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}, {inputs(2), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 3, .max_outputs = 2};
   static constexpr OpTraits traits{.deterministic = false, .in_place = inputs(0)};
 
@@ -4747,6 +5850,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX ReverseSequence, opsets 10 to 28.
 struct ReverseSequence {
   static constexpr std::string_view name = "ReverseSequence";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t batch_axis = 1;
@@ -5133,6 +6237,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Where, opsets 9 to 16.
 struct Where {
   static constexpr std::string_view name = "Where";
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr std::size_t type_input = 1;
 
@@ -5183,6 +6288,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Shapes: x (N, C, *), scale, bias, mean, variance (C) -> y (N, C, *). Source: ONNX BatchNormalization, opsets 1 to 15.
 struct BatchNormalization {
   static constexpr std::string_view name = "BatchNormalization";
+  static constexpr InputTypes input_types[] = {{inputs(1, 2, 3, 4)}};
   static constexpr Arity arity{.min_inputs = 5, .max_inputs = 5, .max_outputs = 5};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -5509,6 +6615,7 @@ namespace hone::inline HONE_ABI::ops {
 /// The outputs of `then_branch` where `cond` holds, else those of `else_branch`. Source: ONNX If, opsets 1 to 25.
 struct If {
   static constexpr std::string_view name = "If";
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.max_outputs = Arity::any};
   static constexpr OpTraits traits{.data_dependent = true};
 
@@ -5592,15 +6699,18 @@ struct Recurrent {
       fail(ErrorCode::invalid_argument, "its inputs x, w and r must have three dimensions");
     const std::int64_t steps = x[batch_first ? 1 : 0];
     const std::int64_t batch = x[batch_first ? 0 : 1];
-    const std::int64_t hidden = hidden_size != 0 ? hidden_size : r[2];
+    const std::int64_t hidden = r[2];
+    if (hidden_size != 0 && hidden_size != hidden)
+      fail(ErrorCode::invalid_argument, "hidden_size is ", hidden_size, ", but its input 2 has shape ", r);
+    const std::int64_t rows = checked_product(2 * Gates, hidden) / 2;
     const auto expect = [&](std::size_t i, const Shape& wanted) {
       if (c.has_input(i) && !(c.shape(i) == wanted)) {
         fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
       }
     };
-    expect(1, {directions, Gates * hidden, x[2]});
-    expect(2, {directions, Gates * hidden, hidden});
-    expect(3, {directions, 2 * Gates * hidden});
+    expect(1, {directions, rows, x[2]});
+    expect(2, {directions, rows, hidden});
+    expect(3, {directions, 2 * rows});
     expect(4, {batch});
     const Shape state = batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
     expect(5, state);
@@ -5663,6 +6773,7 @@ struct Recurrent {
 /// h = f(x w' + wb + h r' + rb)
 struct RNN : Recurrent<1, 1, 2> {
   static constexpr std::string_view name = "RNN";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   void attributes(auto& a) { read(a, {Activation::Kind::tanh}); }
 };
@@ -5671,6 +6782,7 @@ struct RNN : Recurrent<1, 1, 2> {
 /// h = (1 - z) h~ + z h
 struct GRU : Recurrent<3, 2, 2> {
   static constexpr std::string_view name = "GRU";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   bool linear_before_reset = false;
   void attributes(auto& a) {
@@ -5682,6 +6794,7 @@ struct GRU : Recurrent<3, 2, 2> {
 /// Gates i, o, f, c: i = f(. + pi c), f = f(. + pf c), c~ = g(.), c = f c + i c~, o = f(. + po c), h = o h(c)
 struct LSTM : Recurrent<4, 3, 3> {
   static constexpr std::string_view name = "LSTM";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 8, .min_outputs = 0, .max_outputs = 3};
   bool input_forget = false;
   void attributes(auto& a) {
@@ -5748,6 +6861,12 @@ class CpuProvider final : public Provider {
       placement.refusal += choice.refusal;
     }
     return placement;
+  }
+
+  [[nodiscard]] bool supports(const NodeView& node) const override {
+    const auto found = entries_.find(&node.node().op->info());
+    return found != entries_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                  [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
   }
 
   [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
@@ -6241,6 +7360,15 @@ class StridedBox {
     std::int64_t product = 1;
     for (std::size_t d = 0; d + 1 < rank_; ++d) product *= sizes_[d];
     return product;
+  }
+
+  /// Offsets of the first element of a row.
+  [[nodiscard]] Offsets row_offsets(std::int64_t row) const noexcept {
+    Offsets offsets{};
+    for (std::size_t d = rank_ > 0 ? rank_ - 1 : 0; d-- > 0; row /= sizes_[d]) {
+      for (std::size_t a = 0; a < N; ++a) offsets[a] += row % sizes_[d] * strides_[d][a];
+    }
+    return offsets;
   }
 
   /// body(offsets of the first element) for the rows [begin, end).
@@ -7070,6 +8198,14 @@ class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
 
 namespace hone::inline HONE_ABI::cpu {
 
+/// For runs of a few dozen elements, where calling memmove costs more than it does.
+template <class T>
+T* copy_short(const T* from, std::int64_t n, T* to) noexcept {
+  for (; n >= 8; n -= 8, from += 8, to += 8) std::memcpy(to, from, 8 * sizeof(T));
+  for (; n > 0; --n) *to++ = *from++;
+  return to;
+}
+
 /// The spatial side of a convolution: a window over `rank` axes, and the copies between planes and the matrix of their windows.
 struct ConvGeometry {
   std::size_t rank = 0;
@@ -7088,31 +8224,29 @@ struct ConvGeometry {
     return true;
   }
 
-  /// columns[j] = x at tap `k` of window `first + j`, 0 where that is in the padding. Shapes: x (input_size), columns (count).
+  /// Rows [p, p + depth) and columns [first, last) of the matrix whose row c * kernel_size + k holds tap `k` of channel `c` in every
+  /// window, as panels of `width` columns, k-major: element (row, column) of a panel lies at row * width + column. Missing columns are
+  /// zeros.
   template <class T>
-  void gather_tap(const T* x, std::int64_t k, std::int64_t first, std::int64_t count, T* columns) const noexcept {
-    for_segments(k, first, count, [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
-      const auto& last = axes[rank - 1];
-      T* to = columns + at;
-      if (row < 0) {
-        std::fill_n(to, end - begin, T(0));
-        return;
+  void pack_windows(const T* x, std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t width,
+                    T* panels) const noexcept {
+    const std::int64_t taps = kernel_size();
+    const std::int64_t plane = input_size();
+    for (std::int64_t column = first; column < last; column += width, panels += depth * width) {
+      const std::int64_t count = std::min(width, last - column);
+      for (std::int64_t k = 0; k < taps; ++k) {
+        // Channels c with p <= c * taps + k < p + depth.
+        const std::int64_t begin = p > k ? (p - k + taps - 1) / taps : 0;
+        const std::int64_t end = p + depth > k ? (p + depth - k + taps - 1) / taps : 0;
+        if (begin >= end) continue;
+        Pieces pieces;
+        cut(k, column, count, width, pieces);
+        for (std::int64_t c = begin; c < end; ++c) pieces.copy(x + c * plane, panels + (c * taps + k - p) * width);
       }
-      const std::int64_t tap = k % last.kernel * last.dilation - last.pad_begin;
-      const auto [valid_begin, valid_end] = valid_windows(last, tap, begin, end);
-      std::fill_n(to, valid_begin - begin, T(0));
-      const T* from = x + row * last.input + tap;
-      if (last.stride == 1) {
-        if (valid_end > valid_begin)
-          std::memcpy(to + (valid_begin - begin), from + valid_begin, static_cast<std::size_t>(valid_end - valid_begin) * sizeof(T));
-      } else {
-        for (std::int64_t o = valid_begin; o < valid_end; ++o) to[o - begin] = from[o * last.stride];
-      }
-      std::fill_n(to + (valid_end - begin), end - valid_end, T(0));
-    });
+    }
   }
 
-  /// The transpose of gather_tap over all windows: y at tap `k` of window j += columns[j].
+  /// y at tap `k` of window j += columns[j], for all windows; taps in the padding fall away.
   template <class T>
   void scatter_tap(const T* columns, std::int64_t k, T* y) const noexcept {
     for_segments(k, 0, output_size(), [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
@@ -7130,6 +8264,54 @@ struct ConvGeometry {
     std::int64_t result = 1;
     for (std::size_t i = 0; i < rank; ++i) result *= axes[i].*member;
     return result;
+  }
+
+  /// One row of a panel as runs of neighbours in a plane, or of zeros. The same for every channel.
+  struct Pieces {
+    struct Piece {
+      std::int32_t to;
+      std::int32_t count;
+      std::int64_t from;    ///< in the plane
+      std::int64_t stride;  ///< 0: zeros
+    };
+    /// Panels have at most 64 columns, each of them at worst a piece of its own with padding around it.
+    static constexpr std::size_t max_pieces = 3 * 64 + 1;
+
+    void add(std::int64_t to, std::int64_t number, std::int64_t from, std::int64_t stride) noexcept {
+      if (number > 0) pieces[size++] = {static_cast<std::int32_t>(to), static_cast<std::int32_t>(number), from, stride};
+    }
+    template <class T>
+    void copy(const T* plane, T* row) const noexcept {
+      for (std::size_t i = 0; i < size; ++i) {
+        const Piece& piece = pieces[i];
+        T* to = row + piece.to;
+        const T* from = plane + piece.from;
+        if (piece.stride == 1) {
+          copy_short(from, piece.count, to);
+        } else if (piece.stride == 0) {
+          for (std::int32_t j = 0; j < piece.count; ++j) to[j] = T(0);
+        } else {
+          for (std::int32_t j = 0; j < piece.count; ++j) to[j] = from[j * piece.stride];
+        }
+      }
+    }
+
+    std::array<Piece, max_pieces> pieces;
+    std::size_t size = 0;
+  };
+
+  /// Tap `k` of windows [first, first + count), followed by zeros up to `width`.
+  void cut(std::int64_t k, std::int64_t first, std::int64_t count, std::int64_t width, Pieces& pieces) const noexcept {
+    for_segments(k, first, count, [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
+      if (row < 0) return pieces.add(at, end - begin, 0, 0);
+      const auto& last = axes[rank - 1];
+      const std::int64_t tap = k % last.kernel * last.dilation - last.pad_begin;
+      const auto [valid_begin, valid_end] = valid_windows(last, tap, begin, end);
+      pieces.add(at, valid_begin - begin, 0, 0);
+      pieces.add(at + valid_begin - begin, valid_end - valid_begin, row * last.input + tap + valid_begin * last.stride, last.stride);
+      pieces.add(at + valid_end - begin, end - valid_end, 0, 0);
+    });
+    pieces.add(count, width - count, 0, 0);
   }
 
   struct Range {
@@ -7171,6 +8353,15 @@ struct ConvGeometry {
     }
   }
 };
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_KERNELS_CPU_EPILOGUE_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Called by a kernel for elements [begin, begin + count) of its output 0 once they are final, each exactly once, while they are in cache;
+/// from several threads at a time.
+using Epilogue = FunctionRef<void(std::int64_t begin, std::int64_t count)>;
 
 }  // namespace hone::inline HONE_ABI::cpu
 #define HONE_SINGLE_KERNELS_CPU_MATRIX_PRODUCT_HPP
@@ -7278,18 +8469,67 @@ HONE_LANE T abs(T x) noexcept {
   return x < T{0} ? negate(x) : x;
 }
 
-/// A register's worth of elements at `p`, of which only the first `n` exist; the others are `fill`.
+namespace detail {
+
+/// Registers whose loads and stores take a mask: those of AVX-512.
+template <class V>
+inline constexpr bool has_mask =
+#if defined(__AVX512BW__)
+    sizeof(V) == 64;
+#else
+    false;
+#endif
+
+}  // namespace detail
+
+/// A register's worth of elements at `p`, of which only the first `n` exist; the others are `fill`. 0 < n < V::size.
 template <class V>
 HONE_ALWAYS_INLINE V load_part(const lane_t<V>* p, std::size_t n, lane_t<V> fill = lane_t<V>(0)) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_mask<V>) {
+    const auto mask = ~std::uint64_t{0} >> (64 - n);
+    if constexpr (std::is_same_v<lane_t<V>, float>) {
+      return V(_mm512_mask_loadu_ps(V(fill), static_cast<__mmask16>(mask), p));
+    } else if constexpr (std::is_same_v<lane_t<V>, double>) {
+      return V(_mm512_mask_loadu_pd(V(fill), static_cast<__mmask8>(mask), p));
+    } else if constexpr (sizeof(lane_t<V>) == 1) {
+      return V(_mm512_mask_loadu_epi8(V(fill), mask, p));
+    } else if constexpr (sizeof(lane_t<V>) == 2) {
+      return V(_mm512_mask_loadu_epi16(V(fill), static_cast<__mmask32>(mask), p));
+    } else if constexpr (sizeof(lane_t<V>) == 4) {
+      return V(_mm512_mask_loadu_epi32(V(fill), static_cast<__mmask16>(mask), p));
+    } else {
+      return V(_mm512_mask_loadu_epi64(V(fill), static_cast<__mmask8>(mask), p));
+    }
+  }
+#endif
   alignas(64) lane_t<V> lanes[V::size];
   V(fill).store_aligned(lanes);
   std::memcpy(lanes, p, n * sizeof(lane_t<V>));
   return V::load_aligned(lanes);
 }
 
-/// Stores the first `n` lanes.
+/// Stores the first `n` lanes. 0 < n < V::size.
 template <class V>
 HONE_ALWAYS_INLINE void store_part(V v, lane_t<V>* p, std::size_t n) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_mask<V>) {
+    const auto mask = ~std::uint64_t{0} >> (64 - n);
+    if constexpr (std::is_same_v<lane_t<V>, float>) {
+      return _mm512_mask_storeu_ps(p, static_cast<__mmask16>(mask), v);
+    } else if constexpr (std::is_same_v<lane_t<V>, double>) {
+      return _mm512_mask_storeu_pd(p, static_cast<__mmask8>(mask), v);
+    } else if constexpr (sizeof(lane_t<V>) == 1) {
+      return _mm512_mask_storeu_epi8(p, mask, v);
+    } else if constexpr (sizeof(lane_t<V>) == 2) {
+      return _mm512_mask_storeu_epi16(p, static_cast<__mmask32>(mask), v);
+    } else if constexpr (sizeof(lane_t<V>) == 4) {
+      return _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(mask), v);
+    } else {
+      return _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(mask), v);
+    }
+  }
+#endif
   alignas(64) lane_t<V> lanes[V::size];
   v.store_aligned(lanes);
   std::memcpy(p, lanes, n * sizeof(lane_t<V>));
@@ -7372,6 +8612,8 @@ struct BinaryFunctions {
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T, class R = T>
 struct BinaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loops, their types erased: what drives them is then no template on them.
   BinaryFunctions erased;
   Isa isa;
@@ -7631,6 +8873,8 @@ struct ReduceFunctions {
 /// rounding. Integers wrap.
 template <class F, class T>
 struct Reduce {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loops, their types erased: what drives them is then no template on them.
   ReduceFunctions erased;
   Isa isa;
@@ -8248,6 +9492,33 @@ class MatrixProduct {
 
   [[nodiscard]] simd::Isa isa() const noexcept { return kernels_->isa; }
 
+  /// Packs columns [first, last) of rows [p, p + depth) of B to panels of nr columns, k-major, as simd::Gemm reads them.
+  using PackB = FunctionRef<void(std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t nr, T* panels)>;
+
+  /// A (m, k): packed by pack_a(), in memory, or both; products with few columns read it once as it stands.
+  struct Left {
+    MatrixRef<T> matrix{};
+    const T* packed = nullptr;
+  };
+  /// B (k, n): in memory, packed by pack_b(), or packed piece by piece by the caller.
+  struct Right {
+    MatrixRef<T> matrix{};
+    const T* packed = nullptr;
+    const PackB* pack = nullptr;
+  };
+
+  /// Bytes that pack_a writes.
+  [[nodiscard]] std::size_t pack_a_bytes(std::int64_t m, std::int64_t k) const noexcept {
+    return sizeof(T) * static_cast<std::size_t>(round_up(m, mr()) * k);
+  }
+  /// Packs the whole of A (m, k), for products that use it often. `packed`: pack_a_bytes(m, k) bytes, best aligned to 64.
+  void pack_a(const MatrixRef<T>& a, std::int64_t m, std::int64_t k, T* packed) const noexcept {
+    for (std::int64_t p = 0; p < k; p += kc_) {
+      kernels_->pack_a(a.data + p * a.column_stride, a.row_stride, a.column_stride, static_cast<std::size_t>(m),
+                       static_cast<std::size_t>(std::min(kc_, k - p)), packed + p * round_up(m, mr()));
+    }
+  }
+
   /// Bytes that pack_b writes.
   [[nodiscard]] std::size_t pack_b_bytes(std::int64_t k, std::int64_t n) const noexcept {
     return sizeof(T) * static_cast<std::size_t>(k * round_up(n, nr()));
@@ -8265,10 +9536,11 @@ class MatrixProduct {
     }
   }
 
-  /// Bytes of scratch of run() for any strides, aligned to 64 bytes. `packed`: with a packed B.
-  [[nodiscard]] std::size_t workspace_bytes(std::int64_t m, std::int64_t n, std::int64_t k, bool packed = false) const noexcept {
-    std::int64_t elements = packed_a_elements(m, k);
-    if (!packed) {
+  /// Bytes of scratch of run() for any strides, aligned to 64 bytes; the flags say which operands come packed.
+  [[nodiscard]] std::size_t workspace_bytes(std::int64_t m, std::int64_t n, std::int64_t k, bool packed_b = false,
+                                            bool packed_a = false) const noexcept {
+    std::int64_t elements = packed_a ? 0 : packed_a_elements(m, k);
+    if (!packed_b) {
       elements += round_up(std::min(n, nc_), nr()) * std::min(k, kc_);
       const std::int64_t lines = std::min(m, n);
       if (lines <= max_lines) elements = std::max(elements, round_up(lines * k, line) + lines * std::max(m, n));
@@ -8277,26 +9549,31 @@ class MatrixProduct {
   }
 
   /// C = [C +] A B [+ bias]. c (m, n) with contiguous rows `c_row_stride` apart; it overlaps neither A, B nor the biases.
-  /// `workspace`: workspace_bytes(m, n, k) bytes, aligned to 64.
-  void run(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c, std::ptrdiff_t c_row_stride,
-           const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
+  /// `workspace`: workspace_bytes() of the sizes, aligned to 64.
+  void run_operands(std::int64_t m, std::int64_t n, std::int64_t k, const Left& a, const Right& b, T* c, std::ptrdiff_t c_row_stride,
+                    const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
     if (m <= 0 || n <= 0) return;
     auto* scratch = static_cast<T*>(workspace);
     const auto streams = [](const MatrixRef<T>& x) { return x.row_stride == 1 || x.column_stride == 1; };
-    if (m <= max_lines && streams(b)) {
-      run_lines<false>(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
-    } else if (n <= max_lines && streams(a)) {
-      run_lines<true>(n, m, k, b.transposed(), a.transposed(), c, c_row_stride, options, scratch, pool);
+    const bool in_memory = a.matrix.data != nullptr && b.matrix.data != nullptr;
+    if (in_memory && m <= max_lines && streams(b.matrix)) {
+      run_lines<false>(m, n, k, a.matrix, b.matrix, c, c_row_stride, options, scratch, pool);
+    } else if (in_memory && n <= max_lines && streams(a.matrix)) {
+      run_lines<true>(n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_row_stride, options, scratch, pool);
     } else {
-      run_blocks(m, n, k, a, Source{&b, nullptr}, c, c_row_stride, options, scratch, pool);
+      run_blocks(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
     }
+  }
+  void run(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c, std::ptrdiff_t c_row_stride,
+           const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
+    run_operands(m, n, k, Left{.matrix = a}, Right{.matrix = b}, c, c_row_stride, options, workspace, pool);
   }
 
   /// The same with a B that pack_b() packed. `workspace`: workspace_bytes(m, n, k, true) bytes, aligned to 64.
   void run_packed(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
                   std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
     if (m <= 0 || n <= 0) return;
-    run_blocks(m, n, k, a, Source{nullptr, packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
+    run_blocks(m, n, k, Left{.matrix = a}, Right{.packed = packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
   }
 
  private:
@@ -8306,11 +9583,6 @@ class MatrixProduct {
   /// Multiply-adds, or packed elements, that are worth a thread: 2 to 10 microseconds.
   static constexpr std::int64_t worth_a_thread = 64 * 1024;
   static constexpr std::int64_t worth_packing = 8 * 1024;
-
-  struct Source {
-    const MatrixRef<T>* matrix;
-    const T* packed;
-  };
 
   static constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
   static constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
@@ -8329,41 +9601,48 @@ class MatrixProduct {
                      static_cast<std::size_t>(end - begin), panels, static_cast<std::size_t>(depth * nr()));
   }
 
-  void run_blocks(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, Source b, T* c, std::ptrdiff_t c_row_stride,
+  void run_blocks(std::int64_t m, std::int64_t n, std::int64_t k, const Left& a, const Right& b, T* c, std::ptrdiff_t c_row_stride,
                   const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
     T* const packed_a = workspace;
-    T* const packed_b = workspace + packed_a_elements(m, k);
-    const bool direct = b.packed == nullptr && b.matrix->column_stride == 1 && m <= 2 * mr();
+    T* const packed_b = workspace + (a.packed != nullptr ? 0 : packed_a_elements(m, k));
+    const std::int64_t most_rows = a.packed != nullptr ? m : mo_;
+    const bool direct = b.packed == nullptr && b.pack == nullptr && b.matrix.column_stride == 1 && m <= 2 * mr();
     for (std::int64_t j0 = 0; j0 < n; j0 += nc_) {
       const std::int64_t columns = std::min(nc_, n - j0);
       std::int64_t p = 0;
       do {
         const std::int64_t depth = std::min(kc_, k - p);
-        for (std::int64_t i0 = 0; i0 < m; i0 += mo_) {
-          const std::int64_t rows = std::min(mo_, m - i0);
-          // Panels of A, then those of B that are not there yet: none when B came packed or is read in place, except the last one,
+        for (std::int64_t i0 = 0; i0 < m; i0 += most_rows) {
+          const std::int64_t rows = std::min(most_rows, m - i0);
+          // Panels of A, then those of B that are not there yet: none when they came packed or B is read in place, except the last one,
           // which a kernel may not read in place when it is narrower than nr.
-          const std::int64_t a_panels = ceil_div(rows, mr());
+          const std::int64_t a_panels = a.packed != nullptr ? 0 : ceil_div(rows, mr());
           const std::int64_t b_panels = b.packed != nullptr || i0 != 0 ? 0 : ceil_div(columns, nr());
           const std::int64_t b_first = direct ? columns / nr() : 0;
-          pool.parallel_for(
-              a_panels + std::max<std::int64_t>(0, b_panels - b_first), pack_grain(depth), [&](std::int64_t begin, std::int64_t end) {
-                if (begin < a_panels) {
-                  const std::int64_t first = begin * mr();
-                  const std::int64_t last = std::min(std::min(end, a_panels) * mr(), rows);
-                  kernels_->pack_a(a.data + (i0 + first) * a.row_stride + p * a.column_stride, a.row_stride, a.column_stride,
-                                   static_cast<std::size_t>(last - first), static_cast<std::size_t>(depth), packed_a + first * depth);
-                }
-                if (end > a_panels) {
-                  const std::int64_t first = (std::max(begin, a_panels) - a_panels + b_first) * nr();
-                  const std::int64_t last = std::min((end - a_panels + b_first) * nr(), columns);
-                  pack_b_panels(*b.matrix, p, depth, j0 + first, j0 + last, packed_b + first * depth);
-                }
-              });
+          pool.parallel_for(a_panels + std::max<std::int64_t>(0, b_panels - b_first), pack_grain(depth),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              if (begin < a_panels) {
+                                const std::int64_t first = begin * mr();
+                                const std::int64_t last = std::min(std::min(end, a_panels) * mr(), rows);
+                                kernels_->pack_a(a.matrix.data + (i0 + first) * a.matrix.row_stride + p * a.matrix.column_stride,
+                                                 a.matrix.row_stride, a.matrix.column_stride, static_cast<std::size_t>(last - first),
+                                                 static_cast<std::size_t>(depth), packed_a + first * depth);
+                              }
+                              if (end > a_panels) {
+                                const std::int64_t first = (std::max(begin, a_panels) - a_panels + b_first) * nr();
+                                const std::int64_t last = std::min((end - a_panels + b_first) * nr(), columns);
+                                if (b.pack != nullptr) {
+                                  (*b.pack)(p, depth, j0 + first, j0 + last, nr(), packed_b + first * depth);
+                                } else {
+                                  pack_b_panels(b.matrix, p, depth, j0 + first, j0 + last, packed_b + first * depth);
+                                }
+                              }
+                            });
           const Step step{
               .i0 = i0, .rows = rows, .j0 = j0, .columns = columns, .p = p, .depth = depth, .first = p == 0, .last = p + depth >= k};
-          const T* panels = b.packed != nullptr ? b.packed + p * round_up(n, nr()) + j0 * depth : packed_b;
-          run_step(step, packed_a, panels, direct ? b.matrix : nullptr, c, c_row_stride, options, pool);
+          const T* left = a.packed != nullptr ? a.packed + p * round_up(m, mr()) : packed_a;
+          const T* right = b.packed != nullptr ? b.packed + p * round_up(n, nr()) + j0 * depth : packed_b;
+          run_step(step, left, right, direct ? &b.matrix : nullptr, c, c_row_stride, options, pool);
         }
         p += depth;
       } while (p < k);
@@ -8506,80 +9785,77 @@ class MatrixProduct {
 
 namespace hone::inline HONE_ABI::simd {
 
-/// The taps of a two-dimensional window over one plane; steps in elements.
+/// The taps of a two-dimensional window; distances in elements.
 template <class T>
 struct DepthwiseTaps {
-  const T* weights;  ///< (rows, columns)
-  int rows;
-  int columns;
-  std::ptrdiff_t row_step;     ///< from one row of taps to the next in x
-  std::ptrdiff_t column_step;  ///< from one tap to the next in a row
-  std::ptrdiff_t stride;       ///< from one window to the next
+  const T* weights;               ///< (count)
+  const std::ptrdiff_t* offsets;  ///< (count), from the first element of a window to the tap
+  int count;
+  std::ptrdiff_t row_step;  ///< from a row of windows to the next one
   T bias;
 };
 
-/// One row of a depthwise convolution, y[i] = bias + sum over r, c of weights[r, c] * x[i * stride + r * row_step + c * column_step].
-/// Shapes: y (n). Any alignment; x and y do not overlap. All of x that the taps of n windows touch must be there.
+/// A plane of a depthwise convolution: y[r, j] = bias + sum over k of weights[k] * x[r * row_step + j + offsets[k]].
+/// Shapes: y (rows, columns), dense. Any alignment; x and y do not overlap. All of x that the taps touch must be there.
+/// Each element is one chain of multiply-adds in the order of the taps.
 template <class T>
-struct DepthwiseRow {
-  void (*run)(const DepthwiseTaps<T>& taps, const T* x, T* y, std::size_t n) noexcept;
+struct DepthwisePlane {
+  void (*run)(const DepthwiseTaps<T>& taps, const T* x, T* y, std::size_t rows, std::size_t columns) noexcept;
   Isa isa;
 
   template <class Arch>
-  static constexpr DepthwiseRow make() noexcept;
+  static constexpr DepthwisePlane make() noexcept;
 };
 
 namespace detail {
 
-/// `Count` registers of windows side by side: enough independent sums to hide the latency of the multiply-add.
-template <class T, class Arch, int Count>
-HONE_ALWAYS_INLINE void depthwise_block(const DepthwiseTaps<T>& taps, const T* x, T* y) noexcept {
-  using V = xsimd::batch<T, Arch>;
-  V sum[Count];
-  for (int k = 0; k < Count; ++k) sum[k] = V(taps.bias);
-  for (int r = 0; r < taps.rows; ++r) {
-    for (int c = 0; c < taps.columns; ++c) {
-      const V w(taps.weights[r * taps.columns + c]);
-      const T* from = x + r * taps.row_step + c * taps.column_step;
-      for (int k = 0; k < Count; ++k) sum[k] = xsimd::fma(w, V::load_unaligned(from + k * static_cast<int>(V::size)), sum[k]);
+/// The register of windows at `x` in each of Rows rows: four rows cover the latency of the multiply-add. `columns`: how many of the lanes
+/// exist, V::size when Whole.
+template <class V, int Rows, bool Whole>
+HONE_ALWAYS_INLINE void depthwise_block(const DepthwiseTaps<lane_t<V>>& taps, const lane_t<V>* x, lane_t<V>* y, std::size_t y_step,
+                                        std::size_t columns) noexcept {
+  V sums[Rows];
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r) sums[r] = V(taps.bias);
+  for (int k = 0; k < taps.count; ++k) {
+    const V weight(taps.weights[k]);
+    const lane_t<V>* from = x + taps.offsets[k];
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      const lane_t<V>* row = from + r * taps.row_step;
+      sums[r] = xsimd::fma(weight, Whole ? V::load_unaligned(row) : load_part<V>(row, columns), sums[r]);
     }
   }
-  for (int k = 0; k < Count; ++k) sum[k].store_unaligned(y + k * static_cast<int>(V::size));
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r) {
+    if constexpr (Whole) {
+      sums[r].store_unaligned(y + static_cast<std::size_t>(r) * y_step);
+    } else {
+      store_part(sums[r], y + static_cast<std::size_t>(r) * y_step, columns);
+    }
+  }
+}
+
+template <class V, int Rows>
+HONE_ALWAYS_INLINE void depthwise_rows(const DepthwiseTaps<lane_t<V>>& taps, const lane_t<V>* x, lane_t<V>* y,
+                                       std::size_t columns) noexcept {
+  std::size_t j = 0;
+  for (; j + V::size <= columns; j += V::size) depthwise_block<V, Rows, true>(taps, x + j, y + j, columns, V::size);
+  if (j < columns) depthwise_block<V, Rows, false>(taps, x + j, y + j, columns, columns - j);
 }
 
 template <class T, class Arch>
-void depthwise_run(const DepthwiseTaps<T>& taps, const T* x, T* y, std::size_t n) noexcept {
+void depthwise_run(const DepthwiseTaps<T>& taps, const T* x, T* y, std::size_t rows, std::size_t columns) noexcept {
   using V = xsimd::batch<T, Arch>;
-  if (taps.stride != 1) {
-    for (std::size_t i = 0; i < n; ++i) y[i] = taps.bias;
-    for (int r = 0; r < taps.rows; ++r) {
-      for (int c = 0; c < taps.columns; ++c) {
-        const T w = taps.weights[r * taps.columns + c];
-        const T* from = x + r * taps.row_step + c * taps.column_step;
-        for (std::size_t i = 0; i < n; ++i) y[i] += w * from[static_cast<std::ptrdiff_t>(i) * taps.stride];
-      }
-    }
-    return;
-  }
-  std::size_t i = 0;
-  for (; i + 4 * V::size <= n; i += 4 * V::size) depthwise_block<T, Arch, 4>(taps, x + i, y + i);
-  for (; i + V::size <= n; i += V::size) depthwise_block<T, Arch, 1>(taps, x + i, y + i);
-  if (i == n) return;
-  V sum(taps.bias);
-  for (int r = 0; r < taps.rows; ++r) {
-    for (int c = 0; c < taps.columns; ++c) {
-      const V w(taps.weights[r * taps.columns + c]);
-      sum = xsimd::fma(w, load_part<V>(x + i + r * taps.row_step + c * taps.column_step, n - i), sum);
-    }
-  }
-  store_part(sum, y + i, n - i);
+  for (; rows >= 4; rows -= 4, x += 4 * taps.row_step, y += 4 * columns) depthwise_rows<V, 4>(taps, x, y, columns);
+  for (; rows > 0; --rows, x += taps.row_step, y += columns) depthwise_rows<V, 1>(taps, x, y, columns);
 }
 
 }  // namespace detail
 
 template <class T>
 template <class Arch>
-constexpr DepthwiseRow<T> DepthwiseRow<T>::make() noexcept {
+constexpr DepthwisePlane<T> DepthwisePlane<T>::make() noexcept {
   return {.run = &detail::depthwise_run<T, Arch>, .isa = native_isa};
 }
 
@@ -8587,41 +9863,54 @@ constexpr DepthwiseRow<T> DepthwiseRow<T>::make() noexcept {
 
 namespace hone::inline HONE_ABI {
 
-/// A matrix product of the weights (M, C * kernel) and the windows of the input (C * kernel, positions), which are gathered block by block;
-/// a pointwise window needs no gathering. One input channel per group in one or two dimensions goes row by row through taps instead.
+/// A matrix product of the weights (M, C * kernel), packed when they are constant, and the windows of the input (C * kernel, positions),
+/// which go from the input right into the panels of the product; a pointwise window is the input itself. One input channel per group in one
+/// or two dimensions goes row by row through taps instead.
 template <class T>
 class Kernel<ops::Conv, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : op_(node.op<ops::Conv>()), product_(device.isa), depthwise_(&simd::table<simd::DepthwiseRow<T>>(device.isa)) {}
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::Conv>(), device) {}
+  Kernel(const NodeView& node, const ops::Conv& op, const CpuDevice& device)
+      : op_(op), product_(device.isa), depthwise_(&simd::table<simd::DepthwisePlane<T>>(device.isa)) {
+    const TensorRef* weights = node.constant(1);
+    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape[0] % op.group != 0 || weights->shape[1] == 1) return;
+    const std::int64_t outputs = weights->shape[0] / op.group;
+    const std::int64_t depth = weights->shape.elements(1, weights->shape.rank());
+    packed_group_ = product_.pack_a_bytes(outputs, depth) / sizeof(T);
+    packed_ = Buffer(packed_group_ * sizeof(T) * static_cast<std::size_t>(op.group));
+    for (std::int64_t g = 0; g < op.group; ++g) {
+      product_.pack_a({weights->as<const T>() + g * outputs * depth, depth, 1}, outputs, depth,
+                      static_cast<T*>(packed_.data()) + g * packed_group_);
+    }
+  }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
     if (p.is_depthwise()) return align_up(plane_elements(p) * sizeof(T)) * static_cast<std::size_t>(c.pool().size());
-    return columns_bytes(p) + product_.workspace_bytes(p.group_outputs, block_columns(p), p.depth());
+    return product_.workspace_bytes(p.group_outputs, p.geometry.output_size(), p.depth(), false, use_packed());
   }
 
-  void run(Context& c) const {
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
     const Problem p(op_, c);
     if (p.batch == 0 || p.outputs == 0 || p.geometry.output_size() == 0) return;
-    if (p.is_depthwise()) return run_depthwise(c, p);
+    if (p.is_depthwise()) return run_depthwise(c, p, epilogue);
     const std::int64_t input_size = p.geometry.input_size();
     const std::int64_t output_size = p.geometry.output_size();
     for (std::int64_t n = 0; n < p.batch; ++n) {
       for (std::int64_t g = 0; g < op_.group; ++g) {
         const T* x = c.in<T>(0) + (n * op_.group + g) * p.group_inputs * input_size;
-        const cpu::MatrixRef<T> weights{c.in<T>(1) + g * p.group_outputs * p.depth(), p.depth(), 1};
+        typename cpu::MatrixProduct<T>::Left weights{.matrix = {c.in<T>(1) + g * p.group_outputs * p.depth(), p.depth(), 1}};
+        if (use_packed()) weights.packed = static_cast<const T*>(packed_.data()) + g * packed_group_;
         T* y = c.out<T>(0) + (n * p.outputs + g * p.group_outputs) * output_size;
         cpu::ProductOptions<T> options;
         if (c.has_input(2)) options.row_bias = c.in<T>(2) + g * p.group_outputs;
-        multiply(c, p, x, weights, y, options);
+        multiply(c, p, x, weights, y, options, epilogue);
       }
     }
   }
 
  private:
-  /// Bytes of the gathered windows of one block: they stay in L2 until they are packed.
-  static constexpr std::int64_t block_bytes = 1024 * 1024;
+  static constexpr std::int64_t max_depthwise_taps = 256;
 
   struct Problem {
     Problem(const ops::Conv& op, const Context& c) {
@@ -8636,7 +9925,7 @@ class Kernel<ops::Conv, Cpu, T> {
     }
     [[nodiscard]] std::int64_t depth() const noexcept { return group_inputs * geometry.kernel_size(); }
     [[nodiscard]] bool is_depthwise() const noexcept {
-      if (group_inputs != 1 || geometry.rank > 2) return false;
+      if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() > max_depthwise_taps) return false;
       for (std::size_t i = 0; i < geometry.rank; ++i)
         if (geometry.axes[i].pad_begin < 0 || geometry.axes[i].pad_end < 0) return false;
       return true;
@@ -8649,111 +9938,116 @@ class Kernel<ops::Conv, Cpu, T> {
     std::int64_t group_outputs;
   };
 
-  [[nodiscard]] static std::int64_t block_columns(const Problem& p) noexcept {
-    const std::int64_t output_size = p.geometry.output_size();
-    if (p.geometry.is_pointwise()) return output_size;
-    constexpr std::int64_t least = 512;
-    const std::int64_t fitting = block_bytes / static_cast<std::int64_t>(sizeof(T)) / std::max<std::int64_t>(1, p.depth());
-    return std::min(output_size, std::max(least, fitting / 64 * 64));
-  }
-  [[nodiscard]] static std::size_t columns_bytes(const Problem& p) noexcept {
-    return p.geometry.is_pointwise() ? 0 : align_up(static_cast<std::size_t>(p.depth() * block_columns(p)) * sizeof(T));
-  }
+  [[nodiscard]] bool use_packed() const noexcept { return packed_.bytes() != 0; }
 
-  void multiply(Context& c, const Problem& p, const T* x, const cpu::MatrixRef<T>& weights, T* y,
-                const cpu::ProductOptions<T>& options) const {
+  void multiply(Context& c, const Problem& p, const T* x, const typename cpu::MatrixProduct<T>::Left& weights, T* y,
+                cpu::ProductOptions<T> options, const cpu::Epilogue* epilogue) const {
     const std::int64_t output_size = p.geometry.output_size();
+    const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
+      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * output_size - c.out<T>(0), columns);
+    };
+    const typename cpu::ProductOptions<T>::Finish finish(finish_block);
+    if (epilogue != nullptr) options.finish = &finish;
+    const auto pack = [&](std::int64_t first_row, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t width,
+                          T* panels) { p.geometry.pack_windows(x, first_row, depth, first, last, width, panels); };
+    const typename cpu::MatrixProduct<T>::PackB pack_windows(pack);
+    typename cpu::MatrixProduct<T>::Right windows;
     if (p.geometry.is_pointwise()) {
-      product_.run(p.group_outputs, output_size, p.depth(), weights, {x, output_size, 1}, y, output_size, options, c.workspace(), c.pool());
-      return;
+      windows.matrix = {x, output_size, 1};
+    } else {
+      windows.pack = &pack_windows;
     }
-    const std::int64_t block = block_columns(p);
-    const std::int64_t taps = p.geometry.kernel_size();
-    T* columns = reinterpret_cast<T*>(c.workspace());
-    for (std::int64_t first = 0; first < output_size; first += block) {
-      const std::int64_t count = std::min(block, output_size - first);
-      c.parallel_for(p.depth(), std::max<std::int64_t>(1, 16 * 1024 / count), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          p.geometry.gather_tap(x + row / taps * p.geometry.input_size(), row % taps, first, count, columns + row * count);
-        }
-      });
-      product_.run(p.group_outputs, count, p.depth(), weights, {columns, count, 1}, y + first, output_size, options,
-                   c.workspace() + columns_bytes(p), c.pool());
-    }
+    product_.run_operands(p.group_outputs, output_size, p.depth(), weights, windows, y, output_size, options, c.workspace(), c.pool());
   }
 
-  /// A plane as two axes, the first one of size 1 when there is only one.
+  /// A plane as two axes, the first one of size 1 when there is only one. Where windows are more than one column apart, or reach into the
+  /// padding, it is copied: the columns of each row by their remainder modulo the stride, so that neighbouring windows always read
+  /// neighbours.
   struct Plane {
     explicit Plane(const cpu::ConvGeometry& g) : w(g.axes[g.rank - 1]) {
       if (g.rank == 2) h = g.axes[0];
+      const std::int64_t width = (w.output - 1) * w.stride + w.extent();
+      height = (h.output - 1) * h.stride + h.extent();
+      copied = w.stride != 1 || h.pad_begin != 0 || w.pad_begin != 0 || height > h.input || width > w.input;
+      phase_size = copied ? (width + w.stride - 1) / w.stride : w.input;
     }
-    /// The input with its padding, as far as the windows reach.
-    [[nodiscard]] std::int64_t padded_height() const noexcept { return (h.output - 1) * h.stride + h.extent(); }
-    [[nodiscard]] std::int64_t padded_width() const noexcept { return (w.output - 1) * w.stride + w.extent(); }
-    [[nodiscard]] bool needs_padding() const noexcept {
-      return h.pad_begin != 0 || w.pad_begin != 0 || padded_height() > h.input || padded_width() > w.input;
+    [[nodiscard]] std::int64_t row_size() const noexcept { return w.stride * phase_size; }
+    [[nodiscard]] std::int64_t elements() const noexcept { return copied ? height * row_size() : 0; }
+
+    void copy(const T* x, T* to) const noexcept {
+      for (std::int64_t row = 0; row < height; ++row) {
+        const std::int64_t from = row - h.pad_begin;
+        if (from < 0 || from >= h.input) {
+          to = std::fill_n(to, row_size(), T(0));
+          continue;
+        }
+        for (std::int64_t phase = 0; phase < w.stride; ++phase) {
+          // Column q of the phase is column q * stride + shift of the input.
+          const std::int64_t shift = phase - w.pad_begin;
+          const std::int64_t begin = std::clamp<std::int64_t>(shift < 0 ? (-shift + w.stride - 1) / w.stride : 0, 0, phase_size);
+          const std::int64_t end = std::clamp<std::int64_t>(shift < w.input ? (w.input - 1 - shift) / w.stride + 1 : 0, begin, phase_size);
+          const T* source = x + from * w.input + shift;
+          to = std::fill_n(to, begin, T(0));
+          if (w.stride == 1) {
+            to = cpu::copy_short(source + begin, end - begin, to);
+          } else {
+            for (std::int64_t q = begin; q < end; ++q) *to++ = source[q * w.stride];
+          }
+          to = std::fill_n(to, phase_size - end, T(0));
+        }
+      }
     }
+
     ops::Window::Axis h;
     ops::Window::Axis w;
+    std::int64_t height;      ///< rows that the windows reach, with the padding
+    std::int64_t phase_size;  ///< columns of one remainder
+    bool copied;
   };
 
   [[nodiscard]] static std::size_t plane_elements(const Problem& p) noexcept {
-    const Plane plane(p.geometry);
-    return plane.needs_padding() ? static_cast<std::size_t>(plane.padded_height() * plane.padded_width()) : 0;
+    return static_cast<std::size_t>(Plane(p.geometry).elements());
   }
 
-  void run_depthwise(Context& c, const Problem& p) const {
+  void run_depthwise(Context& c, const Problem& p, const cpu::Epilogue* epilogue) const {
     const Plane plane(p.geometry);
     const std::int64_t input_size = p.geometry.input_size();
     const std::int64_t output_size = p.geometry.output_size();
     const std::int64_t taps = p.geometry.kernel_size();
     const std::size_t scratch = align_up(plane_elements(p) * sizeof(T));
+    std::array<std::ptrdiff_t, max_depthwise_taps> offsets;
+    for (std::int64_t k = 0; k < taps; ++k) {
+      const std::int64_t column = k % plane.w.kernel * plane.w.dilation;
+      offsets[static_cast<std::size_t>(k)] =
+          k / plane.w.kernel * plane.h.dilation * plane.row_size() + column % plane.w.stride * plane.phase_size + column / plane.w.stride;
+    }
     const std::int64_t grain = std::max<std::int64_t>(1, 32 * 1024 / (output_size * taps));
     c.pool().parallel_for(p.batch * p.outputs, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
       T* padded = reinterpret_cast<T*>(c.workspace() + static_cast<std::size_t>(slot) * scratch);
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t m = i % p.outputs;
         const T* x = c.in<T>(0) + (i / p.outputs * op_.group + m / p.group_outputs) * input_size;
-        std::int64_t row_size = plane.w.input;
-        if (plane.needs_padding()) {
-          pad(plane, x, padded);
+        if (plane.copied) {
+          plane.copy(x, padded);
           x = padded;
-          row_size = plane.padded_width();
         }
         const simd::DepthwiseTaps<T> window{.weights = c.in<T>(1) + m * taps,
-                                            .rows = static_cast<int>(plane.h.kernel),
-                                            .columns = static_cast<int>(plane.w.kernel),
-                                            .row_step = plane.h.dilation * row_size,
-                                            .column_step = plane.w.dilation,
-                                            .stride = plane.w.stride,
+                                            .offsets = offsets.data(),
+                                            .count = static_cast<int>(taps),
+                                            .row_step = plane.h.stride * plane.row_size(),
                                             .bias = c.has_input(2) ? c.in<T>(2)[m] : T(0)};
-        T* y = c.out<T>(0) + i * output_size;
-        for (std::int64_t row = 0; row < plane.h.output; ++row) {
-          depthwise_->run(window, x + row * plane.h.stride * row_size, y + row * plane.w.output, static_cast<std::size_t>(plane.w.output));
-        }
+        depthwise_->run(window, x, c.out<T>(0) + i * output_size, static_cast<std::size_t>(plane.h.output),
+                        static_cast<std::size_t>(plane.w.output));
+        if (epilogue != nullptr) (*epilogue)(i * output_size, output_size);
       }
     });
   }
 
-  static void pad(const Plane& plane, const T* x, T* padded) noexcept {
-    const std::int64_t width = plane.padded_width();
-    const std::int64_t copied = std::min(plane.w.input, width - plane.w.pad_begin);
-    for (std::int64_t row = 0; row < plane.padded_height(); ++row) {
-      T* to = padded + row * width;
-      const std::int64_t from = row - plane.h.pad_begin;
-      if (from < 0 || from >= plane.h.input || copied <= 0) {
-        std::fill_n(to, width, T(0));
-        continue;
-      }
-      std::fill_n(to, plane.w.pad_begin, T(0));
-      std::copy_n(x + from * plane.w.input, copied, to + plane.w.pad_begin);
-      std::fill_n(to + plane.w.pad_begin + copied, width - plane.w.pad_begin - copied, T(0));
-    }
-  }
-
   ops::Conv op_;
   cpu::MatrixProduct<T> product_;
-  const simd::DepthwiseRow<T>* depthwise_;
+  const simd::DepthwisePlane<T>* depthwise_;
+  Buffer packed_;                 ///< of constant weights, one group after the other
+  std::size_t packed_group_ = 0;  ///< elements of one group in it
 };
 
 /// The product of the transposed weights (M * kernel, C) and the input (C, positions), each row then added where its tap points.
@@ -8824,269 +10118,7 @@ class Kernel<ops::ConvTranspose, Cpu, T> {
 };
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_POOL_HPP
-
-namespace hone::inline HONE_ABI {
-
-namespace cpu {
-
-/// The part of a pooling window that lies inside the input, along one axis.
-struct WindowSpan {
-  std::int64_t first;   ///< index of its first element in the input
-  std::int64_t count;   ///< elements of the window inside the input
-  std::int64_t padded;  ///< the same with the padding counted
-};
-
-[[nodiscard]] inline WindowSpan window_span(const ops::Window::Axis& axis, std::int64_t window) noexcept {
-  const std::int64_t start = window * axis.stride - axis.pad_begin;
-  const std::int64_t skipped = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
-  const auto up_to = [&](std::int64_t end) {
-    return end <= start ? 0 : std::min(axis.kernel, (end - start + axis.dilation - 1) / axis.dilation);
-  };
-  const std::int64_t inside = up_to(axis.input);
-  return {start + skipped * axis.dilation, std::max<std::int64_t>(0, inside - skipped), up_to(axis.input + axis.pad_end)};
-}
-
-/// Calls begin(window), row(data offset, step, count) for each run of elements along the last axis, then end(window, padded elements) for
-/// every window of one plane, in order.
-template <class Begin, class Row, class End>
-void for_windows(const ops::Window::Axis* axes, std::size_t rank, const Begin& begin, const Row& row, const End& end) {
-  std::array<std::int64_t, Shape::max_rank> at{};
-  std::array<WindowSpan, Shape::max_rank> spans;
-  std::int64_t windows = 1;
-  for (std::size_t i = 0; i < rank; ++i) windows *= axes[i].output;
-  for (std::int64_t window = 0; window < windows; ++window) {
-    begin(window);
-    std::int64_t outer = 1;
-    std::int64_t padded = 1;
-    for (std::size_t i = 0; i < rank; ++i) {
-      spans[i] = window_span(axes[i], at[i]);
-      padded *= spans[i].padded;
-      if (i + 1 < rank) outer *= spans[i].count;
-    }
-    for (std::int64_t k = 0; k < outer; ++k) {
-      std::int64_t rest = k;
-      std::int64_t offset = spans[rank - 1].first;
-      std::int64_t stride = axes[rank - 1].input;
-      for (std::size_t i = rank - 1; i-- > 0;) {
-        offset += (spans[i].first + rest % spans[i].count * axes[i].dilation) * stride;
-        rest /= spans[i].count;
-        stride *= axes[i].input;
-      }
-      row(offset, axes[rank - 1].dilation, spans[rank - 1].count);
-    }
-    end(window, padded);
-    for (std::size_t i = rank; i-- > 0;) {
-      if (++at[i] < axes[i].output) break;
-      at[i] = 0;
-    }
-  }
-}
-
-/// The planes of a pooling and their axes.
-struct PoolProblem {
-  PoolProblem(const ops::Window& window, const Context& c) {
-    const Shape& x = c.input(0).shape;
-    rank = x.rank() - 2;
-    planes = x[0] * x[1];
-    for (std::size_t i = 0; i < rank; ++i) {
-      axes[i] = window.axis(i, rank, x[i + 2], 1);
-      input_size *= axes[i].input;
-      output_size *= axes[i].output;
-      taps *= axes[i].kernel;
-    }
-  }
-  template <class Body>
-  void for_planes(const Context& c, const Body& body) const {
-    c.parallel_for(planes, std::max<std::int64_t>(1, 16 * 1024 / (output_size * taps + 1)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t plane = begin; plane < end; ++plane) body(plane);
-    });
-  }
-
-  std::size_t rank;
-  std::int64_t planes;
-  std::int64_t input_size = 1;
-  std::int64_t output_size = 1;
-  std::int64_t taps = 1;
-  std::array<ops::Window::Axis, Shape::max_rank> axes;
-};
-
-}  // namespace cpu
-
-template <class T>
-class Kernel<ops::MaxPool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::MaxPool>()) {}
-
-  void run(Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    p.for_planes(c, [&](std::int64_t plane) {
-      const T* x = c.in<T>(0) + plane * p.input_size;
-      T* y = c.out<T>(0) + plane * p.output_size;
-      std::int64_t* indices = c.has_output(1) ? c.out<std::int64_t>(1) + plane * p.output_size : nullptr;
-      constexpr bool real = std::numeric_limits<T>::has_infinity;
-      T best{};
-      std::int64_t at = 0;
-      const auto begin = [&](std::int64_t) {
-        best = real ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-        at = -1;
-      };
-      const auto end = [&](std::int64_t window, std::int64_t) {
-        y[window] = best;
-        if (indices != nullptr) indices[window] = plane * p.input_size + (op_.column_major ? column_major(p, at) : at);
-      };
-      if (indices == nullptr) {
-        cpu::for_windows(
-            p.axes.data(), p.rank, begin,
-            [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-              for (std::int64_t i = 0; i < count; ++i) {
-                const T value = x[offset + i * step];
-                best = value > best || value != value ? value : best;
-              }
-            },
-            end);
-        return;
-      }
-      cpu::for_windows(
-          p.axes.data(), p.rank, begin,
-          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) {
-              const T value = x[offset + i * step];
-              if (at >= 0 && !(value > best)) continue;
-              best = value;
-              at = offset + i * step;
-            }
-          },
-          end);
-    });
-  }
-
- private:
-  /// The index of element `at` of a plane when its spatial dimensions are counted first to last.
-  [[nodiscard]] static std::int64_t column_major(const cpu::PoolProblem& p, std::int64_t at) noexcept {
-    std::int64_t result = 0;
-    for (std::size_t i = p.rank; i-- > 0;) {
-      result = result * p.axes[i].input + at % p.axes[i].input;
-      at /= p.axes[i].input;
-    }
-    return result;
-  }
-
-  ops::MaxPool op_;
-};
-
-template <class T>
-class Kernel<ops::AveragePool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::AveragePool>()) {}
-
-  void run(Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    p.for_planes(c, [&](std::int64_t plane) {
-      const T* x = c.in<T>(0) + plane * p.input_size;
-      T* y = c.out<T>(0) + plane * p.output_size;
-      T sum = 0;
-      std::int64_t inside = 0;
-      cpu::for_windows(
-          p.axes.data(), p.rank,
-          [&](std::int64_t) {
-            sum = 0;
-            inside = 0;
-          },
-          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) sum += x[offset + i * step];
-            inside += count;
-          },
-          [&](std::int64_t window, std::int64_t padded) { y[window] = sum / static_cast<T>(op_.count_include_pad ? padded : inside); });
-    });
-  }
-
- private:
-  ops::AveragePool op_;
-};
-
-template <class T>
-class Kernel<ops::LpPool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::LpPool>()) {}
-
-  void run(Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    const T power = static_cast<T>(op_.p);
-    p.for_planes(c, [&](std::int64_t plane) {
-      const T* x = c.in<T>(0) + plane * p.input_size;
-      T* y = c.out<T>(0) + plane * p.output_size;
-      T sum = 0;
-      cpu::for_windows(
-          p.axes.data(), p.rank, [&](std::int64_t) { sum = 0; },
-          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) sum += std::pow(std::abs(x[offset + i * step]), power);
-          },
-          [&](std::int64_t window, std::int64_t) { y[window] = std::pow(sum, T(1) / power); });
-    });
-  }
-
- private:
-  ops::LpPool op_;
-};
-
-namespace cpu {
-
-/// y[plane] = reduce(x of the plane, elements)
-template <class T, class Reduce>
-void for_global_planes(const Context& c, const Reduce& reduce) {
-  const Shape& shape = c.input(0).shape;
-  const std::int64_t size = shape.elements(2, shape.rank());
-  c.parallel_for(shape[0] * shape[1], std::max<std::int64_t>(1, 16 * 1024 / (size + 1)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane)
-      c.out<T>(0)[plane] = reduce(c.in<T>(0) + plane * size, static_cast<std::size_t>(size));
-  });
-}
-
-}  // namespace cpu
-
-template <class T>
-class Kernel<ops::GlobalAveragePool, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : sum_(&simd::table<simd::Reduce<simd::Sum, T>>(device.isa)) {}
-  void run(Context& c) const {
-    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return sum_->contiguous(x, n) / static_cast<T>(n); });
-  }
-
- private:
-  const simd::Reduce<simd::Sum, T>* sum_;
-};
-
-template <class T>
-class Kernel<ops::GlobalMaxPool, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : max_(&simd::table<simd::Reduce<simd::MaxOf, T>>(device.isa)) {}
-  void run(Context& c) const {
-    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return max_->contiguous(x, n); });
-  }
-
- private:
-  const simd::Reduce<simd::MaxOf, T>* max_;
-};
-
-template <class T>
-class Kernel<ops::GlobalLpPool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : p_(static_cast<T>(node.op<ops::GlobalLpPool>().p)) {}
-  void run(Context& c) const {
-    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) {
-      T sum = 0;
-      for (std::size_t i = 0; i < n; ++i) sum += std::pow(std::abs(x[i]), p_);
-      return std::pow(sum, T(1) / p_);
-    });
-  }
-
- private:
-  T p_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ELEMENTWISE_IMPL_HPP
+#define HONE_SINGLE_KERNELS_CPU_POINTWISE_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_BINARY_HPP
 
@@ -9103,6 +10135,8 @@ using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T>
 struct UnaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loop, its types erased: what drives it is then no template on them.
   UnaryFunction erased;
   Isa isa;
@@ -9669,8 +10703,24 @@ class PowKernel {
         return body(float{});
       case DType::float64:
         return body(double{});
+      case DType::int8:
+        return body(std::int8_t{});
+      case DType::int16:
+        return body(std::int16_t{});
       case DType::int32:
         return body(std::int32_t{});
+      case DType::uint8:
+        return body(std::uint8_t{});
+      case DType::uint16:
+        return body(std::uint16_t{});
+      case DType::uint32:
+        return body(std::uint32_t{});
+      case DType::uint64:
+        return body(std::uint64_t{});
+      case DType::float16:
+        return body(Half{});
+      case DType::bfloat16:
+        return body(BFloat16{});
       default:
         return body(std::int64_t{});
     }
@@ -9739,6 +10789,570 @@ class Kernel<ops::Equal, Cpu, std::string> {
 };
 
 }  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The loops of a chain, their types erased: one copy of what drives them serves all chains.
+class PointwiseLoops {
+ public:
+  static constexpr std::size_t max_operands = ops::PointwiseChain::max_operands;
+
+  struct Step {
+    simd::UnaryFunction unary = nullptr;  ///< null for a binary step
+    simd::BinaryFunctions binary{};
+    std::array<float, 2> functor{};  ///< of a unary step
+    std::size_t operand = 0;
+    bool swapped = false;
+  };
+
+  /// `size`: bytes of an element.
+  PointwiseLoops(std::vector<Step> steps, std::size_t size) : steps_(std::move(steps)), size_(size) {}
+
+  /// A chain tied to its operands for one run. Allocates nothing.
+  class Bound {
+   public:
+    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0.
+    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y)
+        : loops_(loops), x_(static_cast<const std::byte*>(x.data)), y_(static_cast<std::byte*>(y.data)) {
+      const std::size_t count = std::min(c.input_count() - std::min(first, c.input_count()), max_operands);
+      count_ = count;
+      for (std::size_t i = 0; i < count; ++i) operands_[i] = c.in<std::byte>(first + i);
+      for (std::size_t d = 0; d < y.shape.rank(); ++d) {
+        StridedBox<max_operands + 1>::Offsets strides{};
+        for (std::size_t i = 0; i < count; ++i) strides[i] = broadcast_stride(c.input(first + i).shape, y.shape, d);
+        strides[max_operands] = broadcast_stride(x.shape, y.shape, d);
+        box_.push_back(y.shape[d], strides);
+      }
+      row_strides_ = box_.row_strides();
+    }
+
+    /// Elements [begin, begin + count) of y, in the order of memory.
+    void run(std::int64_t begin, std::int64_t count) const noexcept {
+      const std::int64_t row_size = box_.row_size();
+      while (count > 0) {
+        const std::int64_t column = begin % row_size;
+        // What all steps pass over stays in L1.
+        const std::int64_t n = std::min({count, row_size - column, std::int64_t{8 * 1024} / static_cast<std::int64_t>(loops_.size_)});
+        run_part(begin, begin / row_size, column, static_cast<std::size_t>(n));
+        begin += n;
+        count -= n;
+      }
+    }
+
+   private:
+    void run_part(std::int64_t at, std::int64_t row, std::int64_t column, std::size_t n) const noexcept {
+      // Most chains are over tensors of one shape, and have a single row.
+      StridedBox<max_operands + 1>::Offsets offsets{};
+      if (box_.rank() > 1) offsets = box_.row_offsets(row);
+      for (std::size_t i = 0; i < count_; ++i) offsets[i] += column * row_strides_[i];
+      offsets[max_operands] += column * row_strides_[max_operands];
+      const auto size = static_cast<std::int64_t>(loops_.size_);
+      std::byte* const y = y_ + at * size;
+      const std::byte* v = x_ + offsets[max_operands] * size;
+      if (row_strides_[max_operands] == 0 && n > 1) {
+        for (std::size_t i = 0; i < n; ++i) std::memcpy(y + i * loops_.size_, v, loops_.size_);
+        v = y;
+      }
+      for (const Step& step : loops_.steps_) {
+        if (step.unary != nullptr) {
+          step.unary(step.functor.data(), v, y, n);
+        } else {
+          const std::byte* operand = operands_[step.operand] + offsets[step.operand] * size;
+          const bool one = row_strides_[step.operand] == 0;
+          if (step.swapped) {
+            step.binary(operand, one, v, false, y, n);
+          } else {
+            step.binary(v, false, operand, one, y, n);
+          }
+        }
+        v = y;
+      }
+    }
+
+    const PointwiseLoops& loops_;
+    const std::byte* x_;
+    std::byte* y_;
+    std::array<const std::byte*, max_operands> operands_{};
+    std::size_t count_ = 0;
+    StridedBox<max_operands + 1> box_;
+    StridedBox<max_operands + 1>::Offsets row_strides_{};
+  };
+
+ private:
+  std::vector<Step> steps_;
+  std::size_t size_;
+};
+
+/// The loops for elements of type T.
+template <class T>
+[[nodiscard]] PointwiseLoops pointwise_loops(const ops::PointwiseChain& chain, const CpuDevice& device) {
+  std::vector<PointwiseLoops::Step> steps;
+  for (const ops::PointwiseStep& step : chain.steps) {
+    PointwiseLoops::Step& loop = steps.emplace_back();
+    const auto use = [&]<class F>(const F& functor) {
+      static_assert(sizeof(F) <= sizeof loop.functor && std::is_trivially_copyable_v<F>);
+      loop.unary = simd::table<simd::UnaryLoop<F, T>>(device.isa).erased;
+      std::memcpy(loop.functor.data(), &functor, sizeof functor);
+    };
+    const auto use_unary = [&]<class Op>(Op op) {
+      if constexpr (std::is_same_v<Op, ops::Clip>) {
+        use(simd::Clip<T>{static_cast<T>(step.parameters[0]), static_cast<T>(step.parameters[1])});
+      } else if constexpr (std::is_same_v<Op, ops::Gelu>) {
+        step.parameters[0] != 0 ? use(simd::GeluTanh{}) : use(simd::Gelu{});
+      } else {
+        if constexpr (requires { op.alpha; }) op.alpha = step.parameters[0];
+        if constexpr (requires { op.beta; }) op.beta = step.parameters[1];
+        if constexpr (requires { op.gamma; }) op.gamma = step.parameters[1];
+        use(unary(op));
+      }
+    };
+    const auto use_binary = [&](const auto& op) {
+      loop.binary = simd::table<simd::BinaryLoop<decltype(binary(op)), T>>(device.isa).erased;
+      loop.operand = static_cast<std::size_t>(step.operand);
+      loop.swapped = step.swapped;
+    };
+    if (step.operand < 0) {
+      ops::detail::visit_op(ops::PointwiseUnary{}, step.op, use_unary);
+    } else {
+      ops::detail::visit_op(ops::PointwiseBinary{}, step.op, use_binary);
+    }
+  }
+  return {std::move(steps), sizeof(T)};
+}
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::Pointwise, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : loops_(cpu::pointwise_loops<T>(node.op<ops::Pointwise>().chain, device)) {}
+
+  void run(Context& c) const {
+    const cpu::PointwiseLoops::Bound chain(loops_, c, ops::Pointwise::first_operand, c.input(0), c.output(0));
+    c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
+  }
+
+ private:
+  cpu::PointwiseLoops loops_;
+};
+
+/// Runs the kernel of Base with the chain as its epilogue. Where operands broaden the result of Base, that goes through scratch first.
+template <class Base, class T>
+class Kernel<ops::Fused<Base>, Cpu, T> {
+ public:
+  using Op = ops::Fused<Base>;
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<T>(op_.chain, device)) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Shape shape = base_shape(c);
+    if (shape == c.output(0).shape) return base_workspace(c);
+    return align_up(checked_bytes(c.output(0).dtype, shape)) +
+           with_output(c, {nullptr, c.output(0).dtype, shape}, [&](const Context& inner) { return base_workspace(inner); });
+  }
+
+  void run(Context& c) const {
+    const Shape shape = base_shape(c);
+    const TensorRef& y = c.output(0);
+    if (shape == y.shape) {
+      const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, y, y);
+      const auto finish = [&](std::int64_t begin, std::int64_t count) { chain.run(begin, count); };
+      const cpu::Epilogue epilogue(finish);
+      return base_.run(c, &epilogue);
+    }
+    const TensorRef product{c.workspace(), y.dtype, shape};
+    with_output(c, product, [&](Context& inner) {
+      inner.set_workspace(c.workspace() + align_up(product.bytes()));
+      base_.run(inner);
+      return std::size_t{0};
+    });
+    const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, product, y);
+    c.parallel_for(y.elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
+  }
+
+ private:
+  [[nodiscard]] std::size_t base_workspace(const Context& c) const {
+    if constexpr (requires { base_.workspace(c); }) {
+      return base_.workspace(c);
+    } else {
+      return 0;
+    }
+  }
+  [[nodiscard]] Shape base_shape(const Context& c) const {
+    std::array<const TensorRef*, Op::first_operand> inputs{};
+    for (std::size_t i = 0; i < Op::first_operand; ++i) inputs[i] = c.has_input(i) ? &c.input(i) : nullptr;
+    return op_.base_shape(ShapeContext(inputs, {}));
+  }
+  /// body(a context with the same inputs and another output).
+  static std::size_t with_output(const Context& c, const TensorRef& output, const auto& body) {
+    Slot slot;
+    slot.tensor = output;
+    Slot* const slots[] = {&slot};
+    Context inner(c.input_slots(), slots, c.pool());
+    return body(inner);
+  }
+
+  Op op_;
+  Kernel<Base, Cpu, T> base_;
+  cpu::PointwiseLoops loops_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_POOL_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The part of a pooling window that lies inside the input, along one axis.
+struct WindowSpan {
+  std::int64_t first;   ///< index of its first element in the input
+  std::int64_t count;   ///< elements of the window inside the input
+  std::int64_t padded;  ///< the same with the padding counted
+};
+
+[[nodiscard]] inline WindowSpan window_span(const ops::Window::Axis& axis, std::int64_t window) noexcept {
+  const std::int64_t start = window * axis.stride - axis.pad_begin;
+  const std::int64_t skipped = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
+  const auto up_to = [&](std::int64_t end) {
+    return end <= start ? 0 : std::min(axis.kernel, (end - start + axis.dilation - 1) / axis.dilation);
+  };
+  const std::int64_t inside = up_to(axis.input);
+  return {start + skipped * axis.dilation, std::max<std::int64_t>(0, inside - skipped), up_to(axis.input + axis.pad_end)};
+}
+
+/// Calls begin(window), row(data offset, step, count) for each run of elements along the last axis, then end(window, padded elements) for
+/// every window of one plane, in order.
+template <class Begin, class Row, class End>
+void for_windows(const ops::Window::Axis* axes, std::size_t rank, const Begin& begin, const Row& row, const End& end) {
+  std::array<std::int64_t, Shape::max_rank> at{};
+  std::array<WindowSpan, Shape::max_rank> spans;
+  std::int64_t windows = 1;
+  for (std::size_t i = 0; i < rank; ++i) windows *= axes[i].output;
+  for (std::int64_t window = 0; window < windows; ++window) {
+    begin(window);
+    std::int64_t outer = 1;
+    std::int64_t padded = 1;
+    for (std::size_t i = 0; i < rank; ++i) {
+      spans[i] = window_span(axes[i], at[i]);
+      padded *= spans[i].padded;
+      if (i + 1 < rank) outer *= spans[i].count;
+    }
+    for (std::int64_t k = 0; k < outer; ++k) {
+      std::int64_t rest = k;
+      std::int64_t offset = spans[rank - 1].first;
+      std::int64_t stride = axes[rank - 1].input;
+      for (std::size_t i = rank - 1; i-- > 0;) {
+        offset += (spans[i].first + rest % spans[i].count * axes[i].dilation) * stride;
+        rest /= spans[i].count;
+        stride *= axes[i].input;
+      }
+      row(offset, axes[rank - 1].dilation, spans[rank - 1].count);
+    }
+    end(window, padded);
+    for (std::size_t i = rank; i-- > 0;) {
+      if (++at[i] < axes[i].output) break;
+      at[i] = 0;
+    }
+  }
+}
+
+/// Folds the windows of a plane of one or two dimensions row by row: first the rows of the windows into one, as long vectors, then the taps
+/// along it. y[window] = f(... f(initial, x[tap 0]) ..., x[tap n]).
+template <class F, class T>
+class RowFold {
+ public:
+  explicit RowFold(const CpuDevice& device) : fold_(simd::table<simd::BinaryLoop<F, T>>(device.isa).erased) {}
+
+  [[nodiscard]] static bool takes(std::size_t rank) noexcept { return rank == 1 || rank == 2; }
+  /// Bytes of scratch for each thread.
+  [[nodiscard]] static std::size_t scratch(const ops::Window::Axis& w) noexcept {
+    return align_up(static_cast<std::size_t>(w.input) * sizeof(T));
+  }
+
+  /// `axes`: as for_windows takes them. `finish(row, y)` is called for each finished row of windows.
+  template <class Finish>
+  void run(const ops::Window::Axis* axes, std::size_t rank, T initial, const T* x, T* y, T* scratch, const Finish& finish) const noexcept {
+    const ops::Window::Axis& w = axes[rank - 1];
+    const std::int64_t rows = rank == 2 ? axes[0].output : 1;
+    for (std::int64_t row = 0; row < rows; ++row, y += w.output) {
+      const WindowSpan span = rank == 2 ? window_span(axes[0], row) : WindowSpan{0, 1, 1};
+      std::fill_n(y, w.output, initial);
+      if (span.count > 0) {
+        const T* line = x + span.first * w.input;
+        for (std::int64_t k = 1; k < span.count; ++k) {
+          const T* next = x + (span.first + k * axes[0].dilation) * w.input;
+          fold_(line, false, next, false, scratch, static_cast<std::size_t>(w.input));
+          line = scratch;
+        }
+        for (std::int64_t k = 0; k < w.kernel; ++k) fold_tap(w, k * w.dilation - w.pad_begin, line, y);
+      }
+      finish(row, y);
+    }
+  }
+
+ private:
+  /// y[o] = f(y[o], line[o * stride + tap]) where that is inside the line.
+  void fold_tap(const ops::Window::Axis& w, std::int64_t tap, const T* line, T* y) const noexcept {
+    const std::int64_t begin = tap >= 0 ? 0 : (-tap + w.stride - 1) / w.stride;
+    const std::int64_t end = std::min(w.output, tap < w.input ? (w.input - 1 - tap) / w.stride + 1 : 0);
+    if (begin >= end) return;
+    if (w.stride == 1) return fold_(y + begin, false, line + begin + tap, false, y + begin, static_cast<std::size_t>(end - begin));
+    const F f{};
+    for (std::int64_t o = begin; o < end; ++o) y[o] = f(y[o], line[o * w.stride + tap]);
+  }
+
+  simd::BinaryFunctions fold_;
+};
+
+/// The planes of a pooling and their axes.
+struct PoolProblem {
+  PoolProblem(const ops::Window& window, const Context& c) {
+    const Shape& x = c.input(0).shape;
+    rank = x.rank() - 2;
+    planes = x[0] * x[1];
+    for (std::size_t i = 0; i < rank; ++i) {
+      axes[i] = window.axis(i, rank, x[i + 2], 1);
+      input_size *= axes[i].input;
+      output_size *= axes[i].output;
+      taps *= axes[i].kernel;
+    }
+  }
+  template <class Body>
+  void for_planes(const Context& c, const Body& body) const {
+    for_planes(c, 0, [&](std::int64_t plane, std::byte*) { body(plane); });
+  }
+  /// body(plane, scratch of the thread)
+  template <class Body>
+  void for_planes(const Context& c, std::size_t scratch, const Body& body) const {
+    const std::int64_t grain = std::max<std::int64_t>(1, 16 * 1024 / (output_size * taps + 1));
+    c.parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
+      for (std::int64_t plane = begin; plane < end; ++plane) body(plane, c.workspace() + static_cast<std::size_t>(slot) * scratch);
+    });
+  }
+
+  std::size_t rank;
+  std::int64_t planes;
+  std::int64_t input_size = 1;
+  std::int64_t output_size = 1;
+  std::int64_t taps = 1;
+  std::array<ops::Window::Axis, Shape::max_rank> axes;
+};
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::MaxPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::MaxPool>()), rows_(device) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    return by_rows(c, p) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
+
+  void run(Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    if (by_rows(c, p)) {
+      p.for_planes(c, rows_.scratch(p.axes[p.rank - 1]), [&](std::int64_t plane, std::byte* scratch) {
+        rows_.run(p.axes.data(), p.rank, lowest, c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
+                  reinterpret_cast<T*>(scratch), [](std::int64_t, T*) {});
+      });
+      return;
+    }
+    p.for_planes(c, [&](std::int64_t plane) {
+      const T* x = c.in<T>(0) + plane * p.input_size;
+      T* y = c.out<T>(0) + plane * p.output_size;
+      std::int64_t* indices = c.has_output(1) ? c.out<std::int64_t>(1) + plane * p.output_size : nullptr;
+      T best{};
+      std::int64_t at = 0;
+      const auto begin = [&](std::int64_t) {
+        best = lowest;
+        at = -1;
+      };
+      const auto end = [&](std::int64_t window, std::int64_t) {
+        y[window] = best;
+        if (indices != nullptr) indices[window] = plane * p.input_size + (op_.column_major ? column_major(p, at) : at);
+      };
+      if (indices == nullptr) {
+        cpu::for_windows(
+            p.axes.data(), p.rank, begin,
+            [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+              for (std::int64_t i = 0; i < count; ++i) {
+                const T value = x[offset + i * step];
+                best = value > best || value != value ? value : best;
+              }
+            },
+            end);
+        return;
+      }
+      cpu::for_windows(
+          p.axes.data(), p.rank, begin,
+          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) {
+              const T value = x[offset + i * step];
+              if (at >= 0 && !(value > best)) continue;
+              best = value;
+              at = offset + i * step;
+            }
+          },
+          end);
+    });
+  }
+
+ private:
+  static constexpr T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+
+  [[nodiscard]] bool by_rows(const Context& c, const cpu::PoolProblem& p) const noexcept { return !c.has_output(1) && rows_.takes(p.rank); }
+
+  /// The index of element `at` of a plane when its spatial dimensions are counted first to last.
+  [[nodiscard]] static std::int64_t column_major(const cpu::PoolProblem& p, std::int64_t at) noexcept {
+    std::int64_t result = 0;
+    for (std::size_t i = p.rank; i-- > 0;) {
+      result = result * p.axes[i].input + at % p.axes[i].input;
+      at /= p.axes[i].input;
+    }
+    return result;
+  }
+
+  ops::MaxPool op_;
+  cpu::RowFold<simd::Max, T> rows_;
+};
+
+template <class T>
+class Kernel<ops::AveragePool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::AveragePool>()), rows_(device) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    return rows_.takes(p.rank) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
+
+  void run(Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    const auto counted = [&](const cpu::WindowSpan& span) { return op_.count_include_pad ? span.padded : span.count; };
+    if (rows_.takes(p.rank)) {
+      const ops::Window::Axis& w = p.axes[p.rank - 1];
+      p.for_planes(c, rows_.scratch(w), [&](std::int64_t plane, std::byte* scratch) {
+        rows_.run(p.axes.data(), p.rank, T(0), c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
+                  reinterpret_cast<T*>(scratch), [&](std::int64_t row, T* y) {
+                    const std::int64_t rows = p.rank == 2 ? counted(cpu::window_span(p.axes[0], row)) : 1;
+                    for (std::int64_t o = 0; o < w.output; ++o) y[o] /= static_cast<T>(rows * counted(cpu::window_span(w, o)));
+                  });
+      });
+      return;
+    }
+    p.for_planes(c, [&](std::int64_t plane) {
+      const T* x = c.in<T>(0) + plane * p.input_size;
+      T* y = c.out<T>(0) + plane * p.output_size;
+      T sum = 0;
+      std::int64_t inside = 0;
+      cpu::for_windows(
+          p.axes.data(), p.rank,
+          [&](std::int64_t) {
+            sum = 0;
+            inside = 0;
+          },
+          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) sum += x[offset + i * step];
+            inside += count;
+          },
+          [&](std::int64_t window, std::int64_t padded) { y[window] = sum / static_cast<T>(op_.count_include_pad ? padded : inside); });
+    });
+  }
+
+ private:
+  ops::AveragePool op_;
+  cpu::RowFold<simd::Add, T> rows_;
+};
+
+template <class T>
+class Kernel<ops::LpPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::LpPool>()) {}
+
+  void run(Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    const T power = static_cast<T>(op_.p);
+    p.for_planes(c, [&](std::int64_t plane) {
+      const T* x = c.in<T>(0) + plane * p.input_size;
+      T* y = c.out<T>(0) + plane * p.output_size;
+      T sum = 0;
+      cpu::for_windows(
+          p.axes.data(), p.rank, [&](std::int64_t) { sum = 0; },
+          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) sum += std::pow(std::abs(x[offset + i * step]), power);
+          },
+          [&](std::int64_t window, std::int64_t) { y[window] = std::pow(sum, T(1) / power); });
+    });
+  }
+
+ private:
+  ops::LpPool op_;
+};
+
+namespace cpu {
+
+/// y[plane] = reduce(x of the plane, elements)
+template <class T, class Reduce>
+void for_global_planes(const Context& c, const Reduce& reduce) {
+  const Shape& shape = c.input(0).shape;
+  const std::int64_t size = shape.elements(2, shape.rank());
+  c.parallel_for(shape[0] * shape[1], std::max<std::int64_t>(1, 16 * 1024 / (size + 1)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane)
+      c.out<T>(0)[plane] = reduce(c.in<T>(0) + plane * size, static_cast<std::size_t>(size));
+  });
+}
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::GlobalAveragePool, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : sum_(&simd::table<simd::Reduce<simd::Sum, T>>(device.isa)) {}
+  void run(Context& c) const {
+    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return sum_->contiguous(x, n) / static_cast<T>(n); });
+  }
+
+ private:
+  const simd::Reduce<simd::Sum, T>* sum_;
+};
+
+template <class T>
+class Kernel<ops::GlobalMaxPool, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : max_(&simd::table<simd::Reduce<simd::MaxOf, T>>(device.isa)) {}
+  void run(Context& c) const {
+    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return max_->contiguous(x, n); });
+  }
+
+ private:
+  const simd::Reduce<simd::MaxOf, T>* max_;
+};
+
+template <class T>
+class Kernel<ops::GlobalLpPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : p_(static_cast<T>(node.op<ops::GlobalLpPool>().p)) {}
+  void run(Context& c) const {
+    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) {
+      T sum = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += std::pow(std::abs(x[i]), p_);
+      return std::pow(sum, T(1) / p_);
+    });
+  }
+
+ private:
+  T p_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ELEMENTWISE_IMPL_HPP
+
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_INDEXING_IMPL_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_ARGMAX_HPP
@@ -10866,7 +12480,8 @@ namespace hone::inline HONE_ABI {
 template <class T>
 class Kernel<ops::Gemm, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Gemm>()), product_(device.isa) {
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::Gemm>(), device) {}
+  Kernel(const NodeView& node, const ops::Gemm& op, const CpuDevice& device) : op_(op), product_(device.isa) {
     const TensorRef* b = node.constant(1);
     if (b == nullptr || b->shape.rank() != 2) return;
     const std::int64_t k = b->shape[op_.trans_b ? 1 : 0];
@@ -10880,24 +12495,26 @@ class Kernel<ops::Gemm, Cpu, T> {
     return product_.workspace_bytes(y[0], y[1], depth(c), use_packed(y[0]));
   }
 
-  void run(Context& c) const {
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
     const std::int64_t m = c.output(0).shape[0];
     const std::int64_t n = c.output(0).shape[1];
     T* y = c.out<T>(0);
     cpu::ProductOptions<T> options;
     const bool row_bias = c.has_input(2) && op_.alpha == 1 && op_.beta == 1 && c.input(2).elements() == n && c.input(2).shape.back() == n;
     if (row_bias) options.column_bias = c.in<T>(2);
-    const auto scale_and_add = [&](T* block, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns) {
+    const bool scales = !row_bias && (c.has_input(2) || op_.alpha != 1);
+    const auto finish_block = [&](T* block, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns) {
       for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < columns; ++j) {
+        for (std::int64_t j = 0; scales && j < columns; ++j) {
           T& element = block[i * n + j];
           element = scaled(element, op_.alpha);
           if (c.has_input(2)) element = static_cast<T>(element + scaled(bias_at(c.input(2), row + i, column + j), op_.beta));
         }
+        if (epilogue != nullptr) (*epilogue)(block + i * n - y, columns);
       }
     };
-    const typename cpu::ProductOptions<T>::Finish finish(scale_and_add);
-    if (!row_bias && (c.has_input(2) || op_.alpha != 1)) options.finish = &finish;
+    const typename cpu::ProductOptions<T>::Finish finish(finish_block);
+    if (scales || epilogue != nullptr) options.finish = &finish;
     const cpu::MatrixRef<T> a = matrix(c.input(0), op_.trans_a);
     if (use_packed(m)) {
       product_.run_packed(m, n, depth(c), a, static_cast<const T*>(packed_.data()), y, n, options, c.workspace(), c.pool());
@@ -10938,7 +12555,8 @@ namespace hone::inline HONE_ABI {
 template <class T>
 class Kernel<ops::MatMul, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : product_(device.isa) {
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::MatMul>(), device) {}
+  Kernel(const NodeView& node, const ops::MatMul&, const CpuDevice& device) : product_(device.isa) {
     const TensorRef* b = node.constant(1);
     if (b == nullptr || b->shape.rank() != 2) return;
     const std::int64_t k = b->shape[0];
@@ -10952,19 +12570,25 @@ class Kernel<ops::MatMul, Cpu, T> {
     return per_product(batch) * static_cast<std::size_t>(shares_batch(batch, c.pool()) ? c.pool().size() : 1);
   }
 
-  void run(Context& c) const {
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
     const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
     const T* a = c.in<T>(0);
     const T* b = c.in<T>(1);
     T* y = c.out<T>(0);
+    const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
+      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * batch.n - y, columns);
+    };
+    const typename cpu::ProductOptions<T>::Finish finish(finish_block);
+    cpu::ProductOptions<T> options;
+    if (epilogue != nullptr) options.finish = &finish;
     const auto one = [&](std::int64_t i, std::byte* scratch, const ThreadPool& pool) {
       const cpu::MatrixRef<T> left{a + batch.offset_a(i), batch.k, 1};
       const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
       T* out = y + i * batch.m * batch.n;
       if (use_packed(batch)) {
-        product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, {}, scratch, pool);
+        product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, options, scratch, pool);
       } else {
-        product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, {}, scratch, pool);
+        product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, options, scratch, pool);
       }
     };
     if (!shares_batch(batch, c.pool())) {
@@ -12895,8 +14519,6 @@ namespace hone::inline HONE_ABI {
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
-extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
-extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
@@ -12922,6 +14544,13 @@ HONE_INLINE std::shared_ptr<const Provider> Cpu::provider() const {
 
 HONE_INLINE AnyProvider default_provider() { return Cpu{}; }
 
+HONE_INLINE std::vector<std::string> available_providers() { return {"CPUExecutionProvider"}; }
+
+HONE_INLINE AnyProvider provider_named(std::string_view name) {
+  if (name == "CPUExecutionProvider" || name == "cpu") return Cpu{};
+  fail(ErrorCode::invalid_argument, "there is no provider '", name, "'; available: ", join(available_providers(), ", "));
+}
+
 }  // namespace hone::inline HONE_ABI
 #endif
 #define HONE_SINGLE_PROVIDERS_CPU_WITH_HPP
@@ -12934,6 +14563,8 @@ namespace hone::inline HONE_ABI {
 /// every kernel.
 template <class... Ops>
 struct CpuWith {
+  static_assert((names_operator<CpuKernels, Ops> && ...), "hone::CpuWith names an operator that the CPU provider has no kernel for");
+
   /// See Cpu::arch.
   std::string arch = {};
 
@@ -12944,9 +14575,103 @@ struct CpuWith {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_CONFIG_ENTRIES_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A key of SessionOptions::config_entries.
+struct ConfigKey {
+  std::string_view key;
+  std::string_view meaning;
+  void (*apply)(SessionOptions&, const ConfigKey&, const std::string& value);
+};
+
+namespace detail {
+
+[[noreturn]] HONE_COLD inline void refuse_config(const ConfigKey& key, const std::string& value, std::string_view expected) {
+  fail(ErrorCode::invalid_argument, "the config entry '", key.key, "' is '", value, "'; it must be ", expected);
+}
+
+template <bool SessionOptions::*Member>
+void apply_flag(SessionOptions& options, const ConfigKey& key, const std::string& value) {
+  if (value != "0" && value != "1") refuse_config(key, value, "0 or 1");
+  options.*Member = value == "1";
+}
+
+template <class T>
+T config_number(const ConfigKey& key, const std::string& value) {
+  T number{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size() || number < T{}) refuse_config(key, value, "a natural number");
+  return number;
+}
+
+template <auto Member>
+void apply_limit(SessionOptions& options, const ConfigKey& key, const std::string& value) {
+  auto& limit = options.limits.*Member;
+  limit = config_number<std::remove_reference_t<decltype(limit)>>(key, value);
+}
+
+inline void apply_disabled(SessionOptions& options, const ConfigKey&, const std::string& value) {
+  for (std::size_t begin = 0; begin <= value.size();) {
+    const std::size_t end = std::min(value.find(';', begin), value.size());
+    std::string name = value.substr(begin, end - begin);
+    auto& names = options.disabled_optimizers;
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    begin = end + 1;
+  }
+}
+
+inline void apply_folder(SessionOptions& options, const ConfigKey&, const std::string& value) { options.external_data_folder = value; }
+
+inline constexpr std::array config_table{
+    ConfigKey{"optimization.disable_specified_optimizers", "names of rewrites, separated by ';': SessionOptions::disabled_optimizers",
+              &apply_disabled},
+    ConfigKey{"session.disable_cpu_ep_fallback", "0 or 1: SessionOptions::disable_cpu_fallback",
+              &apply_flag<&SessionOptions::disable_cpu_fallback>},
+    ConfigKey{"session.intra_op.allow_spinning", "0 or 1: SessionOptions::allow_spinning", &apply_flag<&SessionOptions::allow_spinning>},
+    ConfigKey{"session.limits.max_arena_bytes", "bytes: Limits", &apply_limit<&Limits::max_arena_bytes>},
+    ConfigKey{"session.limits.max_nesting", "a number: Limits", &apply_limit<&Limits::max_nesting>},
+    ConfigKey{"session.limits.max_nodes", "a number: Limits", &apply_limit<&Limits::max_nodes>},
+    ConfigKey{"session.limits.max_tensor_bytes", "bytes: Limits", &apply_limit<&Limits::max_tensor_bytes>},
+    ConfigKey{"session.limits.max_tensor_elements", "a number: Limits", &apply_limit<&Limits::max_tensor_elements>},
+    ConfigKey{"session.model_external_initializers_file_folder_path", "a folder: SessionOptions::external_data_folder", &apply_folder},
+    ConfigKey{"session.set_denormal_as_zero", "0 or 1: SessionOptions::set_denormal_as_zero",
+              &apply_flag<&SessionOptions::set_denormal_as_zero>},
+    ConfigKey{"session.use_deterministic_compute", "0 or 1: SessionOptions::use_deterministic_compute",
+              &apply_flag<&SessionOptions::use_deterministic_compute>},
+    ConfigKey{"session.use_per_session_threads", "0 or 1: SessionOptions::use_per_session_threads",
+              &apply_flag<&SessionOptions::use_per_session_threads>},
+};
+
+}  // namespace detail
+
+/// The keys that SessionOptions::config_entries may have, in alphabetical order. Where ONNX Runtime has such a key, it is the same.
+[[nodiscard]] inline std::span<const ConfigKey> config_keys() noexcept { return detail::config_table; }
+
+/// Does what the entries say.
+/// Errors: invalid_argument for an unknown key, which lists the known ones, or a value that it cannot have.
+inline void apply_config_entries(SessionOptions& options) {
+  for (const auto& [key, value] : options.config_entries) {
+    const ConfigKey* found = nullptr;
+    std::string known;
+    for (const ConfigKey& entry : config_keys()) {
+      if (entry.key == key) found = &entry;
+      known += text(known.empty() ? "" : ", ", entry.key);
+    }
+    if (found == nullptr) fail(ErrorCode::invalid_argument, "there is no config entry '", key, "'; known: ", known);
+    found->apply(options, *found, value);
+  }
+}
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_SESSION_SESSION_HPP
 
 #include <future>
+
+#define HONE_SINGLE_SESSION_IO_BINDING_HPP
+
+#define HONE_SINGLE_SESSION_MODEL_INTERFACE_HPP
 
 #define HONE_SINGLE_SESSION_NODE_ARG_HPP
 
@@ -12982,6 +14707,189 @@ struct ModelMetadata {
   std::map<std::string, std::string> custom_metadata_map;
   /// Version of each imported domain; ai.onnx is "".
   std::map<std::string, int> opset_imports;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI::detail {
+
+inline std::string quoted_names(const std::vector<NodeArg>& args) {
+  std::string result;
+  for (const NodeArg& arg : args) result += text(result.empty() ? "'" : ", '", arg.name, "'");
+  return result.empty() ? "none" : result;
+}
+
+/// Whether a value of type `given` may stand where the model says `expected`: an optional takes its element, or nothing.
+inline bool accepts(const Type& expected, const Type& given) {
+  return given == expected || (expected.kind == Type::Kind::optional && (!given.is_known() || given == *expected.element));
+}
+
+/// What goes into a model and comes out of it, by name.
+struct ModelInterface {
+  std::vector<NodeArg> inputs;
+  std::vector<NodeArg> overridable;
+  std::vector<NodeArg> outputs;
+  ModelMetadata metadata;
+
+  /// Index of an input; inputs.size() + index for an overridable initializer. `hint`: where to look first.
+  /// Errors: invalid_argument that lists the inputs.
+  [[nodiscard]] std::size_t input_index(std::string_view name, std::size_t hint = 0) const {
+    if (const std::size_t at = find(inputs, name, hint); at < inputs.size()) return at;
+    if (const std::size_t at = find(overridable, name, 0); at < overridable.size()) return inputs.size() + at;
+    fail(ErrorCode::invalid_argument, "the model has no input '", name, "'; its inputs are ", quoted_names(inputs));
+  }
+  /// Index of an output. Errors: invalid_argument that lists the outputs.
+  [[nodiscard]] std::size_t output_index(std::string_view name, std::size_t hint = 0) const {
+    if (const std::size_t at = find(outputs, name, hint); at < outputs.size()) return at;
+    fail(ErrorCode::invalid_argument, "the model has no output '", name, "'; its outputs are ", quoted_names(outputs));
+  }
+  [[nodiscard]] const NodeArg& input(std::size_t i) const { return i < inputs.size() ? inputs[i] : overridable[i - inputs.size()]; }
+
+  /// Errors: invalid_argument for a type, dimension, alignment or missing memory that the model does not take.
+  void check_feed(std::size_t i, const ValueRef& value) const {
+    const NodeArg& arg = input(i);
+    const bool same_tensor = value.is_tensor() && arg.value_type.is_tensor() && value.tensor().dtype == arg.value_type.dtype;
+    if (!same_tensor && !accepts(arg.value_type, value.type())) {
+      fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has type ", value.type(), "; the model expects ", arg.type());
+    }
+    if (!value.is_tensor()) return;
+    const TensorRef& tensor = value.tensor();
+    const std::size_t alignment = std::min<std::size_t>(std::max<std::size_t>(element_size(tensor.dtype), 1), 8);
+    if (reinterpret_cast<std::uintptr_t>(tensor.data) % alignment != 0) {
+      fail(ErrorCode::invalid_argument, "the memory of the input '", arg.name, "' is not aligned to ", alignment, " bytes");
+    }
+    if (checked_bytes(tensor.dtype, tensor.shape) != 0 && tensor.data == nullptr) {
+      fail(ErrorCode::invalid_argument, "the input '", arg.name, "' of shape ", tensor.shape, " has no memory");
+    }
+    if (!arg.shape) return;
+    bool fits = arg.shape->size() == tensor.shape.rank();
+    for (std::size_t axis = 0; fits && axis < tensor.shape.rank(); ++axis) {
+      const std::int64_t declared = (*arg.shape)[axis].value;
+      fits = declared < 0 || declared == tensor.shape[axis];
+    }
+    if (!fits) {
+      fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has shape ", tensor.shape, "; the model expects ",
+           to_string(arg.shape));
+    }
+  }
+
+  /// Errors: invalid_argument when the caller's tensor cannot have the type of the output.
+  void check_result(std::size_t i, const ResultRef& result) const {
+    const NodeArg& arg = outputs[i];
+    if (result.value() != nullptr || !arg.value_type.is_known()) return;
+    if (!arg.value_type.is_tensor() || arg.value_type.dtype != result.tensor().dtype) {
+      fail(ErrorCode::invalid_argument, "the tensor for the output '", arg.name, "' is ", Type(result.tensor().dtype), "; the model gives ",
+           arg.value_type);
+    }
+  }
+
+ private:
+  static std::size_t find(const std::vector<NodeArg>& args, std::string_view name, std::size_t hint) {
+    if (hint < args.size() && args[hint].name == name) return hint;
+    for (std::size_t i = 0; i < args.size(); ++i)
+      if (args[i].name == name) return i;
+    return args.size();
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+/// The inputs and outputs of a session, bound to memory once and used run after run:
+///
+///     hone::IoBinding binding = session.io_binding();
+///     binding.bind_input("x", x);      // read in place
+///     binding.bind_output("y", y);     // written in place
+///     binding.bind_output("z");        // allocated by the session, of whatever shape it turns out to be
+///     session.run(binding);
+///     binding.output("z").view<float>();
+///
+/// Names and types are checked when they are bound, shapes when the session runs. A run copies nothing between the caller's memory and the
+/// nodes, and from the second run of the same shapes on makes no heap call. Bound memory must outlive the runs, and stay where it is;
+/// outputs must not overlap inputs. Fill the input again, or bind another, between runs.
+///
+/// A binding belongs to the model of the session that made it and survives Session::set_providers. One run at a time may use it.
+class IoBinding {
+ public:
+  IoBinding(IoBinding&&) noexcept = default;
+  IoBinding& operator=(IoBinding&&) noexcept = default;
+
+  /// Binds an input, or an initializer that can be overridden; replaces what was bound.
+  /// Errors: invalid_argument for an unknown name, a wrong type, rank or dimension, no or misaligned memory.
+  void bind_input(std::string_view name, const ValueRef& value) {
+    const std::size_t at = interface_->input_index(name);
+    interface_->check_feed(at, value);
+    inputs_[at] = value;
+  }
+  /// Binds an output to the caller's tensor, which must have the type and, when the session runs, the shape of the result; or to a Value,
+  /// which the session allocates again when they differ.
+  /// Errors: invalid_argument for an unknown name or a wrong type.
+  void bind_output(std::string_view name, const ResultRef& result) {
+    const std::size_t at = interface_->output_index(name);
+    interface_->check_result(at, result);
+    outputs_[at] = result;
+  }
+  /// Lets the session allocate the output; its memory is kept for the next run. Errors: invalid_argument for an unknown name.
+  void bind_output(std::string_view name) {
+    const std::size_t at = interface_->output_index(name);
+    outputs_[at] = ResultRef(allocated_[at]);
+  }
+
+  /// The result of an output that the session allocates, as of the last run; empty before the first one.
+  /// Errors: invalid_argument for an unknown name, or an output that is bound to the caller's memory.
+  [[nodiscard]] const Value& output(std::string_view name) const {
+    const std::size_t at = interface_->output_index(name);
+    if (!outputs_[at] || outputs_[at]->value() != &allocated_[at]) {
+      fail(ErrorCode::invalid_argument, "the output '", name, outputs_[at] ? "' is bound to memory of the caller" : "' is not bound");
+    }
+    return allocated_[at];
+  }
+  /// The names of the bound outputs, in the order of the model.
+  [[nodiscard]] std::vector<std::string> bound_outputs() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      if (outputs_[i]) names.push_back(interface_->outputs[i].name);
+    return names;
+  }
+
+  /// Unbinds all inputs.
+  void clear_inputs() noexcept { std::fill(inputs_.begin(), inputs_.end(), std::nullopt); }
+  /// Unbinds all outputs, and frees what was allocated for them.
+  void clear_outputs() noexcept {
+    std::fill(outputs_.begin(), outputs_.end(), std::nullopt);
+    for (Value& value : allocated_) value = Value();
+  }
+
+ private:
+  friend class Session;
+
+  explicit IoBinding(std::shared_ptr<const detail::ModelInterface> interface)
+      : interface_(std::move(interface)),
+        inputs_(interface_->inputs.size() + interface_->overridable.size()),
+        outputs_(interface_->outputs.size()),
+        allocated_(interface_->outputs.size()) {}
+
+  std::shared_ptr<const detail::ModelInterface> interface_;
+  std::vector<std::optional<ValueRef>> inputs_;    // by ModelInterface::input_index
+  std::vector<std::optional<ResultRef>> outputs_;  // by output
+  std::vector<Value> allocated_;                   // by output
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_MEMORY_REPORT_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Where the memory of a session is, in bytes.
+struct MemoryReport {
+  std::size_t weights = 0;        ///< constants that the graph refers to: in the parsed model, in mapped files, or computed
+  std::size_t packed = 0;         ///< copies of weights that kernels made for themselves, in the layout they read
+  std::size_t planned_arena = 0;  ///< the largest arena among the plans that are cached
+  std::size_t contexts = 0;       ///< arenas and results of unplanned size that idle contexts keep for the next run
+  std::size_t plans = 0;          ///< number of plans cached, subgraphs included
+  std::size_t idle_contexts = 0;  ///< number of contexts that wait for a run
+  std::size_t busy_contexts = 0;  ///< number of contexts in a run right now: theirs is not among the bytes above
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -13021,8 +14929,39 @@ struct Report {
 }
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_RUN_OPTIONS_HPP
 
 namespace hone::inline HONE_ABI {
+
+/// What one run does differently: `session.run(feeds, fetches, {.tag = "warm-up", .stop_token = source.get_token()})`.
+struct RunOptions {
+  /// Goes into log messages and profile events of the run.
+  std::string tag = {};
+  /// Ends the run when a stop is requested: no node starts after that, in subgraphs either, and the run throws an Error `cancelled`.
+  std::stop_token stop_token = {};
+  /// The same for hosts that share a flag: set it to true to end every run that refers to it, and to false before the next. It must
+  /// outlive the runs.
+  const std::atomic<bool>* terminate = nullptr;
+  /// Messages of the run below this severity are dropped; without it, SessionOptions::log_severity decides.
+  std::optional<Severity> log_severity = {};
+
+  [[nodiscard]] bool cancelled() const noexcept {
+    return stop_token.stop_requested() || (terminate != nullptr && terminate->load(std::memory_order_relaxed));
+  }
+};
+
+/// Errors: cancelled.
+inline void check_cancelled(const std::stop_token& stop_token) {
+  if (stop_token.stop_requested()) fail(ErrorCode::cancelled, "loading the model was cancelled");
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+class SessionState;
+}
 
 /// One named input of a run. The value is referred to, not copied, and must stay alive until the run ends.
 struct Feed {
@@ -13063,11 +15002,15 @@ class Outputs {
 };
 
 /// A model, ready to run. `run` is const and may be called from any number of threads.
+/// Whatever is wrong with a model or a feed ends in a hone::Error; tensors that do not fit in memory are resource_exhausted. Only when not
+/// even small things fit does std::bad_alloc come out.
 class Session {
  public:
-  /// Errors: no_such_file, invalid_protobuf, invalid_graph, not_implemented (one error lists all nodes that no provider runs).
+  /// Errors: no_such_file, invalid_protobuf, invalid_graph, not_implemented (one error lists all nodes that no provider runs),
+  /// invalid_argument (an option that does not make sense), resource_exhausted (SessionOptions::limits), cancelled; std::bad_alloc.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
-  /// A serialized model in memory, which is not needed after the call. External data is looked for in the current directory.
+  /// A serialized model in memory, which is not needed after the call. External data is looked for in
+  /// SessionOptions::external_data_folder, by default the current directory.
   explicit Session(std::span<const std::byte> model, SessionOptions options = {});
   /// The `length` bytes at `offset` of `buffer`. Errors: invalid_argument when they are not inside.
   Session(std::span<const std::byte> buffer, std::size_t offset, std::size_t length, SessionOptions options = {});
@@ -13075,10 +15018,11 @@ class Session {
 
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
+  /// Runs that have begun on other threads, and asynchronous ones, go on to their end: what they need lives as long as they do.
   ~Session();
 
   /// Creates a session on another thread; takes what the constructors take. A span or ModelProto must stay alive until the future is
-  /// ready. The future's exception is the load error.
+  /// ready. The future's exception is the load error. SessionOptions::stop_token ends loading early.
   template <class Model>
   [[nodiscard]] static std::future<Session> create_async(Model&& model, SessionOptions options = {}) {
     using Held = std::conditional_t<
@@ -13095,21 +15039,47 @@ class Session {
 
   /// Runs the model and gives all its outputs.
   /// Errors: invalid_argument for a missing, unknown or repeated feed, a wrong type, rank or dimension, before any kernel runs;
-  /// runtime_exception for values that an operator does not allow. The session stays usable.
-  [[nodiscard]] Outputs run(std::span<const Feed> feeds) const;
-  [[nodiscard]] Outputs run(std::initializer_list<Feed> feeds) const { return run(std::span<const Feed>(feeds.begin(), feeds.size())); }
+  /// runtime_exception for values that an operator does not allow; cancelled (RunOptions); resource_exhausted (SessionOptions::limits);
+  /// std::bad_alloc. The session stays usable after each of them.
+  [[nodiscard]] Outputs run(std::span<const Feed> feeds, const RunOptions& options = {}) const;
+  [[nodiscard]] Outputs run(std::initializer_list<Feed> feeds, const RunOptions& options = {}) const {
+    return run(std::span<const Feed>(feeds.begin(), feeds.size()), options);
+  }
   /// Runs only what the named outputs need, and gives those in that order.
-  [[nodiscard]] Outputs run(std::span<const std::string> output_names, std::span<const Feed> feeds) const;
-  [[nodiscard]] Outputs run(std::initializer_list<std::string> output_names, std::initializer_list<Feed> feeds) const {
-    return run(std::span<const std::string>(output_names.begin(), output_names.size()), std::span<const Feed>(feeds.begin(), feeds.size()));
+  [[nodiscard]] Outputs run(std::span<const std::string> output_names, std::span<const Feed> feeds, const RunOptions& options = {}) const;
+  [[nodiscard]] Outputs run(std::initializer_list<std::string> output_names, std::initializer_list<Feed> feeds,
+                            const RunOptions& options = {}) const {
+    return run(std::span<const std::string>(output_names.begin(), output_names.size()), std::span<const Feed>(feeds.begin(), feeds.size()),
+               options);
   }
 
   /// Runs what the fetched outputs need and writes them where the caller says. From the second run of the same shapes on, this makes no
   /// call of the heap: `session.run({{"a", a}}, {{"c", c}})`.
   /// Errors: as above, and invalid_argument when a tensor does not have the type or shape of its result.
-  void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) const;
-  void run(std::initializer_list<Feed> feeds, std::initializer_list<Fetch> fetches) const {
-    run(std::span<const Feed>(feeds.begin(), feeds.size()), std::span<const Fetch>(fetches.begin(), fetches.size()));
+  void run(std::span<const Feed> feeds, std::span<const Fetch> fetches, const RunOptions& options = {}) const;
+  void run(std::initializer_list<Feed> feeds, std::initializer_list<Fetch> fetches, const RunOptions& options = {}) const {
+    run(std::span<const Feed>(feeds.begin(), feeds.size()), std::span<const Fetch>(fetches.begin(), fetches.size()), options);
+  }
+
+  /// An empty binding for this session.
+  [[nodiscard]] IoBinding io_binding() const;
+  /// Runs what the bound outputs need. Errors: as above, and invalid_argument for a binding of another model, or without outputs.
+  void run(IoBinding& binding, const RunOptions& options = {}) const;
+
+  /// What a run ends with: its outputs, or why there are none.
+  using RunCallback = std::function<void(Outputs, std::exception_ptr)>;
+
+  /// Runs the model on another thread, of SessionOptions::executor or of the process, and calls `done` there. Names and options are copied;
+  /// what the feeds refer to must stay alive until then. RunOptions::stop_token cancels the run. The session may be destroyed before.
+  /// What `done` throws is dropped.
+  /// Errors: std::bad_alloc, std::system_error, and runtime_exception when the executor takes no task: `done` is then never called.
+  void run_async(std::span<const Feed> feeds, RunCallback done, RunOptions options = {}) const;
+  void run_async(std::initializer_list<Feed> feeds, RunCallback done, RunOptions options = {}) const {
+    run_async(std::span<const Feed>(feeds.begin(), feeds.size()), std::move(done), std::move(options));
+  }
+  [[nodiscard]] std::future<Outputs> run_async(std::span<const Feed> feeds, RunOptions options = {}) const;
+  [[nodiscard]] std::future<Outputs> run_async(std::initializer_list<Feed> feeds, RunOptions options = {}) const {
+    return run_async(std::span<const Feed>(feeds.begin(), feeds.size()), std::move(options));
   }
 
   [[nodiscard]] const std::vector<NodeArg>& inputs() const noexcept;
@@ -13117,15 +15087,33 @@ class Session {
   /// Initializers that a feed of the same name overrides.
   [[nodiscard]] const std::vector<NodeArg>& overridable_initializers() const noexcept;
   [[nodiscard]] const ModelMetadata& model_metadata() const noexcept;
+  /// Version of a domain by which the model is read; "" is ai.onnx. Errors: invalid_argument that lists the domains of the model.
+  [[nodiscard]] int opset(std::string_view domain = "") const;
   /// Names of the providers in order of priority.
   [[nodiscard]] std::vector<std::string> providers() const;
   /// Which provider and kernel each node got, and why others refused it.
   [[nodiscard]] const Report& report() const noexcept;
+  /// With config_entries applied.
   [[nodiscard]] const SessionOptions& options() const noexcept;
 
+  /// Prepares the model again for other providers, in order of priority: `session.set_providers({hone::Cpu{.arch = "avx2"}})`. Runs that
+  /// have begun end on the old ones. Not while another thread calls this session. Errors: as when a session is created; it is then
+  /// unchanged.
+  void set_providers(std::vector<AnyProvider> providers);
+
+  /// Where the memory of the session is. May be called at any time.
+  [[nodiscard]] MemoryReport memory() const;
+  /// Frees the arenas and plans that no run is using; the next run makes them again. May be called at any time.
+  void trim() const;
+
+  /// Ends the profile that SessionOptions::enable_profiling began, and gives the path of its file; the same path when called again.
+  /// Errors: invalid_argument when the session was created without one.
+  std::string end_profiling() const;
+
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  [[nodiscard]] detail::SessionState& state() const;
+
+  std::shared_ptr<detail::SessionState> state_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -13133,6 +15121,83 @@ class Session {
 #if !HONE_COMPILED
 #define HONE_SINGLE_SESSION_SESSION_IMPL_HPP
 
+#define HONE_SINGLE_CORE_TASK_QUEUE_HPP
+
+#include <condition_variable>
+#include <deque>
+
+namespace hone::inline HONE_ABI {
+
+/// Runs tasks on threads of its own, in the order in which they come. Threads start when there is work and none is idle.
+///
+/// Thread safety: every member function may be called from any thread, from inside a task too.
+class TaskQueue {
+ public:
+  explicit TaskQueue(int max_threads) : max_threads_(static_cast<std::size_t>(std::max(1, max_threads))) { threads_.reserve(max_threads_); }
+  TaskQueue(const TaskQueue&) = delete;
+  TaskQueue& operator=(const TaskQueue&) = delete;
+  /// Ends the tasks that have been posted, then the threads.
+  ~TaskQueue() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    called_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  /// Precondition: `task` does not throw. Errors: std::bad_alloc, std::system_error; the task is then not called.
+  void post(std::function<void()> task) {
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+      if (tasks_.size() > idle_ && threads_.size() < max_threads_ && !stop_) {
+        try {
+          threads_.emplace_back([this] { work(); });
+        } catch (...) {
+          if (threads_.empty()) {
+            tasks_.pop_back();
+            throw;
+          }
+        }
+      }
+    }
+    called_.notify_one();
+  }
+
+  /// The queue of this process, with at most one thread per hardware thread; its threads are joined at exit.
+  static TaskQueue& shared() {
+    static TaskQueue queue(static_cast<int>(std::thread::hardware_concurrency()));
+    return queue;
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      called_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
+      --idle_;
+      if (tasks_.empty()) return;
+      std::function<void()> task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      task = nullptr;  // what it holds may take a while to destroy, or post
+      lock.lock();
+    }
+  }
+
+  const std::size_t max_threads_;
+  std::mutex mutex_;
+  std::condition_variable called_;
+  std::deque<std::function<void()>> tasks_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool stop_ = false;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_ONNX_IMPORTER_HPP
 
 #define HONE_SINGLE_GRAPH_REGISTRY_HPP
@@ -13187,6 +15252,20 @@ enum class InitializerInputs : std::uint8_t {
   overridable,  ///< inputs with a default: Graph::defaults
 };
 
+/// How a model is imported. Null: none.
+struct ImportOptions {
+  InitializerInputs initializer_inputs = InitializerInputs::constant;
+  /// Sizes by the name (dim_param) and by the denotation of a dimension; the first wins.
+  const std::map<std::string, std::int64_t>* free_dimension_overrides = nullptr;
+  const std::map<std::string, std::int64_t>* free_dimension_overrides_by_denotation = nullptr;
+  /// Tensors to take in place of initializers of the main graph.
+  const std::map<std::string, Constant, std::less<>>* initializers = nullptr;
+  /// External data by location, to take in place of files.
+  const std::map<std::string, std::span<const std::byte>>* external_files = nullptr;
+  Limits limits = {};
+  std::stop_token stop_token = {};
+};
+
 /// Parses a serialized ModelProto. Errors: invalid_protobuf.
 [[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
 /// A copy that the importer can share.
@@ -13195,14 +15274,17 @@ enum class InitializerInputs : std::uint8_t {
 /// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
 /// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
 /// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
-/// Errors: invalid_graph, no_such_file (external data).
+/// Errors: invalid_graph, no_such_file (external data), resource_exhausted, cancelled; invalid_argument for options that name what the
+/// model does not have.
 [[nodiscard]] ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
-                                         const OpRegistry& registry, InitializerInputs initializer_inputs = InitializerInputs::constant);
+                                         const OpRegistry& registry, const ImportOptions& options = {});
 
 }  // namespace hone::inline HONE_ABI
 
 #if !HONE_COMPILED
 #define HONE_SINGLE_ONNX_IMPORTER_IMPL_HPP
+
+#include <google/protobuf/arena.h>
 
 #define HONE_SINGLE_ONNX_ATTRIBUTE_VALUE_HPP
 
@@ -13238,9 +15320,69 @@ inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_d
 }
 
 }  // namespace hone::inline HONE_ABI::detail
-#define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
+#define HONE_SINGLE_ONNX_FREE_DIMENSIONS_HPP
 
-#include <deque>
+#include <set>
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Reads declared dimensions, and gives sizes to those that the caller has fixed.
+class FreeDimensions {
+ public:
+  using Sizes = std::map<std::string, std::int64_t>;
+
+  /// Null: none.
+  FreeDimensions(const Sizes* by_name, const Sizes* by_denotation) : by_name_(by_name), by_denotation_(by_denotation) {}
+
+  /// The dimensions that a tensor type declares, when it does.
+  std::optional<std::vector<Dim>> read(const onnx::TypeProto& proto) {
+    std::optional<std::vector<Dim>> dims = read_dims(proto);
+    if (!dims || (by_name_ == nullptr && by_denotation_ == nullptr)) return dims;
+    for (std::size_t i = 0; i < dims->size(); ++i) {
+      Dim& dim = (*dims)[i];
+      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
+      if (dim.value >= 0) continue;
+      if (const std::int64_t* size = find(by_name_, dim.symbol, names_)) {
+        dim.value = *size;
+      } else if (const std::int64_t* by = find(by_denotation_, denotation, denotations_)) {
+        dim.value = *by;
+      }
+    }
+    return dims;
+  }
+
+  /// Errors: invalid_argument when a size is given for a dimension that read() has not met; lists those that it has.
+  void check_all_used() const {
+    check(by_name_, names_, "name");
+    check(by_denotation_, denotations_, "denotation");
+  }
+
+ private:
+  static const std::int64_t* find(const Sizes* sizes, const std::string& key, std::set<std::string>& met) {
+    if (key.empty()) return nullptr;
+    met.insert(key);
+    if (sizes == nullptr) return nullptr;
+    const auto found = sizes->find(key);
+    return found != sizes->end() ? &found->second : nullptr;
+  }
+
+  static void check(const Sizes* sizes, const std::set<std::string>& met, const char* kind) {
+    if (sizes == nullptr) return;
+    for (const auto& [key, size] : *sizes) {
+      if (met.contains(key)) continue;
+      fail(ErrorCode::invalid_argument, "the model has no free dimension of the ", kind, " '", key,
+           "'; it has: ", met.empty() ? std::string("none") : join(met, ", "));
+    }
+  }
+
+  const Sizes* by_name_;
+  const Sizes* by_denotation_;
+  std::set<std::string> names_;
+  std::set<std::string> denotations_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
 
 #include <google/protobuf/unknown_field_set.h>
 
@@ -13375,9 +15517,7 @@ inline ModelMetadata read_metadata(const onnx::ModelProto& model) {
 }  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_TOPOLOGICAL_ORDER_HPP
 
-#include <functional>
 #include <queue>
-#include <set>
 #include <unordered_set>
 
 namespace hone::inline HONE_ABI::detail {
@@ -13466,11 +15606,12 @@ struct Scope {
 class Importer {
  public:
   Importer(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder, const OpRegistry& registry,
-           InitializerInputs initializer_inputs)
+           const ImportOptions& options)
       : model_(std::move(model)),
-        external_(folder),
+        options_(options),
+        external_(folder, options.external_files, options.limits),
         registry_(registry),
-        initializer_inputs_(initializer_inputs),
+        dimensions_(options.free_dimension_overrides, options.free_dimension_overrides_by_denotation),
         opsets_(read_opsets(model_->opset_import())) {
     if (!model_->has_graph()) fail(ErrorCode::invalid_graph, "the model has no graph");
     if (opsets_.empty()) opsets_[""] = 1;  // IR versions before 3 name no opset
@@ -13483,19 +15624,19 @@ class Importer {
     Graph graph;
     Scope scope{&graph, nullptr, &opsets_, nullptr, ""};
     import_graph(model_->graph(), scope);
+    dimensions_.check_all_used();
+    check_initializers_used();
     graph.check();
     return graph;
   }
 
  private:
-  /// Deep enough for any real model; bounds what a hostile one can do to the stack.
-  static constexpr int max_depth = 64;
-
   struct Depth {
-    explicit Depth(int& counter) : counter_(counter) {
-      if (++counter_ > max_depth) {
+    Depth(int& counter, const Limits& limits) : counter_(counter) {
+      if (++counter_ > limits.max_nesting) {
         --counter_;
-        fail(ErrorCode::invalid_graph, "functions or subgraphs are nested more than ", max_depth, " deep");
+        fail(ErrorCode::resource_exhausted, "functions or subgraphs are nested deeper than SessionOptions::limits.max_nesting, which is ",
+             limits.max_nesting);
       }
     }
     ~Depth() { --counter_; }
@@ -13503,7 +15644,7 @@ class Importer {
   };
 
   void import_graph(const onnx::GraphProto& proto, Scope& scope) {
-    const Depth depth(depth_);
+    const Depth depth(depth_, options_.limits);
     Graph& graph = *scope.graph;
     graph.name = proto.name();
     std::unordered_map<std::string_view, const onnx::ValueInfoProto*> declared;
@@ -13512,19 +15653,20 @@ class Importer {
     declared_.push_back(&declared);
 
     std::unordered_map<std::string_view, Constant> initializers;
-    for (const auto& tensor : proto.initializer()) initializers[tensor.name()] = read_tensor(tensor, model_, external_);
+    for (const auto& tensor : proto.initializer())
+      initializers[tensor.name()] = scope.parent == nullptr ? read_initializer(tensor) : read_tensor(tensor, model_, external_);
     for (const auto& tensor : proto.sparse_initializer())
       initializers[tensor.values().name()] = read_sparse_tensor(tensor, model_, external_);
 
     for (const auto& info : proto.input()) {
-      GraphValue value{info.name(), read_type(info.type()), read_dims(info.type()), {}};
+      GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
         graph.inputs.push_back(define(scope, std::move(value)));
       } else if (model_->ir_version() >= 4) {
         if (!value.type.is_known()) value.type = initial->second.tensor.dtype;
         if (scope.parent == nullptr) overridable_initializers_.push_back({value.name, value.type, value.shape});
-        if (initializer_inputs_ == InitializerInputs::constant) {
+        if (options_.initializer_inputs == InitializerInputs::constant) {
           value.constant = std::move(initial->second);
           define(scope, std::move(value));
         } else {
@@ -13544,9 +15686,35 @@ class Importer {
       if (id == no_value) fail(ErrorCode::invalid_graph, "graph '", proto.name(), "': nothing makes the output '", info.name(), "'");
       graph.outputs.push_back(id);
       graph.output_names.push_back(info.name());
-      if (!graph[id].shape) graph[id].shape = read_dims(info.type());
+      if (!graph[id].shape) graph[id].shape = dimensions_.read(info.type());
     }
     declared_.pop_back();
+  }
+
+  /// The tensor that the options give in place of an initializer, or the initializer.
+  Constant read_initializer(const onnx::TensorProto& proto) {
+    const auto* given = options_.initializers;
+    const auto found = given != nullptr ? given->find(proto.name()) : decltype(given->end()){};
+    if (given == nullptr || found == given->end()) return read_tensor(proto, model_, external_);
+    ++initializers_used_;
+    const TensorRef& tensor = found->second.tensor;
+    Shape shape;
+    for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
+    const DType dtype = read_dtype(proto.data_type());
+    if (tensor.dtype != dtype || !(tensor.shape == shape)) {
+      fail(ErrorCode::invalid_argument, "the tensor given for the initializer '", proto.name(), "' is ", Type(tensor.dtype), " of shape ",
+           tensor.shape, "; the model has ", Type(dtype), " of shape ", shape);
+    }
+    return found->second;
+  }
+
+  void check_initializers_used() const {
+    if (options_.initializers == nullptr || initializers_used_ >= options_.initializers->size()) return;
+    for (const auto& [name, constant] : *options_.initializers) {
+      bool known = false;
+      for (const auto& tensor : model_->graph().initializer()) known = known || tensor.name() == name;
+      if (!known) fail(ErrorCode::invalid_argument, "a tensor is given for the initializer '", name, "', which the model does not have");
+    }
   }
 
   void define_initializer(Scope& scope, const std::string& name, std::unordered_map<std::string_view, Constant>& initializers) {
@@ -13584,6 +15752,9 @@ class Importer {
   }
 
   void import_node(const onnx::NodeProto& proto, Scope& scope) {
+    check_cancelled(options_.stop_token);
+    if (++nodes_ > options_.limits.max_nodes)
+      fail_limit("the model, in nodes after functions are inlined,", nodes_, "max_nodes", options_.limits.max_nodes);
     Node node;
     node.name = scope.prefix + proto.name();
     node.domain = canonical_domain(proto.domain());
@@ -13619,6 +15790,8 @@ class Importer {
       node.op = info->create(reader);
       reader.check_all_known();
       for (const MovedAttribute& moved : reader.moved()) append_input(moved, node, *scope.graph);
+      node.attributes = attributes;
+      for (const MovedAttribute& moved : reader.moved()) node.attributes.erase(moved.name);
     } else if (!scope.opsets->contains(node.domain)) {
       fail(ErrorCode::invalid_graph, "the model imports no opset of the domain '", node.domain, "'");
     } else {
@@ -13642,7 +15815,7 @@ class Importer {
   }
 
   /// Adds what the model declares of the value; an inferred type must agree with a declared one.
-  void declare(GraphValue& value, const Scope& scope) const {
+  void declare(GraphValue& value, const Scope& scope) {
     if (scope.call != nullptr) return;  // names in functions mean other values
     const auto found = declared_.back()->find(value.name);
     if (found == declared_.back()->end()) return;
@@ -13651,7 +15824,25 @@ class Importer {
       fail(ErrorCode::invalid_graph, "its output '", value.name, "' has type ", value.type, ", but the model declares ", type);
     }
     if (!value.type.is_known()) value.type = type;
-    value.shape = read_dims(found->second->type());
+    value.shape = dimensions_.read(found->second->type());
+  }
+
+  /// Kernels are chosen by the deciding input alone: what the others hold has to follow from it.
+  static void check_input_types(const OpInfo& op, std::span<const Type> inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].is_known() || contains(op.traits.shape_inputs, i)) continue;
+      const auto own =
+          std::find_if(op.input_types.begin(), op.input_types.end(), [&](const auto& rule) { return contains(rule.inputs, i); });
+      if (own == op.input_types.end()) {
+        const Type& deciding = inputs[op.type_input];
+        if (!(inputs[i] == deciding)) {
+          fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", but its input ", op.type_input, " has type ",
+               deciding);
+        }
+      } else if (own->types && !(inputs[i].is_tensor() && own->types->contains(inputs[i].dtype))) {
+        fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", which the operator does not take there");
+      }
+    }
   }
 
   static void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
@@ -13672,9 +15863,12 @@ class Importer {
       inputs.push_back(id == no_value ? Type() : graph[id].type);
       all_known = all_known && (id == no_value || inputs.back().is_known());
     }
-    for (std::size_t i = 0; i < arity.min_inputs; ++i)
+    // Of the inputs that an operator takes any number of, none may be left out.
+    const std::size_t required = arity.min_inputs > 0 && arity.max_inputs == Arity::any ? node.inputs.size() : arity.min_inputs;
+    for (std::size_t i = 0; i < required; ++i)
       if (node.inputs[i] == no_value) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
     if (!all_known) return;  // downstream of a node without a definition
+    check_input_types(node.op->info(), inputs);
     std::vector<const Graph*> subgraphs;
     for (const Subgraph& subgraph : node.subgraphs) subgraphs.push_back(subgraph.graph.get());
     node.op->types(TypeContext(inputs, types, subgraphs));
@@ -13763,7 +15957,7 @@ class Importer {
   }
 
   void inline_function(const onnx::NodeProto& proto, const onnx::FunctionProto& function, const std::string& call_name, Scope& scope) {
-    const Depth depth(depth_);
+    const Depth depth(depth_, options_.limits);
     const FunctionCall call(proto, function, scope.call);
     Opsets opsets = read_opsets(function.opset_import());
     for (const auto& [domain, version] : opsets_) opsets.emplace(domain, version);
@@ -13789,22 +15983,41 @@ class Importer {
   }
 
   std::shared_ptr<const onnx::ModelProto> model_;
+  const ImportOptions& options_;
   ExternalData external_;
   const OpRegistry& registry_;
-  InitializerInputs initializer_inputs_;
+  FreeDimensions dimensions_;
   Opsets opsets_;
   std::vector<NodeArg> overridable_initializers_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
   std::vector<const std::unordered_map<std::string_view, const onnx::ValueInfoProto*>*> declared_;
+  std::size_t initializers_used_ = 0;
+  std::size_t nodes_ = 0;
   int depth_ = 0;
   int unnamed_ = 0;
 };
 
 }  // namespace detail
 
+namespace detail {
+
+/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
+/// part of a message that stands on the heap.
+inline std::shared_ptr<onnx::ModelProto> make_model() {
+  auto arena = std::make_shared<google::protobuf::Arena>();
+#if GOOGLE_PROTOBUF_VERSION >= 5026000
+  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
+#else
+  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
+#endif
+  return {std::move(arena), model};
+}
+
+}  // namespace detail
+
 HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
   if (bytes.empty()) fail(ErrorCode::invalid_protobuf, "the model is empty");
-  auto model = std::make_shared<onnx::ModelProto>();
+  const std::shared_ptr<onnx::ModelProto> model = detail::make_model();
   if (bytes.size() > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
   if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     fail(ErrorCode::invalid_protobuf, "the ", bytes.size(), " bytes are not an ONNX model, or only a part of one");
@@ -13813,22 +16026,26 @@ HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const 
 }
 
 HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
-  return std::make_shared<const onnx::ModelProto>(model);
+  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
+  copy->CopyFrom(model);
+  return copy;
 }
 
 HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
-                                       const OpRegistry& registry, InitializerInputs initializer_inputs) {
+                                       const OpRegistry& registry, const ImportOptions& options) {
   ModelMetadata metadata = detail::read_metadata(*model);
-  detail::Importer importer(std::move(model), folder, registry, initializer_inputs);
+  detail::Importer importer(std::move(model), folder, registry, options);
   Graph graph = importer.run();
   return {std::move(graph), std::move(metadata), importer.overridable_initializers()};
 }
 
 }  // namespace hone::inline HONE_ABI
 #endif
+#define HONE_SINGLE_SESSION_SESSION_STATE_IMPL_HPP
+
 #define HONE_SINGLE_REWRITES_PIPELINE_HPP
 
-#define HONE_SINGLE_REWRITES_ELIMINATE_IDENTITY_HPP
+#define HONE_SINGLE_REWRITES_DATA_FLOW_HPP
 
 #define HONE_SINGLE_REWRITES_PATCH_HPP
 
@@ -13844,91 +16061,422 @@ struct Patch {
   std::vector<std::pair<ValueId, Constant>> constants = {};
   /// Every use of the first value becomes a use of the second.
   std::vector<std::pair<ValueId, ValueId>> replacements = {};
+  /// Other nodes whose work the new ones take over.
+  std::vector<const Node*> absorbed = {};
 };
 
-namespace detail {
+namespace rewrites {
 
-/// In node `first` and all after it: a value is never used before it is made.
-inline void replace_uses(Graph& graph, std::size_t first, ValueId from, ValueId to) {
-  for (std::size_t i = first; i < graph.nodes.size(); ++i) {
-    for (ValueId& id : graph.nodes[i].inputs)
-      if (id == from) id = to;
-    for (Subgraph& subgraph : graph.nodes[i].subgraphs)
-      for (Capture& capture : subgraph.graph->captures)
-        if (capture.outer == from) capture.outer = to;
-  }
-  for (ValueId& id : graph.outputs)
-    if (id == from) id = to;
+/// A node that runs `op`, in place of `of`, whose name it takes. `attributes` are those that `op` would be read from.
+template <class Op>
+[[nodiscard]] Node make_node(const Node& of, Op op, Attributes attributes, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
+  Node node;
+  node.name = of.name;
+  node.domain = op_info<Op>.domain;
+  node.op_type = op_info<Op>.name;
+  node.opset = op_info<Op>.since;
+  node.op = std::make_unique<Operator>(op_info<Op>, AnyObject::make<Op>(std::move(op)));
+  node.attributes = std::move(attributes);
+  while (!inputs.empty() && inputs.back() == no_value) inputs.pop_back();
+  node.inputs = std::move(inputs);
+  node.outputs = std::move(outputs);
+  return node;
 }
 
-/// Subgraphs do not capture what has become a constant: they have it too.
-inline void share_constant(Graph& graph, ValueId id) {
-  for (Node& node : graph.nodes) {
+}  // namespace rewrites
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// A graph with the answers that passes ask for: which node makes a value, and who uses it. Applies patches and keeps both true.
+class DataFlow {
+ public:
+  explicit DataFlow(Graph& graph) : graph_(graph) { read(); }
+
+  [[nodiscard]] const Graph& graph() const noexcept { return graph_; }
+  [[nodiscard]] const GraphValue& operator[](ValueId id) const { return graph_[id]; }
+  [[nodiscard]] const Node& node(std::size_t at) const { return graph_.nodes[at]; }
+  [[nodiscard]] std::size_t size() const noexcept { return graph_.nodes.size(); }
+
+  /// The node that makes the value; null for inputs and constants.
+  [[nodiscard]] const Node* producer(ValueId id) const noexcept {
+    return id == no_value || makers_[index(id)] == none ? nullptr : &graph_.nodes[makers_[index(id)]];
+  }
+  /// The node that makes the value when it runs an Op, else null.
+  template <class Op>
+  [[nodiscard]] const Node* made_by(ValueId id) const noexcept {
+    const Node* node = producer(id);
+    return node != nullptr && node->as<Op>() != nullptr ? node : nullptr;
+  }
+  /// Nodes that use the value, once per use, in no order.
+  [[nodiscard]] std::span<const std::size_t> users(ValueId id) const noexcept { return users_[index(id)]; }
+  [[nodiscard]] bool is_output(ValueId id) const noexcept {
+    return std::find(graph_.outputs.begin(), graph_.outputs.end(), id) != graph_.outputs.end();
+  }
+  /// One node uses the value, in one place, and the graph does not give it out: that node may absorb what makes it.
+  [[nodiscard]] bool used_once(ValueId id) const noexcept { return users_[index(id)].size() == 1 && !is_output(id); }
+  /// Whether the elements of the value may differ between runs on inputs of the same shapes. What does not is computed once per shape.
+  [[nodiscard]] bool varies(ValueId id) const noexcept { return varies_[index(id)]; }
+
+  /// The value when it is a constant tensor, else null.
+  [[nodiscard]] const TensorRef* constant(ValueId id) const noexcept {
+    return id != no_value && graph_[id].constant ? &graph_[id].constant->tensor : nullptr;
+  }
+  /// The element of a floating-point constant that has one.
+  [[nodiscard]] std::optional<double> scalar(ValueId id) const noexcept {
+    const TensorRef* tensor = constant(id);
+    if (tensor == nullptr || tensor->elements() != 1) return std::nullopt;
+    if (tensor->dtype == DType::float32) return *tensor->as<const float>();
+    if (tensor->dtype == DType::float64) return *tensor->as<const double>();
+    return std::nullopt;
+  }
+  /// Whether the value is a constant of one element that cannot broaden `other`: it has no dimensions, or no more than `other`.
+  [[nodiscard]] bool is_scalar_beside(ValueId id, ValueId other) const {
+    const TensorRef* tensor = constant(id);
+    if (tensor == nullptr || tensor->elements() != 1) return false;
+    return tensor->shape.rank() == 0 || tensor->shape.rank() <= rank(other).value_or(0);
+  }
+  /// The number of dimensions, where the model or what makes the value tells.
+  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const { return rank(id, 32); }
+
+  /// Adds the values of a patch, so that its nodes can be looked at; apply() does the rest, take_back() removes them again.
+  void add_values(Patch& patch) {
+    for (GraphValue& value : patch.values) graph_.add_value(std::move(value));
+    patch.values.clear();
+    resize();
+  }
+  void take_back(std::size_t values) {
+    graph_.values.resize(values);
+    resize();
+  }
+
+  /// Puts the patch in place of node `at`. What it leaves without a use is emptied; remove_dead_nodes() takes it away.
+  void apply(std::size_t at, Patch patch) {
+    add_values(patch);
+    detach(at);
+    if (patch.nodes.size() == 1) {
+      graph_.nodes[at] = std::move(patch.nodes[0]);
+      attach(at);
+    } else {
+      graph_.nodes[at].outputs.clear();
+      graph_.nodes[at].inputs.clear();
+      graph_.nodes[at].subgraphs.clear();
+      if (!patch.nodes.empty()) {
+        graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(patch.nodes.begin()),
+                            std::make_move_iterator(patch.nodes.end()));
+        read();
+      }
+    }
+    for (auto& [id, constant] : patch.constants) {
+      graph_[id].constant = std::move(constant);
+      varies_[index(id)] = false;
+      share_constant(id);
+    }
+    for (const auto& [from, to] : patch.replacements) replace_uses(from, to);
+    sweep();
+  }
+
+  /// Removes nodes none of whose results is used; returns how many.
+  std::size_t remove_dead_nodes() {
+    std::vector<std::size_t>& unused = unused_;
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) unused.push_back(i);
+    sweep();
+    const std::size_t count = std::erase_if(graph_.nodes, [](const Node& node) { return node.outputs.empty(); });
+    if (count != 0) read();
+    return count;
+  }
+
+ private:
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+  /// Looks at most `depth` nodes up.
+  [[nodiscard]] std::optional<std::size_t> rank(ValueId id, int depth) const {
+    const GraphValue& value = graph_[id];
+    if (value.constant) return value.constant->tensor.shape.rank();
+    if (value.shape) return value.shape->size();
+    const Node* node = producer(id);
+    if (depth == 0 || node == nullptr || node->op == nullptr || node->inputs.empty() || node->inputs[0] == no_value) return std::nullopt;
+    const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node->as<Ops>() != nullptr) || ...); };
+    // Weights have the rank of the result.
+    if (runs(ops::OpList<ops::Conv, ops::ConvTranspose, ops::Fused<ops::Conv>>{})) return rank(node->inputs[1], depth - 1);
+    const auto* mean = node->as<ops::ReduceMean>();
+    if (node->op->info().shapes == nullptr || (mean != nullptr && mean->keepdims) ||
+        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::MaxPool>{})) {
+      return rank(node->inputs[0], depth - 1);
+    }
+    if (node->inputs.size() == 2 && runs(ops::OpList<ops::Add, ops::Div, ops::Mul, ops::Pow, ops::Sub>{})) {
+      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
+      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
+      return right ? std::optional(std::max(*left, *right)) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  void resize() {
+    makers_.resize(graph_.values.size(), none);
+    users_.resize(graph_.values.size());
+    varies_.resize(graph_.values.size(), true);
+  }
+
+  void read() {
+    makers_.clear();
+    users_.clear();
+    varies_.clear();
+    resize();
+    for (std::size_t i = 0; i < graph_.values.size(); ++i) varies_[i] = !graph_.values[i].constant.has_value();
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) attach(i);
+  }
+
+  /// visit(value) for each value that a node uses, once per use.
+  static void for_uses(const Node& node, const auto& visit) {
+    for (const ValueId id : node.inputs)
+      if (id != no_value) visit(id);
+    for (const Subgraph& subgraph : node.subgraphs)
+      for (const Capture& capture : subgraph.graph->captures) visit(capture.outer);
+  }
+
+  void attach(std::size_t at) {
+    const Node& node = graph_.nodes[at];
+    for_uses(node, [&](ValueId id) { users_[index(id)].push_back(at); });
+    for (const ValueId id : node.outputs) {
+      if (id == no_value) continue;
+      makers_[index(id)] = at;
+      varies_[index(id)] = !graph_[id].constant && result_varies(node);
+    }
+  }
+  void detach(std::size_t at) {
+    const Node& node = graph_.nodes[at];
+    for_uses(node, [&](ValueId id) {
+      std::vector<std::size_t>& users = users_[index(id)];
+      const auto found = std::find(users.begin(), users.end(), at);
+      if (found != users.end()) users.erase(found);
+      if (users.empty() && makers_[index(id)] != none) unused_.push_back(makers_[index(id)]);
+    });
+    for (const ValueId id : node.outputs)
+      if (id != no_value) makers_[index(id)] = none;
+  }
+  [[nodiscard]] bool result_varies(const Node& node) const {
+    if (node.op == nullptr || !node.op->traits().deterministic || !node.subgraphs.empty()) return true;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] != no_value && !contains(node.op->traits().unread_inputs, k) && varies_[index(node.inputs[k])]) return true;
+    }
+    return false;
+  }
+
+  void replace_uses(ValueId from, ValueId to) {
+    std::vector<std::size_t> users = std::move(users_[index(from)]);
+    users_[index(from)].clear();
+    for (const std::size_t user : users) {
+      Node& node = graph_.nodes[user];
+      for (ValueId& id : node.inputs)
+        if (id == from) id = to;
+      for (Subgraph& subgraph : node.subgraphs)
+        for (Capture& capture : subgraph.graph->captures)
+          if (capture.outer == from) capture.outer = to;
+      users_[index(to)].push_back(user);
+    }
+    for (ValueId& id : graph_.outputs)
+      if (id == from) id = to;
+    if (graph_[to].constant) share_constant(to);
+    if (makers_[index(from)] != none) unused_.push_back(makers_[index(from)]);
+  }
+
+  /// Empties the nodes of unused_ that nobody needs, and those that only they needed.
+  void sweep() {
+    while (!unused_.empty()) {
+      const std::size_t at = unused_.back();
+      unused_.pop_back();
+      Node& node = graph_.nodes[at];
+      const bool used = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+        return id != no_value && makers_[index(id)] == at && (!users_[index(id)].empty() || is_output(id));
+      });
+      if (used || node.outputs.empty()) continue;
+      detach(at);
+      node.inputs.clear();
+      node.outputs.clear();
+      node.subgraphs.clear();
+    }
+  }
+
+  /// Subgraphs do not capture what has become a constant: they have it too.
+  void share_constant(ValueId id) {
+    bool shared = false;
+    for (const std::size_t user : users_[index(id)]) shared = share_constant(graph_, graph_.nodes[user], id) || shared;
+    if (shared) read();
+  }
+  static bool share_constant(const Graph& graph, Node& node, ValueId id) {
+    bool shared = false;
     for (Subgraph& subgraph : node.subgraphs) {
       std::erase_if(subgraph.graph->captures, [&](const Capture& capture) {
         if (capture.outer != id) return false;
         (*subgraph.graph)[capture.inner].constant = graph[id].constant;
-        share_constant(*subgraph.graph, capture.inner);
-        return true;
+        for (Node& inner : subgraph.graph->nodes) share_constant(*subgraph.graph, inner, capture.inner);
+        return shared = true;
       });
     }
+    return shared;
   }
-}
 
-/// Puts the patch in place of node `at`. The node stays, without outputs, until remove_dead_nodes: moving all that follow it for each patch
-/// would make a pass quadratic.
-inline void apply(Graph& graph, std::size_t at, Patch patch) {
-  for (GraphValue& value : patch.values) graph.add_value(std::move(value));
-  graph.nodes[at].outputs.clear();
-  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(patch.nodes.begin()),
-                     std::make_move_iterator(patch.nodes.end()));
-  for (auto& [id, constant] : patch.constants) {
-    graph[id].constant = std::move(constant);
-    share_constant(graph, id);
-  }
-  for (const auto& [from, to] : patch.replacements) replace_uses(graph, at + 1, from, to);
-}
+  Graph& graph_;
+  std::vector<std::size_t> makers_;              // by value
+  std::vector<std::vector<std::size_t>> users_;  // by value
+  std::vector<bool> varies_;                     // by value
+  std::vector<std::size_t> unused_;              // nodes that may have become dead
+};
 
-/// Removes nodes none of whose results is used; returns how many.
-inline std::size_t remove_dead_nodes(Graph& graph) {
-  std::vector<bool> used(graph.values.size(), false);
-  for (const ValueId id : graph.outputs) used[index(id)] = true;
-  std::vector<bool> dead(graph.nodes.size(), false);
-  std::size_t count = 0;
-  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
-    const Node& node = graph.nodes[i];
-    bool alive = false;
-    for (const ValueId id : node.outputs) alive = alive || (id != no_value && used[index(id)]);
-    dead[i] = !alive;
-    if (!alive) {
-      ++count;
-      continue;
-    }
-    for (const ValueId id : node.inputs)
-      if (id != no_value) used[index(id)] = true;
-    for (const Subgraph& subgraph : node.subgraphs)
-      for (const Capture& capture : subgraph.graph->captures) used[index(capture.outer)] = true;
-  }
-  std::size_t i = 0;
-  std::erase_if(graph.nodes, [&](const Node&) { return dead[i++]; });
-  return count;
-}
-
-}  // namespace detail
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_REWRITES_ELIMINATE_COMMON_SUBEXPRESSIONS_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
 
-/// Identity(x) becomes x.
-struct EliminateIdentity {
-  static constexpr std::string_view name = "eliminate_identity";
+/// A node that computes what an earlier one has computed becomes that one's result. Small constants of equal bytes count as one value.
+struct EliminateCommonSubexpressions {
+  static constexpr std::string_view name = "eliminate_common_subexpressions";
 
-  [[nodiscard]] std::optional<Patch> operator()(const Graph& graph, std::size_t at) const {
-    const Node& node = graph.nodes[at];
-    if (node.as<ops::Identity>() == nullptr) return std::nullopt;
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
+    const Node& node = flow.node(at);
+    if (node.op == nullptr || !node.op->traits().deterministic || !node.subgraphs.empty()) return std::nullopt;
+    std::vector<std::size_t>& candidates = seen_[hash(flow, node)];
+    for (const std::size_t other : candidates) {
+      const Node& earlier = flow.node(other);
+      if (!equal(flow, earlier, node)) continue;
+      Patch patch;
+      for (std::size_t k = 0; k < node.outputs.size(); ++k)
+        if (node.outputs[k] != no_value) patch.replacements.emplace_back(node.outputs[k], earlier.outputs[k]);
+      return patch;
+    }
+    candidates.push_back(at);
+    return std::nullopt;
+  }
+
+ private:
+  /// Constants up to this size are compared byte by byte.
+  static constexpr std::size_t small = 64;
+
+  [[nodiscard]] static bool is_small(const TensorRef* tensor) noexcept {
+    return tensor != nullptr && tensor->dtype != DType::string && tensor->bytes() <= small;
+  }
+  [[nodiscard]] static std::size_t hash(const DataFlow& flow, const Node& node) {
+    auto result = reinterpret_cast<std::size_t>(&node.op->info());
+    const auto add = [&](std::size_t more) { result = (result ^ more) * 0x9e3779b97f4a7c15U; };
+    for (const ValueId id : node.inputs) {
+      const TensorRef* tensor = flow.constant(id);
+      add(is_small(tensor) ? tensor->bytes() : index(id));
+    }
+    return result;
+  }
+  [[nodiscard]] static bool same(const TensorRef& a, const TensorRef& b) noexcept {
+    if (a.dtype != b.dtype || !(a.shape == b.shape)) return false;
+    return a.data == b.data || (is_small(&a) && (a.bytes() == 0 || std::memcmp(a.data, b.data, a.bytes()) == 0));
+  }
+  [[nodiscard]] static bool equal(const DataFlow& flow, const Node& a, const Node& b) {
+    if (&a.op->info() != &b.op->info() || a.opset != b.opset || a.inputs.size() != b.inputs.size() ||
+        a.outputs.size() != b.outputs.size()) {
+      return false;
+    }
+    for (std::size_t k = 0; k < a.inputs.size(); ++k) {
+      if (a.inputs[k] == b.inputs[k]) continue;
+      const TensorRef* x = flow.constant(a.inputs[k]);
+      const TensorRef* y = flow.constant(b.inputs[k]);
+      if (x == nullptr || y == nullptr || !same(*x, *y)) return false;
+    }
+    for (std::size_t k = 0; k < b.outputs.size(); ++k)
+      if (b.outputs[k] != no_value && a.outputs[k] == no_value) return false;
+    return equal(a.attributes, b.attributes);
+  }
+  [[nodiscard]] static bool equal(const Attributes& a, const Attributes& b) {
+    const auto holds = [](const Attributes& all, const Attributes& some) {
+      for (const auto& [name, value] : some) {
+        const Attribute* found = all.find(name);
+        if (found == nullptr || !equal(*found, value)) return false;
+      }
+      return true;
+    };
+    return holds(a, b) && holds(b, a);
+  }
+  [[nodiscard]] static bool equal(const Attribute& a, const Attribute& b) {
+    if (a.index() != b.index()) return false;
+    return std::visit(
+        [&]<class T>(const T& x) {
+          const T& y = std::get<T>(b);
+          if constexpr (std::is_same_v<T, Constant>) {
+            return same(x.tensor, y.tensor);
+          } else if constexpr (std::is_same_v<T, std::vector<Constant>>) {
+            return false;
+          } else {
+            return x == y;
+          }
+        },
+        a);
+  }
+
+  std::unordered_map<std::size_t, std::vector<std::size_t>> seen_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_ELIMINATE_NO_OPS_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Nodes that give their first input back become that input: Identity, Dropout outside of training, Cast to the same type, x + 0, x - 0,
+/// x * 1, x / 1, x ^ 1, Transpose that keeps the order, Pad by nothing, and Concat, Sum, Max, Min and Mean of one tensor.
+struct EliminateNoOps {
+  static constexpr std::string_view name = "eliminate_no_ops";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.inputs.empty() || node.inputs[0] == no_value) return std::nullopt;
+    for (std::size_t k = 1; k < node.outputs.size(); ++k)
+      if (node.outputs[k] != no_value && (!flow.users(node.outputs[k]).empty() || flow.is_output(node.outputs[k]))) return std::nullopt;
+    const ValueId same = same_input(flow, node);
+    if (same == no_value) return std::nullopt;
     Patch patch;
-    patch.replacements.emplace_back(node.outputs[0], node.inputs[0]);
+    patch.replacements.emplace_back(node.outputs[0], same);
     return patch;
+  }
+
+ private:
+  /// The input that output 0 equals, or no_value.
+  [[nodiscard]] static ValueId same_input(const DataFlow& flow, const Node& node) {
+    const ValueId x = node.inputs[0];
+    if (node.as<ops::Identity>() != nullptr) return x;
+    if (node.as<ops::Dropout>() != nullptr) return trains(flow, node) ? no_value : x;
+    if (node.as<ops::Cast>() != nullptr) return flow[x].type.is_known() && flow[x].type == flow[node.outputs[0]].type ? x : no_value;
+    if (const auto* transpose = node.as<ops::Transpose>()) {
+      return transpose->perm && std::is_sorted(transpose->perm->begin(), transpose->perm->end()) ? x : no_value;
+    }
+    if (node.as<ops::Pad>() != nullptr) return pads_nothing(flow, node) ? x : no_value;
+    if (node.inputs.size() == 1) {
+      const bool of_one = node.as<ops::Concat>() != nullptr || node.as<ops::Sum>() != nullptr || node.as<ops::Max>() != nullptr ||
+                          node.as<ops::Min>() != nullptr || node.as<ops::Mean>() != nullptr;
+      return of_one ? x : no_value;
+    }
+    if (is_binary<ops::Add>(node)) return with(flow, node, 1, 0) ? x : with(flow, node, 0, 0) ? node.inputs[1] : no_value;
+    if (is_binary<ops::Mul>(node)) return with(flow, node, 1, 1) ? x : with(flow, node, 0, 1) ? node.inputs[1] : no_value;
+    if (is_binary<ops::Sub>(node)) return with(flow, node, 1, 0) ? x : no_value;
+    if (is_binary<ops::Div>(node) || is_binary<ops::Pow>(node)) return with(flow, node, 1, 1) ? x : no_value;
+    return no_value;
+  }
+  template <class Op>
+  [[nodiscard]] static bool is_binary(const Node& node) {
+    const Op* op = node.as<Op>();
+    return op != nullptr && !op->axis;
+  }
+  /// Whether input `k` of two is the floating-point number `value` and does not broaden the other one.
+  [[nodiscard]] static bool with(const DataFlow& flow, const Node& node, std::size_t k, double value) {
+    const std::optional<double> scalar = flow.scalar(node.inputs[k]);
+    return scalar && *scalar == value && flow.is_scalar_beside(node.inputs[k], node.inputs[1 - k]);
+  }
+  [[nodiscard]] static bool trains(const DataFlow& flow, const Node& node) {
+    if (node.inputs.size() < 3 || node.inputs[2] == no_value) return false;
+    const TensorRef* mode = flow.constant(node.inputs[2]);
+    return mode == nullptr || mode->elements() != 1 || *mode->as<const bool>();
+  }
+  [[nodiscard]] static bool pads_nothing(const DataFlow& flow, const Node& node) {
+    const TensorRef* pads = node.inputs.size() > 1 ? flow.constant(node.inputs[1]) : nullptr;
+    if (pads == nullptr || pads->dtype != DType::int64) return false;
+    const auto* first = pads->as<const std::int64_t>();
+    return std::all_of(first, first + pads->elements(), [](std::int64_t pad) { return pad == 0; });
   }
 };
 
@@ -13993,8 +16541,9 @@ struct FoldConstants {
   std::span<const AnyProvider> providers;
   ThreadPool& pool;
 
-  [[nodiscard]] std::optional<Patch> operator()(const Graph& graph, std::size_t at) const {
-    const Node& node = graph.nodes[at];
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Graph& graph = flow.graph();
+    const Node& node = flow.node(at);
     if (node.op == nullptr || !node.op->traits().deterministic || !node.subgraphs.empty()) return std::nullopt;
     std::vector<const TensorRef*> inputs;
     std::size_t input_bytes = 0;
@@ -14046,26 +16595,769 @@ struct FoldConstants {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FOLD_INTO_CONV_HPP
 
-namespace hone::inline HONE_ABI {
+#define HONE_SINGLE_REWRITES_CHANNEL_AFFINE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// y = scale[c] x + shift[c] for channel c, the second dimension of x.
+struct ChannelAffine {
+  std::vector<double> scale;
+  std::vector<double> shift;
+};
+
+/// A float constant that nobody else holds.
+template <class Fill>
+[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
+  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
+  fill(owner->ref().template as<float>());
+  GraphValue value;
+  value.name = std::move(name);
+  value.type = DType::float32;
+  const TensorRef ref = owner->ref();
+  value.constant = Constant{ref, std::move(owner)};
+  return value;
+}
 
 namespace detail {
 
-/// Applies a pass to every node, subgraphs first, and removes what it leaves dead. Returns the number of patches.
-template <class Pass>
-std::size_t apply_pass(Graph& graph, const Pass& pass) {
-  std::size_t patches = 0;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (Subgraph& subgraph : graph.nodes[i].subgraphs) patches += apply_pass(*subgraph.graph, pass);
-    if (std::optional<Patch> patch = pass(graph, i)) {
-      apply(graph, i, std::move(*patch));
-      ++patches;
+/// A float constant as one number per channel, where it has one or one per channel of an (N, C, *) tensor of `rank` dimensions.
+inline std::optional<std::vector<double>> per_channel(const TensorRef* tensor, std::size_t channels, std::size_t rank) {
+  if (tensor == nullptr || tensor->dtype != DType::float32 || tensor->shape.rank() > rank) return std::nullopt;
+  const auto* data = tensor->as<const float>();
+  const auto elements = static_cast<std::size_t>(tensor->elements());
+  if (elements == 1) return std::vector<double>(channels, *data);
+  const std::size_t missing = rank - tensor->shape.rank();
+  if (elements != channels || missing > 1 || tensor->shape[1 - missing] != static_cast<std::int64_t>(channels)) return std::nullopt;
+  return std::vector<double>(data, data + elements);
+}
+
+}  // namespace detail
+
+/// A BatchNormalization outside of training, with constant parameters.
+[[nodiscard]] inline std::optional<ChannelAffine> read_batch_normalization(const DataFlow& flow, const Node& node) {
+  const auto* op = node.as<ops::BatchNormalization>();
+  if (op == nullptr || op->training) return std::nullopt;
+  for (std::size_t k = 1; k < node.outputs.size(); ++k)
+    if (node.outputs[k] != no_value && (!flow.users(node.outputs[k]).empty() || flow.is_output(node.outputs[k]))) return std::nullopt;
+  const TensorRef* parameters[4];  // scale, bias, mean, variance
+  for (std::size_t k = 0; k < 4; ++k) {
+    parameters[k] = flow.constant(node.inputs[k + 1]);
+    if (parameters[k] == nullptr || parameters[k]->dtype != DType::float32 || parameters[k]->elements() != parameters[0]->elements()) {
+      return std::nullopt;
     }
   }
+  ChannelAffine affine;
+  for (std::int64_t c = 0; c < parameters[0]->elements(); ++c) {
+    const auto at = [&](std::size_t k) { return static_cast<double>(parameters[k]->as<const float>()[c]); };
+    affine.scale.push_back(at(0) / std::sqrt(at(3) + static_cast<double>(op->epsilon)));
+    affine.shift.push_back(at(1) - at(2) * affine.scale.back());
+  }
+  return affine;
+}
+
+/// What a node does to its input `x` of `channels` channels and `rank` dimensions, when that is one multiplication and addition per
+/// channel.
+[[nodiscard]] inline std::optional<ChannelAffine> read_channel_affine(const DataFlow& flow, const Node& node, ValueId x,
+                                                                      std::size_t channels, std::size_t rank) {
+  if (node.inputs[0] == x) {
+    if (auto affine = read_batch_normalization(flow, node); affine && affine->scale.size() == channels) return affine;
+  }
+  const auto* add = node.as<ops::Add>();
+  const auto* sub = node.as<ops::Sub>();
+  const auto* mul = node.as<ops::Mul>();
+  const auto* div = node.as<ops::Div>();
+  if ((add == nullptr || add->axis) && (sub == nullptr || sub->axis) && (mul == nullptr || mul->axis) && (div == nullptr || div->axis)) {
+    return std::nullopt;
+  }
+  const std::size_t k = node.inputs[0] == x ? 1 : 0;
+  if (node.inputs[1 - k] != x || (k == 0 && (sub != nullptr || div != nullptr))) return std::nullopt;
+  auto numbers = detail::per_channel(flow.constant(node.inputs[k]), channels, rank);
+  if (!numbers) return std::nullopt;
+  if (sub != nullptr)
+    for (double& number : *numbers) number = -number;
+  if (div != nullptr)
+    for (double& number : *numbers) number = 1 / number;
+  if (add != nullptr || sub != nullptr) return ChannelAffine{std::vector<double>(channels, 1.0), std::move(*numbers)};
+  return ChannelAffine{std::move(*numbers), std::vector<double>(channels, 0.0)};
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// BatchNormalization, Mul, Div, Add and Sub by constants per channel after a Conv with constant weights go into its weights and bias.
+struct FoldIntoConv {
+  static constexpr std::string_view name = "fold_into_conv";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    for (std::size_t k = 0; k < std::min<std::size_t>(node.inputs.size(), 2); ++k) {
+      const ValueId x = node.inputs[k];
+      const Node* conv = x != no_value && flow.used_once(x) ? flow.made_by<ops::Conv>(x) : nullptr;
+      if (conv == nullptr) continue;
+      const TensorRef* weights = flow.constant(conv->inputs[1]);
+      const bool has_bias = conv->inputs.size() > 2 && conv->inputs[2] != no_value;
+      const TensorRef* bias = has_bias ? flow.constant(conv->inputs[2]) : nullptr;
+      if (weights == nullptr || weights->dtype != DType::float32 || weights->shape.rank() < 3 || (has_bias && bias == nullptr)) continue;
+      const auto outputs = static_cast<std::size_t>(weights->shape[0]);
+      const auto affine = read_channel_affine(flow, node, x, outputs, weights->shape.rank());
+      if (!affine || !is_finite(*affine)) continue;
+      return fold(flow, node, *conv, *weights, bias, *affine);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static bool is_finite(const ChannelAffine& affine) {
+    const auto finite = [](double value) { return std::isfinite(static_cast<float>(value)); };
+    return std::all_of(affine.scale.begin(), affine.scale.end(), finite) && std::all_of(affine.shift.begin(), affine.shift.end(), finite);
+  }
+
+  static Patch fold(const DataFlow& flow, const Node& node, const Node& conv, const TensorRef& weights, const TensorRef* bias,
+                    const ChannelAffine& affine) {
+    Patch patch;
+    const auto add = [&](GraphValue value) {
+      patch.values.push_back(std::move(value));
+      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
+    };
+    ValueId new_weights = conv.inputs[1];
+    if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double scale) { return scale != 1; })) {
+      new_weights = add(float_constant(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
+        const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
+        for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
+          to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
+        }
+      }));
+    }
+    const auto channels = static_cast<std::int64_t>(affine.shift.size());
+    const ValueId new_bias = add(float_constant(conv.name + "/bias", Shape{channels}, [&](float* to) {
+      for (std::size_t c = 0; c < affine.shift.size(); ++c) {
+        to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
+      }
+    }));
+    patch.nodes.push_back(
+        make_node(conv, *conv.as<ops::Conv>(), conv.attributes, {conv.inputs[0], new_weights, new_bias}, {node.outputs[0]}));
+    patch.absorbed.push_back(&conv);
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_ACTIVATION_HPP
+
+#define HONE_SINGLE_REWRITES_PATTERN_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// factor * terms[0] * terms[1] * ...
+struct Product {
+  double factor = 1;
+  std::vector<ValueId> terms;
+};
+
+/// Equal up to the rounding with which exporters write constants.
+[[nodiscard]] inline bool near(double value, double expected) noexcept { return std::abs(value - expected) <= 1e-5 * std::abs(expected); }
+
+/// Reads the graph upwards from a node and keeps the nodes that it has passed: those that nobody else uses.
+class Pattern {
+ public:
+  explicit Pattern(const DataFlow& flow) : flow_(flow) {}
+
+  /// Nodes passed so far.
+  [[nodiscard]] std::vector<const Node*>& absorbed() noexcept { return absorbed_; }
+
+  /// The node that makes the value when it runs an Op and nobody else uses the value, else null.
+  template <class Op>
+  const Node* take(ValueId id) {
+    const Node* node = id != no_value && flow_.used_once(id) ? flow_.made_by<Op>(id) : nullptr;
+    if constexpr (std::derived_from<Op, ops::Binary>) {
+      if (node != nullptr && node->template as<Op>()->axis) return nullptr;
+    }
+    if (node != nullptr) absorbed_.push_back(node);
+    return node;
+  }
+
+  /// x, where the value is x + `constant` or `constant` + x; else no_value. NaN takes any number, which goes to `found`.
+  ValueId added_to(ValueId id, double constant, double* found = nullptr) {
+    const Node* add = take<ops::Add>(id);
+    if (add == nullptr) return no_value;
+    for (const std::size_t k : {0, 1}) {
+      const std::optional<double> scalar = flow_.scalar(add->inputs[k]);
+      if (!scalar || !flow_.is_scalar_beside(add->inputs[k], add->inputs[1 - k])) continue;
+      if (found != nullptr) *found = *scalar;
+      if (std::isnan(constant) || near(*scalar, constant)) return add->inputs[1 - k];
+    }
+    return no_value;
+  }
+
+  /// The value as a product: Mul, division by a number and small powers are taken apart where nobody else uses them.
+  Product product(ValueId id) {
+    Product result;
+    multiply(id, result);
+    return result;
+  }
+  /// The same of a node's result, whoever uses that.
+  Product product(const Node& node) {
+    Product result;
+    multiply_node(node, result);
+    return result;
+  }
+
+ private:
+  void multiply(ValueId id, Product& result) {
+    const std::size_t before = absorbed_.size();
+    const Node* node = take<ops::Mul>(id);
+    if (node == nullptr) node = take<ops::Div>(id);
+    if (node == nullptr) node = take<ops::Pow>(id);
+    if (node != nullptr && multiply_node(*node, result)) return;
+    absorbed_.resize(before);
+    result.terms.push_back(id);
+  }
+  /// False when the node is no product that can be taken apart.
+  bool multiply_node(const Node& node, Product& result) {
+    if (node.inputs.size() != 2) return false;
+    const ValueId a = node.inputs[0];
+    const ValueId b = node.inputs[1];
+    const auto scalar = [&](ValueId of, ValueId beside) { return flow_.is_scalar_beside(of, beside) ? flow_.scalar(of) : std::nullopt; };
+    const std::optional<double> right = scalar(b, a);
+    if (const auto* mul = node.as<ops::Mul>(); mul != nullptr && !mul->axis) {
+      const std::optional<double> left = scalar(a, b);
+      left ? void(result.factor *= *left) : multiply(a, result);
+      right ? void(result.factor *= *right) : multiply(b, result);
+      return true;
+    }
+    if (const auto* div = node.as<ops::Div>(); div != nullptr && !div->axis && right && *right != 0) {
+      result.factor /= *right;
+      multiply(a, result);
+      return true;
+    }
+    if (const auto* pow = node.as<ops::Pow>(); pow != nullptr && !pow->axis && right && (*right == 2 || *right == 3)) {
+      for (int i = 0; i < static_cast<int>(*right); ++i) result.terms.push_back(a);
+      return true;
+    }
+    return false;
+  }
+
+  const DataFlow& flow_;
+  std::vector<const Node*> absorbed_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Activations that exporters spell out become one operator of the standard:
+///   Gelu         x/2 (1 + erf(x / sqrt(2))), x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+///   Swish        x sigmoid(alpha x), which is SiLU for alpha = 1 and QuickGelu for 1.702
+///   Mish         x tanh(softplus(x))
+///   HardSigmoid  clip(x + 3, 0, 6) / 6
+///   HardSwish    x times that
+/// whatever the order and grouping of the factors.
+struct FuseActivation {
+  static constexpr std::string_view name = "fuse_activation";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.as<ops::Mul>() == nullptr && node.as<ops::Div>() == nullptr) return std::nullopt;
+    Pattern pattern(flow);
+    const Product product = pattern.product(node);
+    if (product.terms.size() == 1) {
+      const ValueId x = clipped_to_six(flow, pattern, product.terms[0]);
+      if (x == no_value || !near(product.factor, 1.0 / 6)) return std::nullopt;
+      ops::HardSigmoid op;
+      op.alpha = 1.0f / 6;
+      return replace(node, pattern, op, {{"alpha", op.alpha}, {"beta", op.beta}}, x);
+    }
+    if (product.terms.size() != 2) return std::nullopt;
+    for (const std::size_t k : {0, 1}) {
+      Pattern gate = pattern;
+      if (auto patch = gated(flow, gate, node, product.factor, product.terms[1 - k], product.terms[k])) return patch;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  template <class Op>
+  static Patch replace(const Node& node, Pattern& pattern, Op op, Attributes attributes, ValueId x) {
+    Patch patch;
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), {x}, {node.outputs[0]}));
+    patch.absorbed = std::move(pattern.absorbed());
+    return patch;
+  }
+
+  /// factor * x * gate(x)
+  static std::optional<Patch> gated(const DataFlow& flow, Pattern& pattern, const Node& node, double factor, ValueId x, ValueId gate) {
+    if (const Node* sigmoid = pattern.take<ops::Sigmoid>(gate); sigmoid != nullptr && near(factor, 1)) {
+      const Product inner = pattern.product(sigmoid->inputs[0]);
+      ops::Swish op;
+      op.alpha = static_cast<float>(inner.factor);
+      if (sigmoid->inputs[0] == x) {
+        op.alpha = 1;
+      } else if (inner.terms.size() != 1 || inner.terms[0] != x) {
+        return std::nullopt;
+      }
+      return replace(node, pattern, op, {{"alpha", op.alpha}}, x);
+    }
+    if (const Node* sigmoid = pattern.take<ops::HardSigmoid>(gate); sigmoid != nullptr && near(factor, 1)) {
+      const auto& op = *sigmoid->as<ops::HardSigmoid>();
+      if (sigmoid->inputs[0] != x || !near(op.alpha, 1.0 / 6) || op.beta != 0.5f) return std::nullopt;
+      return replace(node, pattern, ops::HardSwish{}, {}, x);
+    }
+    if (near(factor, 1.0 / 6) && clipped_to_six(flow, pattern, gate) == x) return replace(node, pattern, ops::HardSwish{}, {}, x);
+    if (const Node* tanh = pattern.take<ops::Tanh>(gate); tanh != nullptr && near(factor, 1)) {
+      const Node* softplus = pattern.take<ops::Softplus>(tanh->inputs[0]);
+      if (softplus == nullptr || softplus->inputs[0] != x) return std::nullopt;
+      return replace(node, pattern, ops::Mish{}, {}, x);
+    }
+    if (const ValueId inner = pattern.added_to(gate, 1); inner != no_value && near(factor, 0.5)) {
+      if (const Node* erf = pattern.take<ops::Erf>(inner)) {
+        const Product scaled = pattern.product(erf->inputs[0]);
+        if (scaled.terms.size() != 1 || scaled.terms[0] != x || !near(scaled.factor, 0.70710678118654752)) return std::nullopt;
+        return replace(node, pattern, ops::Gelu{}, {{"approximate", std::string("none")}}, x);
+      }
+      if (const Node* tanh = pattern.take<ops::Tanh>(inner); tanh != nullptr && is_cubic(pattern, tanh->inputs[0], x)) {
+        ops::Gelu op;
+        op.tanh = true;
+        return replace(node, pattern, op, {{"approximate", std::string("tanh")}}, x);
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// x, where the value is min(max(x + 3, 0), 6).
+  static ValueId clipped_to_six(const DataFlow& flow, Pattern& pattern, ValueId id) {
+    const Node* clip = pattern.take<ops::Clip>(id);
+    if (clip == nullptr || clip->inputs.size() != 3) return no_value;
+    if (flow.scalar(clip->inputs[1]) != 0.0 || flow.scalar(clip->inputs[2]) != 6.0) return no_value;
+    return pattern.added_to(clip->inputs[0], 3);
+  }
+
+  /// sqrt(2/pi) (x + 0.044715 x^3), or sqrt(2/pi) x (1 + 0.044715 x^2)
+  static bool is_cubic(Pattern& pattern, ValueId id, ValueId x) {
+    const Product outer = pattern.product(id);
+    if (!near(outer.factor, 0.79788456080286536)) return false;
+    const auto is_power = [&](ValueId of, std::size_t exponent) {
+      const Product power = pattern.product(of);
+      return near(power.factor, 0.044715) && power.terms == std::vector<ValueId>(exponent, x);
+    };
+    if (outer.terms.size() == 1) {
+      const Node* add = pattern.take<ops::Add>(outer.terms[0]);
+      if (add == nullptr) return false;
+      return (add->inputs[0] == x && is_power(add->inputs[1], 3)) || (add->inputs[1] == x && is_power(add->inputs[0], 3));
+    }
+    if (outer.terms.size() != 2) return false;
+    for (const std::size_t k : {0, 1}) {
+      if (outer.terms[k] != x) continue;
+      const ValueId inner = pattern.added_to(outer.terms[1 - k], 1);
+      if (inner != no_value && is_power(inner, 2)) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_NORMALIZATION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Normalisations over the last dimension that exporters spell out become one operator of the standard:
+///   LayerNormalization  (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * scale [+ bias]
+///   RMSNormalization    x / sqrt(mean(x^2) + epsilon) * scale
+/// where scale and bias are constant vectors.
+struct FuseNormalization {
+  static constexpr std::string_view name = "fuse_normalization";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (const auto* add = node.as<ops::Add>(); add != nullptr && !add->axis) return with_bias(flow, node);
+    const auto* mul = node.as<ops::Mul>();
+    if (mul == nullptr || mul->axis) return std::nullopt;
+    for (const std::size_t k : {0, 1}) {
+      if (!is_vector(flow, node.inputs[k])) continue;
+      Pattern pattern(flow);
+      if (auto patch = normalized(flow, pattern, node, node.inputs[1 - k], node.inputs[k])) return patch;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] static bool is_vector(const DataFlow& flow, ValueId id) {
+    const TensorRef* tensor = flow.constant(id);
+    return tensor != nullptr && tensor->shape.rank() == 1;
+  }
+
+  static std::optional<Patch> with_bias(const DataFlow& flow, const Node& node) {
+    for (const std::size_t k : {0, 1}) {
+      Pattern pattern(flow);
+      const Node* norm = pattern.take<ops::LayerNormalization>(node.inputs[k]);
+      const ValueId bias = node.inputs[1 - k];
+      if (norm == nullptr || norm->inputs.size() != 2 || norm->outputs.size() != 1 || !is_vector(flow, bias)) continue;
+      if (!is_vector(flow, norm->inputs[1]) || !(flow.constant(bias)->shape == flow.constant(norm->inputs[1])->shape)) continue;
+      Patch patch;
+      patch.nodes.push_back(make_node(node, *norm->as<ops::LayerNormalization>(), norm->attributes,
+                                      {norm->inputs[0], norm->inputs[1], bias}, {node.outputs[0]}));
+      patch.absorbed = std::move(pattern.absorbed());
+      return patch;
+    }
+    return std::nullopt;
+  }
+
+  /// `value` * `scale`, where value is centered / sqrt(mean(centered^2) + epsilon) in one of the ways to write that.
+  static std::optional<Patch> normalized(const DataFlow& flow, Pattern& pattern, const Node& node, ValueId value, ValueId scale) {
+    ValueId centered = no_value;
+    ValueId deviation = no_value;
+    if (const Node* div = pattern.take<ops::Div>(value)) {
+      centered = div->inputs[0];
+      deviation = div->inputs[1];
+    } else if (const Node* mul = pattern.take<ops::Mul>(value)) {
+      for (const std::size_t k : {0, 1}) {
+        const Node* reciprocal = pattern.take<ops::Reciprocal>(mul->inputs[k]);
+        if (reciprocal == nullptr) continue;
+        centered = mul->inputs[1 - k];
+        deviation = reciprocal->inputs[0];
+      }
+    }
+    const Node* root = pattern.take<ops::Sqrt>(deviation);
+    if (root == nullptr) return std::nullopt;
+    double epsilon = 0;
+    const Node* variance = mean(flow, pattern, pattern.added_to(root->inputs[0], std::numeric_limits<double>::quiet_NaN(), &epsilon));
+    if (variance == nullptr) return std::nullopt;
+    const Product square = pattern.product(variance->inputs[0]);
+    if (square.factor != 1 || square.terms.size() != 2 || square.terms[0] != square.terms[1]) return std::nullopt;
+
+    Patch patch;
+    const auto small = static_cast<float>(epsilon);
+    if (const Node* sub = flow.made_by<ops::Sub>(centered); sub != nullptr && !sub->as<ops::Sub>()->axis) {
+      if (const Node* average = flow.made_by<ops::ReduceMean>(sub->inputs[1]); average != nullptr && is_over_last(flow, *average) &&
+                                                                               average->inputs[0] == sub->inputs[0] &&
+                                                                               is_same(flow, square.terms[0], centered)) {
+        ops::LayerNormalization op;
+        op.epsilon = small;
+        patch.nodes.push_back(
+            make_node(node, op, {{"axis", std::int64_t{-1}}, {"epsilon", small}}, {sub->inputs[0], scale}, {node.outputs[0]}));
+        patch.absorbed = std::move(pattern.absorbed());
+        return patch;
+      }
+    }
+    if (square.terms[0] != centered) return std::nullopt;
+    ops::RMSNormalization op;
+    op.epsilon = small;
+    patch.nodes.push_back(make_node(node, op, {{"axis", std::int64_t{-1}}, {"epsilon", small}}, {centered, scale}, {node.outputs[0]}));
+    patch.absorbed = std::move(pattern.absorbed());
+    return patch;
+  }
+
+  /// Some exporters subtract the mean twice: the same value, or the same difference.
+  static bool is_same(const DataFlow& flow, ValueId a, ValueId b) {
+    if (a == b) return true;
+    const Node* x = flow.made_by<ops::Sub>(a);
+    const Node* y = flow.made_by<ops::Sub>(b);
+    return x != nullptr && y != nullptr && x->inputs == y->inputs;
+  }
+
+  static const Node* mean(const DataFlow& flow, Pattern& pattern, ValueId id) {
+    const Node* node = id != no_value ? pattern.take<ops::ReduceMean>(id) : nullptr;
+    return node != nullptr && is_over_last(flow, *node) ? node : nullptr;
+  }
+  static bool is_over_last(const DataFlow& flow, const Node& node) {
+    const TensorRef* axes = node.inputs.size() > 1 ? flow.constant(node.inputs[1]) : nullptr;
+    if (!node.as<ops::ReduceMean>()->keepdims || axes == nullptr || axes->elements() != 1 || axes->dtype != DType::int64) return false;
+    const std::int64_t axis = *axes->as<const std::int64_t>();
+    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+    return axis == -1 || (rank && axis == static_cast<std::int64_t>(*rank) - 1);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_POINTWISE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
+/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone.
+struct FusePointwise {
+  static constexpr std::string_view name = "fuse_pointwise";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.outputs[0]))
+      return std::nullopt;
+    if (const auto unary = unary_step(flow, node)) {
+      return join(flow, node, *unary, node.inputs[0], no_value);
+    }
+    const auto binary = binary_step(node);
+    if (!binary) return std::nullopt;
+    // What computes most is joined first: its result is in cache for every step.
+    const auto cost = [&](ValueId id) { return is_product(flow.producer(id)) ? 0 : 1; };
+    const std::size_t first = cost(node.inputs[1]) < cost(node.inputs[0]) ? 1 : 0;
+    for (const std::size_t k : {first, 1 - first}) {
+      ops::PointwiseStep step = *binary;
+      step.swapped = k == 1;
+      if (auto patch = join(flow, node, step, node.inputs[k], node.inputs[1 - k])) return patch;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// A chain in the making, with the inputs of the node that runs it.
+  struct Chain {
+    ops::PointwiseChain chain;
+    std::vector<ValueId> inputs;
+    std::size_t first_operand = ops::Pointwise::first_operand;
+
+    /// False when there is no room.
+    bool add(ops::PointwiseStep step, ValueId operand) {
+      if (operand != no_value) {
+        const auto begin = inputs.begin() + static_cast<std::ptrdiff_t>(first_operand);
+        auto found = std::find(begin, inputs.end(), operand);
+        if (found == inputs.end()) {
+          if (inputs.size() - first_operand == ops::PointwiseChain::max_operands) return false;
+          inputs.push_back(operand);
+          found = inputs.end() - 1;
+        }
+        step.operand = found - (inputs.begin() + static_cast<std::ptrdiff_t>(first_operand));
+      }
+      chain.steps.push_back(step);
+      return true;
+    }
+  };
+
+  template <class... Ops>
+  static bool runs_any(ops::OpList<Ops...>, const Node& node, ops::PointwiseStep& step) {
+    return (read_step<Ops>(node, step) || ...);
+  }
+  template <class Op>
+  static bool read_step(const Node& node, ops::PointwiseStep& step) {
+    const Op* op = node.as<Op>();
+    if (op == nullptr) return false;
+    step.op = Op::name;
+    if constexpr (requires { op->tanh; }) {
+      step.parameters[0] = op->tanh ? 1.0f : 0.0f;
+    } else {
+      if constexpr (requires { op->alpha; }) step.parameters[0] = op->alpha;
+      if constexpr (requires { op->beta; }) step.parameters[1] = op->beta;
+      if constexpr (requires { op->gamma; }) step.parameters[1] = op->gamma;
+    }
+    if constexpr (requires { op->axis; }) return !op->axis;
+    return true;
+  }
+
+  static std::optional<ops::PointwiseStep> unary_step(const DataFlow& flow, const Node& node) {
+    ops::PointwiseStep step;
+    if (!runs_any(ops::PointwiseUnary{}, node, step)) return std::nullopt;
+    if (node.as<ops::Clip>() == nullptr) return step;
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    step.parameters = {-infinity, infinity};
+    for (std::size_t k = 1; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value) continue;
+      const std::optional<double> bound = flow.scalar(node.inputs[k]);
+      if (!bound) return std::nullopt;
+      step.parameters[k - 1] = static_cast<float>(*bound);
+    }
+    return step;
+  }
+  static std::optional<ops::PointwiseStep> binary_step(const Node& node) {
+    ops::PointwiseStep step;
+    return node.inputs.size() == 2 && runs_any(ops::PointwiseBinary{}, node, step) ? std::optional(step) : std::nullopt;
+  }
+
+  static bool is_product(const Node* node) {
+    return node != nullptr && (node->as<ops::Conv>() != nullptr || node->as<ops::Gemm>() != nullptr || node->as<ops::MatMul>() != nullptr ||
+                               node->as<ops::Fused<ops::Conv>>() != nullptr || node->as<ops::Fused<ops::Gemm>>() != nullptr ||
+                               node->as<ops::Fused<ops::MatMul>>() != nullptr);
+  }
+
+  /// The node with the step joined to what makes `v`.
+  static std::optional<Patch> join(const DataFlow& flow, const Node& node, const ops::PointwiseStep& step, ValueId v, ValueId operand) {
+    const Node* maker = flow.used_once(v) && flow.varies(v) ? flow.producer(v) : nullptr;
+    if (maker == nullptr || maker->op == nullptr || maker->outputs.size() != 1) return std::nullopt;
+    auto patch = join_fused<ops::Conv>(node, *maker, step, operand);
+    if (!patch) patch = join_fused<ops::Gemm>(node, *maker, step, operand);
+    if (!patch) patch = join_fused<ops::MatMul>(node, *maker, step, operand);
+    if (!patch) patch = join_pointwise(flow, node, *maker, step, operand);
+    if (patch) patch->absorbed.push_back(maker);
+    return patch;
+  }
+
+  template <class Base>
+  static std::optional<Patch> join_fused(const Node& node, const Node& maker, const ops::PointwiseStep& step, ValueId operand) {
+    using Op = ops::Fused<Base>;
+    Chain chain{{}, maker.inputs, Op::first_operand};
+    chain.inputs.resize(std::max(chain.inputs.size(), Op::first_operand), no_value);
+    Attributes attributes = maker.attributes;
+    Op op;
+    if (const auto* fused = maker.as<Op>()) {
+      op = *fused;
+      chain.chain = fused->chain;
+    } else if (const auto* base = maker.as<Base>()) {
+      static_cast<Base&>(op) = *base;
+    } else {
+      return std::nullopt;
+    }
+    if (!chain.add(step, operand)) return std::nullopt;
+    return replace(node, std::move(op), std::move(chain), std::move(attributes));
+  }
+
+  static std::optional<Patch> join_pointwise(const DataFlow& flow, const Node& node, const Node& maker, const ops::PointwiseStep& step,
+                                             ValueId operand) {
+    Chain chain;
+    Attributes attributes;
+    if (const auto* pointwise = maker.as<ops::Pointwise>()) {
+      chain.chain = pointwise->chain;
+      chain.inputs = maker.inputs;
+      attributes = maker.attributes;
+    } else if (const auto unary = unary_step(flow, maker)) {
+      chain.inputs = {maker.inputs[0]};
+      chain.add(*unary, no_value);
+    } else if (auto binary = binary_step(maker)) {
+      const std::size_t k = flow.constant(maker.inputs[0]) != nullptr ? 1 : 0;
+      binary->swapped = k == 1;
+      chain.inputs = {maker.inputs[k]};
+      chain.add(*binary, maker.inputs[1 - k]);
+    } else {
+      return std::nullopt;
+    }
+    if (!chain.add(step, operand)) return std::nullopt;
+    return replace(node, ops::Pointwise{}, std::move(chain), std::move(attributes));
+  }
+
+  template <class Op>
+  static Patch replace(const Node& node, Op op, Chain chain, Attributes attributes) {
+    std::vector<std::string> names;
+    std::vector<float> parameters;
+    std::vector<std::int64_t> operands;
+    std::vector<std::int64_t> swapped;
+    for (const ops::PointwiseStep& step : chain.chain.steps) {
+      names.emplace_back(step.op);
+      parameters.insert(parameters.end(), step.parameters.begin(), step.parameters.end());
+      operands.push_back(step.operand);
+      swapped.push_back(step.swapped ? 1 : 0);
+    }
+    for (const std::string_view written : {"steps", "parameters", "operands", "swapped"}) attributes.erase(written);
+    attributes.set("steps", std::move(names));
+    attributes.set("parameters", std::move(parameters));
+    attributes.set("operands", std::move(operands));
+    attributes.set("swapped", std::move(swapped));
+    op.chain = std::move(chain.chain);
+    Patch patch;
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));
+    return patch;
+  }
+};
+
+/// BatchNormalization with constant parameters becomes Mul and Add per channel, which join the chains around them. Needs the number of
+/// dimensions of its input.
+struct SplitBatchNormalization {
+  static constexpr std::string_view name = "split_batch_normalization";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto affine = read_batch_normalization(flow, node);
+    if (!affine || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.inputs[0])) return std::nullopt;
+    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+    if (!rank || *rank < 2 || *rank > Shape::max_rank || !flow.used_once(node.outputs[0])) return std::nullopt;
+    Shape shape = Shape::filled(*rank - 1, 1);
+    shape[0] = static_cast<std::int64_t>(affine->scale.size());
+    Patch patch;
+    const auto first = static_cast<std::uint32_t>(flow.graph().values.size());
+    const auto constant = [&](const char* suffix, const std::vector<double>& numbers) {
+      patch.values.push_back(float_constant(node.name + suffix, shape, [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
+    };
+    constant("/scale", affine->scale);
+    constant("/shift", affine->shift);
+    GraphValue scaled;
+    scaled.name = node.name + "/scaled";
+    scaled.type = DType::float32;
+    patch.values.push_back(std::move(scaled));
+    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], ValueId{first}}, {ValueId{first + 2}}));
+    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {ValueId{first + 2}, ValueId{first + 1}}, {node.outputs[0]}));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_TRANSPOSES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Transpose of a Transpose becomes one Transpose; eliminate_no_ops takes it away where the two cancel.
+struct MergeTransposes {
+  static constexpr std::string_view name = "merge_transposes";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& outer = flow.node(at);
+    const auto* second = outer.as<ops::Transpose>();
+    if (second == nullptr || !second->perm) return std::nullopt;
+    const Node* inner = flow.made_by<ops::Transpose>(outer.inputs[0]);
+    const auto* first = inner != nullptr ? inner->as<ops::Transpose>() : nullptr;
+    if (first == nullptr || !first->perm || first->perm->size() != second->perm->size()) return std::nullopt;
+    std::vector<std::int64_t> perm;
+    for (const std::int64_t axis : *second->perm) {
+      if (axis < 0 || axis >= static_cast<std::int64_t>(first->perm->size())) return std::nullopt;
+      perm.push_back((*first->perm)[static_cast<std::size_t>(axis)]);
+    }
+    Patch patch;
+    ops::Transpose op;
+    op.perm = perm;
+    patch.nodes.push_back(make_node(outer, std::move(op), {{"perm", perm}}, {inner->inputs[0]}, {outer.outputs[0]}));
+    if (flow.used_once(outer.inputs[0])) patch.absorbed.push_back(inner);
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI {
+
+/// How a graph is rewritten.
+struct RewriteOptions {
+  GraphOptimizationLevel level = GraphOptimizationLevel::all;
+  std::span<const AnyProvider> providers;
+  ThreadPool& pool;
+  /// Names of passes that do not run.
+  std::span<const std::string> disabled = {};
+};
+
+namespace detail {
+
+/// The first provider, in order of priority, that runs the node; their number when none does.
+inline std::size_t first_provider(std::span<const AnyProvider> providers, const Graph& graph, const Node& node) {
+  const auto found = std::find_if(providers.begin(), providers.end(),
+                                  [&](const AnyProvider& provider) { return provider->supports(NodeView(graph, node)); });
+  return static_cast<std::size_t>(found - providers.begin());
+}
+
+/// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
+inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
+  std::size_t least = first_provider(providers, graph, replaced);
+  for (const Node* node : patch.absorbed) least = std::min(least, first_provider(providers, graph, *node));
+  return least < providers.size() && std::all_of(patch.nodes.begin(), patch.nodes.end(),
+                                                 [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+}
+
+/// Applies a pass to every node and removes what it leaves dead. Returns the number of patches.
+template <class Pass>
+std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider> providers) {
+  std::size_t patches = 0;
+  for (std::size_t at = 0; at < flow.size(); ++at) {
+    if (flow.node(at).outputs.empty() || flow.node(at).op == nullptr) continue;
+    std::optional<Patch> patch = pass(flow, at);
+    if (!patch) continue;
+    const std::size_t values = flow.graph().values.size();
+    flow.add_values(*patch);
+    if (!patch->nodes.empty() && !keeps_providers(providers, flow.graph(), flow.node(at), *patch)) {
+      flow.take_back(values);
+      continue;
+    }
+    flow.apply(at, std::move(*patch));
+    ++patches;
+  }
   if (patches != 0) {
-    remove_dead_nodes(graph);
+    flow.remove_dead_nodes();
 #ifndef NDEBUG
-    graph.check();
+    flow.graph().check();
 #endif
   }
   return patches;
@@ -14073,26 +17365,50 @@ std::size_t apply_pass(Graph& graph, const Pass& pass) {
 
 }  // namespace detail
 
-/// Rewrites the graph by all passes of `level`, in the order in which they stand here, until none fires any more. Appends (pass, patches)
-/// to `fired` for those that did.
-inline void rewrite(Graph& graph, GraphOptimizationLevel level, std::span<const AnyProvider> providers, ThreadPool& pool,
-                    std::vector<std::pair<std::string, std::size_t>>& fired) {
-  const auto run = [&](const auto& pass) {
-    const std::size_t patches = detail::apply_pass(graph, pass);
-    if (patches == 0) return false;
-    for (auto& [name, count] : fired) {
-      if (name != pass.name) continue;
-      count += patches;
-      return true;
+/// Rewrites the graph, subgraphs first, by all passes of the level, in the order in which they stand here, until none fires any more.
+/// Appends (pass, patches) to `fired` for those that did.
+inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired) {
+  for (Node& node : graph.nodes)
+    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
+  DataFlow flow(graph);
+  bool changed = true;
+  std::vector<std::string_view> names;
+  const auto run = [&](GraphOptimizationLevel level, auto pass) {
+    if (std::find(names.begin(), names.end(), pass.name) == names.end()) names.push_back(pass.name);
+    if (options.level < level || std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) return;
+    const std::size_t patches = detail::apply_pass(flow, pass, options.providers);
+    if (patches == 0) return;
+    changed = true;
+    const auto found = std::find_if(fired.begin(), fired.end(), [&](const auto& entry) { return entry.first == pass.name; });
+    if (found != fired.end()) {
+      found->second += patches;
+    } else {
+      fired.emplace_back(pass.name, patches);
     }
-    fired.emplace_back(pass.name, patches);
-    return true;
   };
-  bool changed = level >= GraphOptimizationLevel::basic;
+  constexpr auto basic = GraphOptimizationLevel::basic;
+  constexpr auto extended = GraphOptimizationLevel::extended;
+  if (options.level >= basic) flow.remove_dead_nodes();
   while (changed) {
     changed = false;
-    changed |= run(rewrites::EliminateIdentity{});
-    changed |= run(rewrites::FoldConstants{providers, pool});
+    run(basic, rewrites::EliminateNoOps{});
+    run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::EliminateCommonSubexpressions{});
+    run(basic, rewrites::MergeTransposes{});
+    run(extended, rewrites::FuseActivation{});
+    run(extended, rewrites::FuseNormalization{});
+    run(extended, rewrites::FoldIntoConv{});
+  }
+  // Last, because chains hide the operators that the patterns above are made of.
+  changed = true;
+  while (changed) {
+    changed = false;
+    run(extended, rewrites::SplitBatchNormalization{});
+    run(extended, rewrites::FusePointwise{});
+  }
+  for (const std::string& name : options.disabled) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    fail(ErrorCode::invalid_argument, "there is no rewrite '", name, "' to disable; available: ", join(names, ", "));
   }
 }
 
@@ -14111,11 +17427,21 @@ namespace hone::inline HONE_ABI {
 
 struct Plan;
 
+/// What all runs of a session share.
+struct Environment {
+  /// Threads that work on one node.
+  ThreadPool& pool;
+  /// Threads that run nodes; null: one node at a time.
+  ThreadPool* inter_op_pool = nullptr;
+  Limits limits = {};
+};
+
 /// A graph whose nodes all have kernels: what a session, and each subgraph in it, runs. Immutable but for the cache of plans.
 class Program {
  public:
   struct PlacedNode {
     std::unique_ptr<AnyKernel> kernel;
+    std::string provider;
     /// One per subgraph of the node.
     std::vector<std::unique_ptr<Program>> subprograms;
   };
@@ -14124,13 +17450,19 @@ class Program {
   static constexpr std::size_t max_plans = 16;
 
   Graph graph;
+  /// Bytes of weights that kernels have packed, without those of subgraphs.
+  std::size_t packed_bytes = 0;
   /// Parallel to graph.nodes.
   std::vector<PlacedNode> placed;
 
   /// The plan for inputs of these shapes (inputs, defaults, then captures) and these outputs, made when it is not among the last ones.
   /// Errors: see make_plan.
   [[nodiscard]] std::shared_ptr<const Plan> plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
-                                                 ThreadPool& pool) const;
+                                                 const Environment& environment) const;
+  /// Drops the plans, those of subgraphs too; runs that use one keep it to their end.
+  void forget_plans() const;
+  /// Adds weights, packed copies and plans.
+  void add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const;
 
   /// inputs, defaults, captures.
   [[nodiscard]] std::vector<ValueId> run_inputs() const {
@@ -14185,28 +17517,49 @@ inline bool types_known(const Graph& graph, const Node& node) {
   return true;
 }
 
-inline std::unique_ptr<Program> place(Graph graph, std::span<const AnyProvider> providers, Report& report, Unplaced& unplaced) {
-  auto program = std::make_unique<Program>();
-  program->graph = std::move(graph);
-  Graph& placed_graph = program->graph;
-  for (Node& node : placed_graph.nodes) {
-    Program::PlacedNode& placed = program->placed.emplace_back();
-    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
-    if (node.op == nullptr) {
-      unplaced.add(placed_graph, node, node.problem);
-      continue;
+/// Offers nodes to providers as the options say.
+class Placer {
+ public:
+  Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
+      : providers_(providers), options_(options), report_(report) {}
+
+  [[nodiscard]] std::unique_ptr<Program> place(Graph graph) {
+    auto program = std::make_unique<Program>();
+    program->graph = std::move(graph);
+    program->placed.reserve(program->graph.nodes.size());
+    for (Node& node : program->graph.nodes) {
+      check_cancelled(options_.stop_token);
+      Program::PlacedNode& placed = program->placed.emplace_back();
+      if (node.op == nullptr) {
+        unplaced_.add(program->graph, node, node.problem);
+        continue;
+      }
+      if (!types_known(program->graph, node)) continue;  // downstream of a node that is listed already
+      const std::int64_t bytes_before = thread_buffer_bytes();
+      place(program->graph, node, placed);
+      program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
+      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
     }
-    if (!types_known(placed_graph, node)) continue;  // downstream of a node that is listed already
-    for (const AnyProvider& provider : providers) {
+    return program;
+  }
+
+  /// Errors: not_implemented, which lists the nodes without a kernel.
+  void check() const { unplaced_.check(); }
+
+ private:
+  void place(const Graph& graph, const Node& node, Program::PlacedNode& placed) {
+    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
+    for (const AnyProvider& provider : providers_) {
       Placement placement;
       try {
-        placement = provider->place(NodeView(placed_graph, node));
+        placement = provider->place(NodeView(graph, node));
       } catch (const Error& error) {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
-      if (placement.kernel != nullptr) {
+      if (placement.kernel != nullptr) placement.refusal = refusal_of(*provider, placement);
+      if (placement.kernel != nullptr && placement.refusal.empty()) {
         placed.kernel = std::move(placement.kernel);
-        line.provider = provider->name();
+        placed.provider = line.provider = provider->name();
         line.kernel = std::move(placement.name);
         break;
       }
@@ -14215,24 +17568,36 @@ inline std::unique_ptr<Program> place(Graph graph, std::span<const AnyProvider> 
     if (placed.kernel == nullptr) {
       std::string reasons;
       for (const auto& [name, reason] : line.refusals) reasons += text(reasons.empty() ? "" : "; ", name, ": ", reason);
-      unplaced.add(placed_graph, node, reasons);
+      unplaced_.add(graph, node, reasons);
     }
-    report.nodes.push_back(std::move(line));
-    for (Subgraph& subgraph : node.subgraphs) {
-      placed.subprograms.push_back(place(std::move(*subgraph.graph), providers, report, unplaced));
-    }
+    report_.nodes.push_back(std::move(line));
   }
-  return program;
-}
+
+  /// Why the options do not allow a kernel that the provider has; empty when they do.
+  [[nodiscard]] std::string refusal_of(const Provider& provider, const Placement& placement) const {
+    constexpr std::string_view cpu = "CPUExecutionProvider";
+    if (options_.use_deterministic_compute && !placement.deterministic)
+      return text("the kernel ", placement.name, " is not deterministic, and use_deterministic_compute is set");
+    if (options_.disable_cpu_fallback && provider.name() == cpu && options_.providers[0]->name() != cpu)
+      return "it would fall back to the CPU, and disable_cpu_fallback is set";
+    return {};
+  }
+
+  std::span<const AnyProvider> providers_;
+  const SessionOptions& options_;
+  Report& report_;
+  Unplaced unplaced_;
+};
 
 }  // namespace detail
 
 /// Offers each node, those of subgraphs too, to the providers in order.
-/// Errors: not_implemented; the one error lists every node that no provider runs.
-[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers, Report& report) {
-  detail::Unplaced unplaced;
-  std::unique_ptr<Program> program = detail::place(std::move(graph), providers, report, unplaced);
-  unplaced.check();
+/// Errors: not_implemented; the one error lists every node that no provider runs. cancelled.
+[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers,
+                                                                 const SessionOptions& options, Report& report) {
+  detail::Placer placer(providers, options, report);
+  std::unique_ptr<Program> program = placer.place(std::move(graph));
+  placer.check();
   return program;
 }
 
@@ -14258,9 +17623,18 @@ struct PlannedValue {
 
 struct PlannedStep {
   std::size_t node = 0;
+  const AnyKernel* kernel = nullptr;
   /// The shapes of its outputs are found while running.
   bool dynamic = false;
   std::size_t workspace_offset = 0;  ///< in the arena; for steps that are not dynamic
+};
+
+/// Steps that do not depend on each other: those of [first, parallel_end) may run at the same time, those of [parallel_end, end) follow one
+/// by one, since their memory is found while running.
+struct Wave {
+  std::size_t first = 0;
+  std::size_t parallel_end = 0;
+  std::size_t end = 0;
 };
 
 /// A run of a program for one signature (shapes of the inputs, set of wanted outputs): which nodes run, and where every value stands.
@@ -14270,6 +17644,8 @@ struct Plan {
   std::vector<bool> wanted;
   std::vector<PlannedValue> values;  ///< by ValueId
   std::vector<PlannedStep> steps;
+  /// All steps in order; empty when they run one by one.
+  std::vector<Wave> waves;
   std::size_t arena_bytes = 0;
   /// What constants evaluated while planning refer to.
   std::vector<Value> evaluated;
@@ -14281,9 +17657,9 @@ struct Plan {
   }
 };
 
-/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node.
+/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node; resource_exhausted beyond a limit.
 [[nodiscard]] std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
-                                                    const std::vector<bool>& wanted, ThreadPool& pool);
+                                                    const std::vector<bool>& wanted, const Environment& environment);
 
 }  // namespace hone::inline HONE_ABI
 
@@ -14340,8 +17716,8 @@ namespace detail {
 
 class Planner {
  public:
-  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, ThreadPool& pool)
-      : program_(program), graph_(program.graph), pool_(pool), plan_(std::make_shared<Plan>()) {
+  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, const Environment& environment)
+      : program_(program), graph_(program.graph), environment_(environment), plan_(std::make_shared<Plan>()) {
     plan_->wanted = wanted;
     plan_->values.resize(graph_.values.size());
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
@@ -14371,7 +17747,9 @@ class Planner {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
     }
+    if (environment_.inter_op_pool != nullptr) make_waves();
     place_values();
+    check_arena(plan_->arena_bytes, environment_.limits);
     return plan_;
   }
 
@@ -14427,7 +17805,7 @@ class Planner {
     if (inferable) {
       infer_shapes(node, shapes);
       for (std::size_t k = 0; k < shapes.size(); ++k)
-        if (node.outputs[k] != no_value) bytes += checked_bytes(planned(node.outputs[k]).ref.dtype, shapes[k]);
+        if (node.outputs[k] != no_value) bytes += limited_bytes(planned(node.outputs[k]).ref.dtype, shapes[k], environment_.limits);
     } else if (traits.data_dependent && elements_known) {
       for (const ValueId id : node.inputs)
         if (id != no_value) bytes += planned(id).ref.bytes();
@@ -14442,7 +17820,7 @@ class Planner {
       output.place = inferable && output.ref.dtype != DType::string ? Place::arena : Place::dynamic;
       output.ref.shape = shapes[k];
     }
-    plan_->steps.push_back({i, !inferable || has_strings(node), 0});
+    plan_->steps.push_back({i, program_.placed[i].kernel.get(), !inferable || has_strings(node), 0});
   }
 
   [[nodiscard]] bool has_strings(const Node& node) const {
@@ -14460,7 +17838,7 @@ class Planner {
   /// Runs the kernel now; its outputs become constants of the plan.
   void evaluate(std::size_t i, std::span<const Shape> shapes) {
     const Node& node = graph_.nodes[i];
-    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, pool_);
+    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k] == no_value) continue;
       plan_->evaluated.push_back(std::move(values[k]));
@@ -14472,17 +17850,62 @@ class Planner {
     return NodeSlots(node, [this](ValueId id) { return planned(id).ref; });
   }
 
+  /// Calls visit(id) for each value that a step reads, in subgraphs too.
+  template <class Visit>
+  void for_each_read(const PlannedStep& step, const Visit& visit) const {
+    for (const ValueId id : graph_.nodes[step.node].inputs)
+      if (id != no_value) visit(id);
+    for (const auto& subprogram : program_.placed[step.node].subprograms)
+      for (const Capture& capture : subprogram->graph.captures) visit(capture.outer);
+  }
+
+  /// Orders the steps by the longest way from the inputs: those at the same distance do not depend on each other.
+  void make_waves() {
+    struct Place {
+      std::size_t wave;
+      bool serial;
+      PlannedStep step;
+    };
+    std::vector<std::size_t> made_in(graph_.values.size(), 0);  // wave after which the value is there
+    std::vector<Place> order;
+    for (const PlannedStep& step : plan_->steps) {
+      std::size_t wave = 0;
+      for_each_read(step, [&](ValueId id) { wave = std::max(wave, made_in[index(id)]); });
+      for (const ValueId id : graph_.nodes[step.node].outputs)
+        if (id != no_value) made_in[index(id)] = wave + 1;
+      order.push_back({wave, step.dynamic || !program_.placed[step.node].subprograms.empty(), step});
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [](const Place& a, const Place& b) { return std::pair(a.wave, a.serial) < std::pair(b.wave, b.serial); });
+    for (std::size_t s = 0; s < order.size(); ++s) {
+      plan_->steps[s] = order[s].step;
+      if (s == 0 || order[s].wave != order[s - 1].wave) plan_->waves.push_back({s, s, s});
+      Wave& wave = plan_->waves.back();
+      wave.end = s + 1;
+      if (!order[s].serial) wave.parallel_end = s + 1;
+    }
+  }
+
   /// Gives arena values and workspaces their offsets. Values that share memory (aliases, in-place results) form one block.
   void place_values() {
     constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
     constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+    // Steps of one wave happen at one time: none of them may have memory that another still needs.
+    std::vector<std::size_t> time(plan_->steps.size());
+    for (std::size_t s = 0; s < time.size(); ++s) time[s] = s;
+    for (std::size_t w = 0; w < plan_->waves.size(); ++w)
+      for (std::size_t s = plan_->waves[w].first; s < plan_->waves[w].end; ++s) time[s] = w;
     std::vector<std::size_t> last_use(graph_.values.size(), 0);
+    last_readers_.assign(graph_.values.size(), 0);
     for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-      const std::size_t node = plan_->steps[s].node;
-      for (const ValueId id : graph_.nodes[node].inputs)
-        if (id != no_value) last_use[index(id)] = s;
-      for (const auto& subprogram : program_.placed[node].subprograms)
-        for (const Capture& capture : subprogram->graph.captures) last_use[index(capture.outer)] = s;
+      std::vector<ValueId> seen;
+      for_each_read(plan_->steps[s], [&](ValueId id) {
+        if (std::find(seen.begin(), seen.end(), id) != seen.end()) return;
+        seen.push_back(id);
+        if (last_use[index(id)] != time[s]) last_readers_[index(id)] = 0;
+        last_use[index(id)] = time[s];
+        ++last_readers_[index(id)];
+      });
     }
     for (std::size_t k = 0; k < graph_.outputs.size(); ++k) {
       PlannedValue& value = planned(graph_.outputs[k]);
@@ -14500,19 +17923,19 @@ class Planner {
       for (std::size_t k = 0; k < node.outputs.size(); ++k) {
         if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
         const std::size_t value = index(node.outputs[k]);
-        const std::size_t last = std::max(last_use[value], s);
-        std::size_t block = k == 0 ? shared_block(node, s, blocks, block_of) : none;
+        const std::size_t last = std::max(last_use[value], time[s]);
+        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
         if (block == none) {
           block = blocks.size();
-          blocks.push_back({s, last, plan_->values[value].ref.bytes(), 0});
+          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
         }
         blocks[block].last = std::max(blocks[block].last, last);
         block_of[value] = block;
       }
       if (step.dynamic) continue;
-      if (const std::size_t bytes = slots_of(node).workspace(*program_.placed[step.node].kernel, pool_); bytes != 0) {
+      if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
         workspace_block[s] = blocks.size();
-        blocks.push_back({s, s, bytes, 0});
+        blocks.push_back({time[s], time[s], bytes, 0});
       }
     }
     plan_->arena_bytes = plan_memory(blocks);
@@ -14523,7 +17946,7 @@ class Planner {
   }
 
   /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
-  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t step, const std::vector<Lifetime>& blocks,
+  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
                                          const std::vector<std::size_t>& block_of) const {
     const OpTraits& traits = node.op->traits();
     const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
@@ -14533,61 +17956,213 @@ class Planner {
       if (block == std::numeric_limits<std::size_t>::max()) continue;
       const PlannedValue& input = planned(node.inputs[k]);
       if (traits.alias && k == 0) return block;
-      if (contains(traits.in_place, k) && blocks[block].last == step && input.ref.bytes() == bytes && blocks[block].bytes == bytes &&
-          input.ref.dtype == planned(node.outputs[0]).ref.dtype && !is_other_input(node, k, block, block_of)) {
+      if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
+          input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
+          !is_other_input(node, k, block, block_of)) {
         return block;
       }
     }
     return std::numeric_limits<std::size_t>::max();
   }
 
-  /// Whether another input of the node, in another shape, stands in the same block: overwriting one would spoil the other.
+  /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.
+  [[nodiscard]] bool may_overwrite(ValueId id, std::size_t block, const std::vector<std::size_t>& block_of) const {
+    return plan_->waves.empty() || (last_readers_[index(id)] == 1 && std::count(block_of.begin(), block_of.end(), block) == 1);
+  }
+
+  /// Whether another input of the node stands in the same block and is read after elements of it are overwritten.
   [[nodiscard]] bool is_other_input(const Node& node, std::size_t k, std::size_t block, const std::vector<std::size_t>& block_of) const {
     for (std::size_t other = 0; other < node.inputs.size(); ++other) {
       if (other == k || node.inputs[other] == no_value || block_of[index(node.inputs[other])] != block) continue;
-      if (!(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
+      if (node.op->traits().reads_late || !(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
     }
     return false;
   }
 
   const Program& program_;
   const Graph& graph_;
-  ThreadPool& pool_;
+  const Environment& environment_;
   std::shared_ptr<Plan> plan_;
   std::vector<bool> needed_;
+  std::vector<std::size_t> last_readers_;  // by ValueId: steps that read it at the time of its last use
 };
 
 }  // namespace detail
 
 HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
-                                                  const std::vector<bool>& wanted, ThreadPool& pool) {
-  return detail::Planner(program, inputs, wanted, pool).run();
+                                                  const std::vector<bool>& wanted, const Environment& environment) {
+  return detail::Planner(program, inputs, wanted, environment).run();
 }
 
 HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
-                                                      ThreadPool& pool) const {
+                                                      const Environment& environment) const {
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
     if (!(*it)->is_for(inputs, wanted)) continue;
     plans_.splice(plans_.begin(), plans_, it);
     return plans_.front();
   }
-  plans_.push_front(make_plan(*this, inputs, wanted, pool));
+  plans_.push_front(make_plan(*this, inputs, wanted, environment));
   if (plans_.size() > max_plans) plans_.pop_back();
   return plans_.front();
 }
 
+HONE_INLINE void Program::forget_plans() const {
+  {
+    const std::lock_guard lock(mutex_);
+    plans_.clear();
+  }
+  for (const PlacedNode& node : placed)
+    for (const auto& subprogram : node.subprograms) subprogram->forget_plans();
+}
+
+HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const {
+  for (const GraphValue& value : graph.values)
+    if (value.constant && counted.insert(value.constant->tensor.data).second) to.weights += value.constant->tensor.bytes();
+  for (const auto& [id, constant] : graph.defaults)
+    if (counted.insert(constant.tensor.data).second) to.weights += constant.tensor.bytes();
+  to.packed += packed_bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    to.plans += plans_.size();
+    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arena_bytes);
+  }
+  for (const PlacedNode& node : placed)
+    for (const auto& subprogram : node.subprograms) subprogram->add_memory(to, counted);
+}
+
 }  // namespace hone::inline HONE_ABI
+#endif
+#define HONE_SINGLE_SESSION_PROFILER_HPP
+
+#include <cstdio>
+#include <ctime>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__unix__) || defined(__APPLE__)
 #endif
 
 namespace hone::inline HONE_ABI {
 
+/// Quotes included.
+[[nodiscard]] inline std::string json_string(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
+      result += code;
+      continue;
+    }
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+/// Writes what a session does as a Chrome trace: a JSON array with one complete event ("ph":"X") per line, times in microseconds since
+/// the profile began. Perfetto and chrome://tracing open it.
+/// Source: "Trace Event Format", the Chromium project.
+class Profiler {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// The file is "PREFIX_DATE_TIME_NUMBER.json". Errors: no_such_file when it cannot be written.
+  explicit Profiler(const std::string& prefix) : path_(path_of(prefix)), stream_(path_, std::ios::binary) {
+    if (!stream_) fail(ErrorCode::no_such_file, "the profile '", path_.string(), "' cannot be written");
+    stream_ << "[\n";
+  }
+  Profiler(const Profiler&) = delete;
+  Profiler& operator=(const Profiler&) = delete;
+  ~Profiler() { (void)end(); }
+
+  /// One event. `arguments`: the members of "args", as JSON. Ignored after end().
+  void add(std::string_view category, std::string_view name, Clock::time_point begin, Clock::time_point end, std::string_view arguments) {
+    const auto microseconds = [](Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); };
+    char times[96];
+    std::snprintf(times, sizeof times, "\"ts\":%.3f,\"dur\":%.3f", microseconds(begin - start_), microseconds(end - begin));
+    const std::string line = text("{\"cat\":", json_string(category), ",\"pid\":", process_id(), ",\"tid\":", thread_id(), ",", times,
+                                  ",\"ph\":\"X\",\"name\":", json_string(name), ",\"args\":{", arguments, "}}");
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    if (!first_) stream_ << ",\n";
+    first_ = false;
+    stream_ << line;
+  }
+
+  /// Ends the profile and gives the path of the file; a second call gives the same.
+  std::string end() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(ended_, true)) {
+      stream_ << "\n]\n";
+      stream_.close();
+    }
+    return path_.string();
+  }
+  [[nodiscard]] bool ended() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
+
+ private:
+  static std::filesystem::path path_of(const std::string& prefix) {
+    static std::atomic<int> number{0};
+    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm broken_down{};
+#if defined(_MSC_VER)
+    ::localtime_s(&broken_down, &now);
+#else
+    ::localtime_r(&now, &broken_down);
+#endif
+    char stamp[32];
+    std::strftime(stamp, sizeof stamp, "%Y-%m-%d_%H-%M-%S", &broken_down);
+    return text(prefix, "_", stamp, "_", process_id(), "-", number.fetch_add(1), ".json");
+  }
+  static std::int64_t process_id() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    return ::getpid();
+#else
+    return 0;
+#endif
+  }
+  static std::int64_t thread_id() noexcept {
+#if defined(__linux__)
+    thread_local const std::int64_t id = ::syscall(SYS_gettid);
+#else
+    static std::atomic<std::int64_t> next{1};
+    thread_local const std::int64_t id = next.fetch_add(1);
+#endif
+    return id;
+  }
+
+  std::filesystem::path path_;
+  std::ofstream stream_;
+  const Clock::time_point start_ = Clock::now();
+  mutable std::mutex mutex_;
+  bool first_ = true;
+  bool ended_ = false;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// What one run is asked for, besides its inputs and outputs.
+struct RunControl {
+  const RunOptions& options;
+  /// Null: the run is not profiled.
+  Profiler* profiler = nullptr;
+};
+
 /// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
 /// and keeps its memory for the next.
-class Frame : private SubgraphRunner {
+class Frame final : private SubgraphRunner {
  public:
-  Frame(const Program& program, ThreadPool& pool)
-      : program_(program), pool_(pool), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
+  /// Precondition: both outlive the frame.
+  Frame(const Program& program, const Environment& environment)
+      : program_(program), environment_(environment), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -14603,8 +18178,12 @@ class Frame : private SubgraphRunner {
     return current().plan->values[index(program_.graph.outputs[i])].place;
   }
 
-  /// Runs the steps of the plan. Errors: runtime_exception that names the node.
-  void execute();
+  /// Runs the steps of the plan.
+  /// Errors: runtime_exception that names the node; cancelled, with the node that did not start; resource_exhausted.
+  void execute(const RunControl& control);
+
+  /// Bytes of the arena and of results of unplanned size, subgraphs included. Not while the frame runs.
+  [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
   /// The inputs and outputs of one step, as its Context sees them.
@@ -14628,20 +18207,30 @@ class Frame : private SubgraphRunner {
   /// Points the slots to where the current plan has their values.
   void place_slots();
   void infer_shapes(std::size_t step);
+  void run_step(std::size_t step);
+  void run_kernel(std::size_t step);
+  void run_parallel(const Wave& wave);
+  void record(std::size_t step, Profiler::Clock::time_point begin) const;
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 
   const Program& program_;
-  ThreadPool& pool_;
+  const Environment& environment_;
+  const RunControl* control_ = nullptr;  // while a run is on
   std::vector<ValueId> input_ids_;
   const std::vector<bool> all_outputs_;
   std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
   std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
+  bool placed_ = false;                            // whether the slots are where the current plan has them
   Buffer arena_;
   Buffer dynamic_workspace_;
   std::vector<Slot> slots_;
   // Of infer_shapes, kept for their memory.
   std::vector<const TensorRef*> shape_inputs_;
   std::vector<Shape> shapes_;
+  // The first failure of a parallel wave, by the order of its steps.
+  std::mutex failure_mutex_;
+  std::size_t failed_step_ = 0;
+  std::exception_ptr failure_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -14677,19 +18266,24 @@ inline void copy_to(const Slot& from, Slot& to) {
 
 HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted) {
   const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const auto& bound) { return bound->plan->is_for(inputs, wanted); });
-  if (found == bound_.begin() && !bound_.empty()) return;
+  if (placed_ && found == bound_.begin() && !bound_.empty()) return;
+  placed_ = false;  // until all is done: memory may run out on the way
   if (found == bound_.end()) {
-    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, pool_));
+    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, environment_));
     if (bound_.size() == Program::max_plans) bound_.pop_back();
     bound_.insert(bound_.begin(), std::move(bound));
   } else {
     std::rotate(bound_.begin(), found, found + 1);
   }
   place_slots();
+  placed_ = true;
 }
 
 HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
-  if (slots_.empty()) slots_ = std::vector<Slot>(plan->values.size());
+  if (slots_.empty()) {
+    slots_ = std::vector<Slot>(plan->values.size());
+    for (Slot& slot : slots_) slot.limits = &environment_.limits;
+  }
   const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
   auto result = std::make_unique<BoundPlan>();
   result->steps.resize(plan->steps.size());
@@ -14699,8 +18293,9 @@ HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const 
     BoundStep& step = result->steps[s];
     for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
     for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
-    for (const auto& subprogram : program_.placed[at].subprograms) step.frames.push_back(std::make_unique<Frame>(*subprogram, pool_));
-    result->contexts.emplace_back(step.inputs, step.outputs, pool_).set_runner(this);
+    for (const auto& subprogram : program_.placed[at].subprograms)
+      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
+    result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool).set_runner(this);
   }
   result->plan = std::move(plan);
   return result;
@@ -14732,26 +18327,92 @@ HONE_INLINE void Frame::infer_shapes(std::size_t s) {
   }
 }
 
-HONE_INLINE void Frame::execute() {
-  BoundPlan& bound = current();
-  for (std::size_t s = 0; s < bound.plan->steps.size(); ++s) {
-    const PlannedStep& step = bound.plan->steps[s];
-    const AnyKernel& kernel = *program_.placed[step.node].kernel;
-    Context& context = bound.contexts[s];
-    try {
-      if (step.dynamic) {
-        if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
-        dynamic_workspace_.reserve(kernel.workspace(context));
-        context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
-      }
-      kernel.run(context);
-      if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
-    } catch (const Error& error) {
-      if (!error.node().empty()) throw;
-      const Node& node = program_.graph.nodes[step.node];
-      throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
-    }
+HONE_INLINE void Frame::execute(const RunControl& control) {
+  control_ = &control;
+  const Plan& plan = *current().plan;
+  if (plan.waves.empty()) {
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
+    return;
   }
+  for (const Wave& wave : plan.waves) {
+    run_parallel(wave);
+    for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
+  }
+}
+
+HONE_INLINE void Frame::run_parallel(const Wave& wave) {
+  failure_ = nullptr;
+  const auto body = [&](std::int64_t begin, std::int64_t end) {
+    for (auto s = wave.first + static_cast<std::size_t>(begin); s < wave.first + static_cast<std::size_t>(end); ++s) {
+      try {
+        run_step(s);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        if (failure_ != nullptr && failed_step_ < s) continue;
+        failure_ = std::current_exception();
+        failed_step_ = s;
+      }
+    }
+  };
+  environment_.inter_op_pool->parallel_for(static_cast<std::int64_t>(wave.parallel_end - wave.first), 1, body);
+  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+HONE_INLINE void Frame::run_step(std::size_t s) {
+  try {
+    if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before this node");
+    if (control_->profiler == nullptr) return run_kernel(s);
+    const auto begin = Profiler::Clock::now();
+    run_kernel(s);
+    record(s, begin);
+  } catch (const Error& error) {
+    if (!error.node().empty()) throw;
+    const Node& node = program_.graph.nodes[current().plan->steps[s].node];
+    throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+  }
+}
+
+HONE_INLINE void Frame::run_kernel(std::size_t s) {
+  const PlannedStep& step = current().plan->steps[s];
+  Context& context = current().contexts[s];
+  if (step.dynamic) {
+    if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
+    const std::size_t workspace = step.kernel->workspace(context);
+    detail::check_arena(workspace, environment_.limits);
+    dynamic_workspace_.reserve(workspace);
+    context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
+  }
+  step.kernel->run(context);
+  if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
+}
+
+HONE_INLINE void Frame::record(std::size_t s, Profiler::Clock::time_point begin) const {
+  const auto end = Profiler::Clock::now();
+  const std::size_t at = current().plan->steps[s].node;
+  const Node& node = program_.graph.nodes[at];
+  const auto shapes = [](const std::vector<Slot*>& slots) {
+    std::string result;
+    for (const Slot* slot : slots) {
+      if (slot == nullptr || slot->tensor.dtype == DType::undefined) continue;
+      result += text(result.empty() ? "" : ",", "{\"", name(slot->tensor.dtype), "\":[", join(slot->tensor.shape, ","), "]}");
+    }
+    return "[" + result + "]";
+  };
+  const BoundStep& bound = current().steps[s];
+  std::string arguments =
+      text("\"op_name\":", json_string(node.qualified_op()), ",\"provider\":", json_string(program_.placed[at].provider),
+           ",\"input_type_shape\":", shapes(bound.inputs), ",\"output_type_shape\":", shapes(bound.outputs));
+  if (!control_->options.tag.empty()) arguments += text(",\"run_tag\":", json_string(control_->options.tag));
+  control_->profiler->add("Node", node.name, begin, end, arguments);
+}
+
+HONE_INLINE std::size_t Frame::bytes() const noexcept {
+  std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
+  for (const Slot& slot : slots_) total += slot.storage.bytes();
+  for (const auto& bound : bound_)
+    for (const BoundStep& step : bound->steps)
+      for (const auto& frame : step.frames) total += frame->bytes();
+  return total;
 }
 
 HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) {
@@ -14779,7 +18440,7 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
     if (frame.output_place(i) == PlannedValue::Place::output)
       frame.output(i).allocate(frame.output(i).tensor.dtype, frame.output(i).tensor.shape);
   }
-  frame.execute();
+  frame.execute(*control_);
   for (std::size_t i = 0; i < outputs.size() && i < graph.outputs.size(); ++i) {
     if (outputs[i] != nullptr) detail::copy_to(frame.output(i), *outputs[i]);
   }
@@ -14787,26 +18448,31 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
 }
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_SESSION_STATE_HPP
 
-namespace hone::inline HONE_ABI {
+#define HONE_SINGLE_SESSION_RUNNABLE_HPP
 
-namespace detail {
+namespace hone::inline HONE_ABI::detail {
 
 /// What one run changes; kept from run to run, so that a run allocates nothing.
 struct RunContext {
-  RunContext(const Program& program, ThreadPool& pool) : frame(program, pool) {}
+  RunContext(const Program& program, const Environment& environment) : frame(program, environment) {}
 
   Frame frame;
-  std::vector<const Feed*> feeds;         ///< by input, then by overridable initializer
-  std::vector<TensorRef> inputs;          ///< as Frame::prepare takes them
+  std::vector<const ValueRef*> feeds;     ///< by input, then by overridable initializer; null for those that are not fed
   std::vector<const ResultRef*> results;  ///< by output, null for those that are not asked for
+  std::vector<TensorRef> inputs;          ///< as Frame::prepare takes them
   std::vector<bool> wanted;               ///< by output
 };
 
 /// A program with the contexts that its runs leave behind for the next.
 class Runnable {
  public:
-  Runnable(std::unique_ptr<const Program> program, ThreadPool& pool) : program_(std::move(program)), pool_(pool) {}
+  Runnable(std::unique_ptr<const Program> program, const Environment& environment)
+      : program_(std::move(program)), environment_(environment) {}
+  Runnable(const Runnable&) = delete;
+  Runnable& operator=(const Runnable&) = delete;
+  ~Runnable() { delete spare_.load(std::memory_order_acquire); }
 
   [[nodiscard]] const Graph& graph() const noexcept { return program_->graph; }
 
@@ -14824,30 +18490,161 @@ class Runnable {
     std::unique_ptr<RunContext> context_;
   };
 
+  /// Adds weights, plans, and what the idle contexts hold.
+  void add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) {
+    program_->add_memory(to, counted);
+    const std::lock_guard lock(mutex_);
+    if (std::unique_ptr<RunContext> spare{spare_.exchange(nullptr, std::memory_order_acquire)}) idle_.push_back(std::move(spare));
+    for (const auto& context : idle_) to.contexts += context->frame.bytes();
+    to.idle_contexts += idle_.size();
+    to.busy_contexts += contexts_ - idle_.size();
+  }
+
+  /// Frees the plans and the contexts that no run uses.
+  void trim() {
+    program_->forget_plans();
+    const std::lock_guard lock(mutex_);
+    if (const std::unique_ptr<RunContext> spare{spare_.exchange(nullptr, std::memory_order_acquire)}) --contexts_;
+    contexts_ -= idle_.size();
+    idle_.clear();
+  }
+
  private:
+  // The context of the last run waits in `spare_`, where one thread finds it without a lock; those of concurrent runs wait in `idle_`.
   [[nodiscard]] std::unique_ptr<RunContext> take() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!idle_.empty()) {
-        std::unique_ptr<RunContext> context = std::move(idle_.back());
-        idle_.pop_back();
-        return context;
-      }
-      idle_.reserve(++contexts_);  // giving back must not fail
+    if (RunContext* spare = spare_.exchange(nullptr, std::memory_order_acquire)) return std::unique_ptr<RunContext>(spare);
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<RunContext> context = std::move(idle_.back());
+      idle_.pop_back();
+      return context;
     }
-    return std::make_unique<RunContext>(*program_, pool_);
+    idle_.reserve(contexts_ + 1);  // giving back must not fail
+    auto context = std::make_unique<RunContext>(*program_, environment_);
+    ++contexts_;
+    return context;
   }
   void give_back(std::unique_ptr<RunContext> context) noexcept {
+    RunContext* none = nullptr;
+    if (spare_.compare_exchange_strong(none, context.get(), std::memory_order_release, std::memory_order_relaxed)) {
+      (void)context.release();
+      return;
+    }
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(context));
   }
 
   std::unique_ptr<const Program> program_;
-  ThreadPool& pool_;
+  const Environment& environment_;
+  std::atomic<RunContext*> spare_{nullptr};
   std::mutex mutex_;
   std::size_t contexts_ = 0;
   std::vector<std::unique_ptr<RunContext>> idle_;
 };
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI::detail {
+
+/// What a session is made of. Runs share it, so that it lives until the last of them ends, whatever becomes of the session.
+class SessionState {
+ public:
+  /// Errors: see Session. `folder`: of external data.
+  SessionState(std::shared_ptr<const onnx::ModelProto> model, std::filesystem::path folder, SessionOptions with);
+  /// The same model with other providers.
+  SessionState(const SessionState& other, std::vector<AnyProvider> providers);
+  SessionState& operator=(const SessionState&) = delete;
+
+  /// Runs the model. `fill(context)` puts feeds and results where they belong, and returns whether it feeds an overridable initializer.
+  template <class Fill>
+  void run(const RunOptions& run_options, const Fill& fill);
+
+  [[nodiscard]] MemoryReport memory();
+  void trim();
+  void log(Severity severity, std::string_view message) const {
+    if (logger.enabled(severity)) logger.write(severity, message);
+  }
+
+  SessionOptions options;  // never changes once the state is made
+  const Logger logger;
+  std::shared_ptr<Profiler> profiler;
+  std::shared_ptr<const ModelInterface> interface;
+  Report report;
+
+ private:
+  void load();
+  [[nodiscard]] ImportOptions import_options(InitializerInputs initializer_inputs) const;
+  [[nodiscard]] std::unique_ptr<Runnable> make_runnable(Graph graph, Report& to) const;
+  /// The program in which initializers are inputs, made when a feed first overrides one.
+  [[nodiscard]] Runnable& overridden_program();
+  void execute(RunContext& context, const Graph& graph, const RunOptions& run_options) const;
+  void run_logged(RunContext& context, const Graph& graph, const RunOptions& run_options) const;
+  void place_inputs(RunContext& context, const Graph& graph) const;
+  [[nodiscard]] const TensorRef& result_memory(RunContext& context, std::size_t output) const;
+  void take_results(RunContext& context, const Graph& graph) const;
+
+  std::shared_ptr<const onnx::ModelProto> model_;
+  std::filesystem::path folder_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<ThreadPool> inter_op_pool_;
+  Environment environment_;
+  std::vector<AnyProvider> providers_;  // custom operators, then those of the options
+  OpRegistry registry_;
+  std::unique_ptr<Runnable> fixed_;
+  std::mutex mutex_;
+  std::unique_ptr<Runnable> overridden_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI::detail {
+
+inline SessionOptions checked(SessionOptions options) {
+  apply_config_entries(options);
+  if (options.providers.empty()) {
+    fail(ErrorCode::invalid_argument, "the session has no providers; the option providers must name at least one");
+  }
+  static constexpr int most_threads = 1024;
+  const auto check_threads = [](int threads, std::string_view option) {
+    if (threads >= 0 && threads <= most_threads) return;
+    fail(ErrorCode::invalid_argument, option, " is ", threads, "; it must be 0 (all processors) to ", most_threads);
+  };
+  check_threads(options.intra_op_num_threads, "intra_op_num_threads");
+  check_threads(options.inter_op_num_threads, "inter_op_num_threads");
+  const auto check_dimensions = [](const std::map<std::string, std::int64_t>& overrides) {
+    for (const auto& [name, size] : overrides)
+      if (size < 0) fail(ErrorCode::invalid_argument, "the free dimension '", name, "' is overridden by ", size, ", which is negative");
+  };
+  check_dimensions(options.free_dimension_overrides);
+  check_dimensions(options.free_dimension_overrides_by_denotation);
+  return options;
+}
+
+inline std::shared_ptr<ThreadPool> pool_of(const SessionOptions& options, int threads, bool bound) {
+  if (options.executor == nullptr && !options.use_per_session_threads && options.intra_op_thread_affinities.empty()) {
+    return {std::shared_ptr<void>(), &ThreadPool::shared(threads, options.allow_spinning, options.set_denormal_as_zero)};
+  }
+  ThreadPoolOptions with{.threads = threads, .spin = options.allow_spinning, .denormals_as_zero = options.set_denormal_as_zero};
+  if (bound) with.affinities = options.intra_op_thread_affinities;
+  with.executor = options.executor;
+  return std::make_shared<ThreadPool>(with);
+}
+
+inline std::shared_ptr<ThreadPool> inter_op_pool_of(const SessionOptions& options) {
+  if (options.execution_mode == ExecutionMode::sequential) return nullptr;
+  return pool_of(options, options.inter_op_num_threads, false);
+}
+
+inline std::vector<AnyProvider> providers_of(const SessionOptions& options) {
+  std::vector<AnyProvider> result = options.providers;
+  if (!options.custom_ops.empty()) result.insert(result.begin(), std::make_shared<const CustomOpProvider>(options.custom_ops));
+  return result;
+}
+
+inline SessionOptions with_providers(SessionOptions options, std::vector<AnyProvider> providers) {
+  options.providers = std::move(providers);
+  return options;
+}
 
 inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<ValueId>& ids) {
   std::vector<NodeArg> args;
@@ -14855,287 +18652,423 @@ inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<Valu
   return args;
 }
 
-inline std::vector<NodeArg> output_args(const Graph& graph) {
-  std::vector<NodeArg> args = node_args(graph, graph.outputs);
-  for (std::size_t i = 0; i < args.size(); ++i) args[i].name = graph.output_names[i];
-  return args;
+inline std::shared_ptr<const ModelInterface> interface_of(ImportedModel& imported) {
+  auto result = std::make_shared<ModelInterface>();
+  result->inputs = node_args(imported.graph, imported.graph.inputs);
+  result->overridable = std::move(imported.overridable_initializers);
+  result->outputs = node_args(imported.graph, imported.graph.outputs);
+  for (std::size_t i = 0; i < result->outputs.size(); ++i) result->outputs[i].name = imported.graph.output_names[i];
+  result->metadata = std::move(imported.metadata);
+  return result;
 }
 
-}  // namespace detail
+HONE_INLINE SessionState::SessionState(std::shared_ptr<const onnx::ModelProto> model, std::filesystem::path folder, SessionOptions with)
+    : options(checked(std::move(with))),
+      logger(options.log_callback, options.log_severity, options.log_id),
+      profiler(options.enable_profiling ? std::make_shared<Profiler>(options.profile_file_prefix) : nullptr),
+      model_(std::move(model)),
+      folder_(options.external_data_folder.empty() ? std::move(folder) : options.external_data_folder),
+      pool_(pool_of(options, options.intra_op_num_threads, true)),
+      inter_op_pool_(inter_op_pool_of(options)),
+      environment_{*pool_, inter_op_pool_.get(), options.limits},
+      providers_(providers_of(options)) {
+  load();
+}
 
-struct Session::State {
-  State(std::shared_ptr<const onnx::ModelProto> parsed, std::filesystem::path in_folder, SessionOptions with)
-      : options(std::move(with)), pool(pool_of(options)), model(std::move(parsed)), folder(std::move(in_folder)) {
-    if (options.providers.empty()) fail(ErrorCode::invalid_argument, "the session has no providers");
-    for (const AnyProvider& provider : options.providers)
-      for (const OpInfo* op : provider->operators()) registry.add(op);
-    ImportedModel imported = import_model(model, folder, registry);
-    metadata = std::move(imported.metadata);
-    overridable = std::move(imported.overridable_initializers);
-    inputs = detail::node_args(imported.graph, imported.graph.inputs);
-    outputs = detail::output_args(imported.graph);
-    fixed = make_runnable(std::move(imported.graph), report);
+HONE_INLINE SessionState::SessionState(const SessionState& other, std::vector<AnyProvider> providers)
+    : options(checked(with_providers(other.options, std::move(providers)))),
+      logger(other.logger),
+      profiler(other.profiler),
+      interface(other.interface),
+      model_(other.model_),
+      folder_(other.folder_),
+      pool_(other.pool_),
+      inter_op_pool_(other.inter_op_pool_),
+      environment_{*pool_, inter_op_pool_.get(), options.limits},
+      providers_(providers_of(options)) {
+  load();
+}
+
+HONE_INLINE void SessionState::load() {
+  const auto begin = Profiler::Clock::now();
+  try {
+    for (const AnyProvider& provider : providers_)
+      for (const OpInfo* op : provider->operators()) registry_.add(op);
+    ImportedModel imported = import_model(model_, folder_, registry_, import_options(InitializerInputs::constant));
+    const auto read = Profiler::Clock::now();
+    if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
+    if (interface == nullptr) interface = interface_of(imported);
+    fixed_ = make_runnable(std::move(imported.graph), report);
+    if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
+  } catch (const std::exception& error) {
+    log(Severity::error, error.what());
+    throw;
   }
-
-  static ThreadPool& pool_of(const SessionOptions& options) {
-    if (options.intra_op_num_threads < 0) {
-      fail(ErrorCode::invalid_argument, "intra_op_num_threads is ", options.intra_op_num_threads,
-           "; it must be 0 (all processors) or more");
+  options.stop_token = {};  // it is loading that it ends, not what comes later
+  for (const NodeReport& node : report.nodes) {
+    for (const auto& [provider, reason] : node.refusals) {
+      if (provider == CustomOpProvider::own_name) continue;
+      if (logger.enabled(Severity::warning))
+        log(Severity::warning, text("node '", node.node, "' (", node.op, ") runs on ", node.provider, "; ", provider, ": ", reason));
     }
-    return ThreadPool::shared(options.intra_op_num_threads);
+    if (logger.enabled(Severity::verbose))
+      log(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
   }
-
-  std::unique_ptr<detail::Runnable> make_runnable(Graph graph, Report& to) {
-    rewrite(graph, options.graph_optimization_level, options.providers, pool, to.rewrites);
-    return std::make_unique<detail::Runnable>(make_program(std::move(graph), options.providers, to), pool);
-  }
-
-  /// The program in which initializers are inputs, made when a feed first overrides one.
-  detail::Runnable& overridden_program() {
-    const std::lock_guard lock(mutex);
-    if (!overridden) {
-      Report ignored;
-      overridden = make_runnable(import_model(model, folder, registry, InitializerInputs::overridable).graph, ignored);
-    }
-    return *overridden;
-  }
-
-  /// Index of an output. Errors: invalid_argument.
-  [[nodiscard]] std::size_t output_index(std::string_view name) const;
-  /// Puts each feed where its input is; true when one overrides an initializer. Errors: invalid_argument.
-  bool resolve(std::span<const Feed> feeds, std::vector<const Feed*>& by_input) const;
-  /// Runs the program; `result_of(output)` gives a ResultRef pointer, null for outputs that are not asked for.
-  template <class ResultOf>
-  void run(std::span<const Feed> feeds, const ResultOf& result_of);
-  void execute(detail::RunContext& context, const Graph& graph) const;
-
-  SessionOptions options;
-  ThreadPool& pool;
-  std::shared_ptr<const onnx::ModelProto> model;
-  std::filesystem::path folder;
-  OpRegistry registry;
-  ModelMetadata metadata;
-  std::vector<NodeArg> inputs;
-  std::vector<NodeArg> outputs;
-  std::vector<NodeArg> overridable;
-  Report report;
-  std::unique_ptr<detail::Runnable> fixed;
-  std::mutex mutex;
-  std::unique_ptr<detail::Runnable> overridden;
-};
-
-namespace detail {
-
-inline std::string quoted_names(const std::vector<NodeArg>& args) {
-  std::string result;
-  for (const NodeArg& arg : args) result += text(result.empty() ? "'" : ", '", arg.name, "'");
-  return result.empty() ? "none" : result;
-}
-
-/// Whether a value of type `given` may stand where the model says `expected`: an optional takes its element, or nothing.
-inline bool accepts(const Type& expected, const Type& given) {
-  return given == expected || (expected.kind == Type::Kind::optional && (!given.is_known() || given == *expected.element));
-}
-
-inline void check_feed(const NodeArg& arg, const ValueRef& value) {
-  if (!accepts(arg.value_type, value.type())) {
-    fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has type ", value.type(), "; the model expects ", arg.type());
-  }
-  if (!value.is_tensor()) return;
-  const TensorRef& tensor = value.tensor();
-  const std::size_t alignment = std::min<std::size_t>(std::max<std::size_t>(element_size(tensor.dtype), 1), 8);
-  if (reinterpret_cast<std::uintptr_t>(tensor.data) % alignment != 0) {
-    fail(ErrorCode::invalid_argument, "the memory of the input '", arg.name, "' is not aligned to ", alignment, " bytes");
-  }
-  if (checked_bytes(tensor.dtype, tensor.shape) != 0 && tensor.data == nullptr) {
-    fail(ErrorCode::invalid_argument, "the input '", arg.name, "' of shape ", tensor.shape, " has no memory");
-  }
-  if (!arg.shape) return;
-  bool fits = arg.shape->size() == tensor.shape.rank();
-  for (std::size_t i = 0; fits && i < tensor.shape.rank(); ++i) {
-    const std::int64_t declared = (*arg.shape)[i].value;
-    fits = declared < 0 || declared == tensor.shape[i];
-  }
-  if (!fits) {
-    fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has shape ", tensor.shape, "; the model expects ", to_string(arg.shape));
+  for (const auto& [pass, patches] : report.rewrites)
+    if (logger.enabled(Severity::verbose)) log(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
+  if (logger.enabled(Severity::info)) {
+    const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
+    log(Severity::info,
+        text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ", time.count(), " ms"));
   }
 }
 
-}  // namespace detail
-
-HONE_INLINE std::size_t Session::State::output_index(std::string_view name) const {
-  const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const NodeArg& arg) { return arg.name == name; });
-  if (found == outputs.end()) {
-    fail(ErrorCode::invalid_argument, "the model has no output '", name, "'; its outputs are ", detail::quoted_names(outputs));
-  }
-  return static_cast<std::size_t>(found - outputs.begin());
+HONE_INLINE ImportOptions SessionState::import_options(InitializerInputs initializer_inputs) const {
+  return {.initializer_inputs = initializer_inputs,
+          .free_dimension_overrides = &options.free_dimension_overrides,
+          .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
+          .initializers = &options.initializers,
+          .external_files = &options.external_files,
+          .limits = options.limits,
+          .stop_token = options.stop_token};
 }
 
-HONE_INLINE bool Session::State::resolve(std::span<const Feed> feeds, std::vector<const Feed*>& by_input) const {
-  by_input.assign(inputs.size() + overridable.size(), nullptr);
-  bool overrides = false;
-  for (const Feed& feed : feeds) {
-    const auto find = [&](const std::vector<NodeArg>& args) {
-      return static_cast<std::size_t>(std::find_if(args.begin(), args.end(), [&](const NodeArg& arg) { return arg.name == feed.name; }) -
-                                      args.begin());
-    };
-    std::size_t at = find(inputs);
-    const NodeArg* arg = at < inputs.size() ? &inputs[at] : nullptr;
-    if (arg == nullptr) {
-      const std::size_t among_overridable = find(overridable);
-      if (among_overridable == overridable.size()) {
-        fail(ErrorCode::invalid_argument, "the model has no input '", feed.name, "'; its inputs are ", detail::quoted_names(inputs));
-      }
-      at = inputs.size() + among_overridable;
-      arg = &overridable[among_overridable];
-      overrides = true;
-    }
-    if (by_input[at] != nullptr) fail(ErrorCode::invalid_argument, "the input '", feed.name, "' is fed twice");
-    detail::check_feed(*arg, feed.value);
-    by_input[at] = &feed;
-  }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (by_input[i] == nullptr) fail(ErrorCode::invalid_argument, "the input '", inputs[i].name, "' (", inputs[i].type(), ") is not fed");
-  }
-  return overrides;
+HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
+  check_cancelled(options.stop_token);
+  rewrite(graph, {options.graph_optimization_level, providers_, *pool_, options.disabled_optimizers}, to.rewrites);
+  return std::make_unique<Runnable>(make_program(std::move(graph), providers_, options, to), environment_);
 }
 
-template <class ResultOf>
-void Session::State::run(std::span<const Feed> feeds, const ResultOf& result_of) {
-  const detail::Runnable::Lease lease(*fixed);
-  const bool overrides = resolve(feeds, (*lease).feeds);
-  const auto start = [&](detail::RunContext& context, const Graph& graph) {
-    context.results.resize(outputs.size());
-    context.wanted.resize(outputs.size());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      context.results[i] = result_of(i);
-      context.wanted[i] = context.results[i] != nullptr;
-    }
-    execute(context, graph);
-  };
-  if (!overrides) return start(*lease, fixed->graph());
-  detail::Runnable& program = overridden_program();
-  const detail::Runnable::Lease other(program);
-  (*other).feeds = (*lease).feeds;
-  start(*other, program.graph());
+HONE_INLINE Runnable& SessionState::overridden_program() {
+  const std::lock_guard lock(mutex_);
+  if (!overridden_) {
+    Report ignored;
+    overridden_ = make_runnable(import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph, ignored);
+  }
+  return *overridden_;
 }
 
-HONE_INLINE void Session::State::execute(detail::RunContext& context, const Graph& graph) const {
-  Frame& frame = context.frame;
-  context.inputs.clear();
-  for (std::size_t i = 0; i < inputs.size() + graph.defaults.size(); ++i) {
-    const Feed* feed = context.feeds[i];
-    context.inputs.push_back(feed != nullptr ? feed->value.tensor() : graph.defaults[i - inputs.size()].second.tensor);
+HONE_INLINE MemoryReport SessionState::memory() {
+  MemoryReport result;
+  std::unordered_set<const void*> counted;
+  fixed_->add_memory(result, counted);
+  const std::lock_guard lock(mutex_);
+  if (overridden_) overridden_->add_memory(result, counted);
+  return result;
+}
+
+HONE_INLINE void SessionState::trim() {
+  fixed_->trim();
+  const std::lock_guard lock(mutex_);
+  if (overridden_) overridden_->trim();
+}
+
+template <class Fill>
+void SessionState::run(const RunOptions& run_options, const Fill& fill) {
+  const Runnable::Lease lease(*fixed_);
+  RunContext& context = *lease;
+  context.feeds.assign(interface->inputs.size() + interface->overridable.size(), nullptr);
+  context.results.assign(interface->outputs.size(), nullptr);
+  const bool overrides = fill(context);
+  for (std::size_t i = 0; i < interface->inputs.size(); ++i) {
+    if (context.feeds[i] != nullptr) continue;
+    const NodeArg& input = interface->inputs[i];
+    fail(ErrorCode::invalid_argument, "the input '", input.name, "' (", input.type(), ") is not fed");
   }
-  frame.prepare(context.inputs, context.wanted);
-  for (std::size_t i = 0; i < context.inputs.size(); ++i) {
-    Slot& slot = frame.input(i);
-    slot.tensor = context.inputs[i];
-    if (context.feeds[i] != nullptr && !context.feeds[i]->value.is_tensor()) slot.object = context.feeds[i]->value.value()->clone();
+  if (run_options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before its first node");
+  if (!overrides) return run_logged(context, fixed_->graph(), run_options);
+  Runnable& program = overridden_program();
+  const Runnable::Lease other(program);
+  (*other).feeds = context.feeds;
+  (*other).results = context.results;
+  run_logged(*other, program.graph(), run_options);
+}
+
+/// Adds what logs and profiles want to know to execute().
+HONE_INLINE void SessionState::run_logged(RunContext& context, const Graph& graph, const RunOptions& run_options) const {
+  context.wanted.resize(context.results.size());
+  for (std::size_t i = 0; i < context.results.size(); ++i) context.wanted[i] = context.results[i] != nullptr;
+  const DenormalsAsZero denormals(options.set_denormal_as_zero);
+  if (profiler == nullptr && !options.log_callback) return execute(context, graph, run_options);
+  const auto begin = Profiler::Clock::now();
+  try {
+    execute(context, graph, run_options);
+  } catch (const std::exception& error) {
+    if (logger.enabled(Severity::error, run_options.log_severity)) logger.write(Severity::error, error.what(), run_options.tag);
+    throw;
   }
+  const auto end = Profiler::Clock::now();
+  if (profiler != nullptr) profiler->add("Session", "model_run", begin, end, text("\"run_tag\":", json_string(run_options.tag)));
+  if (logger.enabled(Severity::verbose, run_options.log_severity)) {
+    const std::chrono::duration<double, std::micro> time = end - begin;
+    logger.write(Severity::verbose, text("a run took ", time.count(), " us"), run_options.tag);
+  }
+}
+
+HONE_INLINE void SessionState::execute(RunContext& context, const Graph& graph, const RunOptions& run_options) const {
+  place_inputs(context, graph);
   // A value that is an output twice is written to the first place, and copied from there to the second.
-  const auto memory_of = [&](std::size_t i) -> const TensorRef& {
-    const TensorRef& tensor = frame.output(i).tensor;
-    try {
-      return context.results[i]->memory(tensor.dtype, tensor.shape);
-    } catch (const Error& error) {
-      throw Error(error.code(), text("output '", outputs[i].name, "': ", error.what()));
-    }
-  };
   for (std::size_t i = graph.outputs.size(); i-- > 0;) {
-    if (context.wanted[i] && frame.output_place(i) == PlannedValue::Place::output) frame.output(i).tensor.data = memory_of(i).data;
+    if (context.wanted[i] && context.frame.output_place(i) == PlannedValue::Place::output)
+      context.frame.output(i).tensor.data = result_memory(context, i).data;
   }
-  frame.execute();
+  context.frame.execute({run_options, profiler != nullptr && !profiler->ended() ? profiler.get() : nullptr});
+  take_results(context, graph);
+}
+
+HONE_INLINE void SessionState::place_inputs(RunContext& context, const Graph& graph) const {
+  const std::size_t inputs = interface->inputs.size();
+  context.inputs.clear();
+  for (std::size_t i = 0; i < inputs + graph.defaults.size(); ++i) {
+    const ValueRef* feed = context.feeds[i];
+    context.inputs.push_back(feed != nullptr ? feed->tensor() : graph.defaults[i - inputs].second.tensor);
+  }
+  context.frame.prepare(context.inputs, context.wanted);
+  for (std::size_t i = 0; i < context.inputs.size(); ++i) {
+    Slot& slot = context.frame.input(i);
+    slot.tensor = context.inputs[i];
+    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object = context.feeds[i]->value()->clone();
+  }
+}
+
+HONE_INLINE const TensorRef& SessionState::result_memory(RunContext& context, std::size_t output) const {
+  const TensorRef& tensor = context.frame.output(output).tensor;
+  try {
+    return context.results[output]->memory(tensor.dtype, tensor.shape);
+  } catch (const Error& error) {
+    throw Error(error.code(), text("output '", interface->outputs[output].name, "': ", error.what()));
+  }
+}
+
+HONE_INLINE void SessionState::take_results(RunContext& context, const Graph& graph) const {
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     if (!context.wanted[i]) continue;
-    const Slot& slot = frame.output(i);
+    const Slot& slot = context.frame.output(i);
     if (slot.tensor.dtype == DType::undefined) {
       if (context.results[i]->value() == nullptr) {
-        fail(ErrorCode::invalid_argument, "output '", outputs[i].name, "' is ", outputs[i].type(), "; it needs a Value to go to");
+        fail(ErrorCode::invalid_argument, "output '", interface->outputs[i].name, "' is ", interface->outputs[i].type(),
+             "; it needs a Value to go to");
       }
       *context.results[i]->value() = slot.object.clone();
       continue;
     }
-    const TensorRef& memory = memory_of(i);
-    if (memory.data != slot.tensor.data) detail::copy_elements(slot.tensor, memory);
+    const TensorRef& memory = result_memory(context, i);
+    if (memory.data != slot.tensor.data) copy_elements(slot.tensor, memory);
   }
 }
 
-HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options) {
-  const MappedFile file(model);
-  std::shared_ptr<const onnx::ModelProto> parsed;
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+inline std::shared_ptr<const onnx::ModelProto> parse_model_file(const std::filesystem::path& path, const SessionOptions& options) {
+  check_cancelled(options.stop_token);
+  const MappedFile file(path);
   try {
-    parsed = parse_model(file.bytes());
+    return parse_model(file.bytes());
   } catch (const Error& error) {
-    throw Error(error.code(), text("'", model.string(), "': ", error.what()));
+    throw Error(error.code(), text("'", path.string(), "': ", error.what()));
   }
-  state_ = std::make_unique<State>(std::move(parsed), model.parent_path(), std::move(options));
+}
+
+/// Puts feeds where the session looks for them. Returns whether one overrides an initializer.
+/// Errors: invalid_argument.
+inline bool place_feeds(const ModelInterface& interface, std::span<const Feed> feeds, RunContext& context) {
+  bool overrides = false;
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    const std::size_t at = interface.input_index(feeds[i].name, i);
+    if (context.feeds[at] != nullptr) fail(ErrorCode::invalid_argument, "the input '", feeds[i].name, "' is fed twice");
+    interface.check_feed(at, feeds[i].value);
+    context.feeds[at] = &feeds[i].value;
+    overrides = overrides || at >= interface.inputs.size();
+  }
+  return overrides;
+}
+
+inline void place_fetches(const ModelInterface& interface, std::span<const Fetch> fetches, RunContext& context) {
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    const std::size_t at = interface.output_index(fetches[i].name, i);
+    if (context.results[at] != nullptr) fail(ErrorCode::invalid_argument, "the output '", fetches[i].name, "' is asked for twice");
+    interface.check_result(at, fetches[i].value);
+    context.results[at] = &fetches[i].value;
+  }
+}
+
+inline Outputs run_all(SessionState& state, std::span<const Feed> feeds, const RunOptions& options) {
+  std::vector<std::pair<std::string, Value>> named;
+  for (const NodeArg& output : state.interface->outputs) named.emplace_back(output.name, Value());
+  std::vector<ResultRef> results;
+  for (auto& [name, value] : named) results.emplace_back(value);
+  state.run(options, [&](RunContext& context) {
+    for (std::size_t i = 0; i < results.size(); ++i) context.results[i] = &results[i];
+    return place_feeds(*state.interface, feeds, context);
+  });
+  return Outputs(std::move(named));
+}
+
+/// A run that waits for a thread.
+struct AsyncRun {
+  std::shared_ptr<SessionState> state;
+  std::vector<std::string> names;
+  std::vector<Feed> feeds;
+  RunOptions options;
+  Session::RunCallback done;
+
+  void operator()() noexcept {
+    Outputs outputs;
+    std::exception_ptr error;
+    try {
+      outputs = run_all(*state, feeds, options);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    try {
+      done(std::move(outputs), std::move(error));
+    } catch (...) {  // nobody is left to tell
+    }
+  }
+};
+
+}  // namespace detail
+
+HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options) {
+  auto parsed = detail::parse_model_file(model, options);
+  state_ = std::make_shared<detail::SessionState>(std::move(parsed), model.parent_path(), std::move(options));
 }
 
 HONE_INLINE Session::Session(std::span<const std::byte> model, SessionOptions options)
-    : state_(std::make_unique<State>(parse_model(model), std::filesystem::path{}, std::move(options))) {}
+    : state_(std::make_shared<detail::SessionState>(parse_model(model), std::filesystem::path{}, std::move(options))) {}
 
 HONE_INLINE Session::Session(std::span<const std::byte> buffer, std::size_t offset, std::size_t length, SessionOptions options) {
   if (offset > buffer.size() || length > buffer.size() - offset) {
     fail(ErrorCode::invalid_argument, length, " bytes at offset ", offset, " are not inside a buffer of ", buffer.size());
   }
-  state_ = std::make_unique<State>(parse_model(buffer.subspan(offset, length)), std::filesystem::path{}, std::move(options));
+  state_ = std::make_shared<detail::SessionState>(parse_model(buffer.subspan(offset, length)), std::filesystem::path{}, std::move(options));
 }
 
 HONE_INLINE Session::Session(const onnx::ModelProto& model, SessionOptions options)
-    : state_(std::make_unique<State>(copy_model(model), std::filesystem::path{}, std::move(options))) {}
+    : state_(std::make_shared<detail::SessionState>(copy_model(model), std::filesystem::path{}, std::move(options))) {}
 
 HONE_INLINE Session::Session(Session&&) noexcept = default;
 HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;
 HONE_INLINE Session::~Session() = default;
 
-HONE_INLINE Outputs Session::run(std::span<const Feed> feeds) const {
-  std::vector<std::pair<std::string, Value>> named;
-  for (const NodeArg& output : state_->outputs) named.emplace_back(output.name, Value());
-  std::vector<ResultRef> results;
-  for (auto& [name, value] : named) results.emplace_back(value);
-  state_->run(feeds, [&](std::size_t i) { return &results[i]; });
-  return Outputs(std::move(named));
+HONE_INLINE detail::SessionState& Session::state() const {
+  if (state_ == nullptr) fail(ErrorCode::invalid_argument, "the session has been moved from");
+  return *state_;
 }
 
-HONE_INLINE Outputs Session::run(std::span<const std::string> output_names, std::span<const Feed> feeds) const {
+HONE_INLINE Outputs Session::run(std::span<const Feed> feeds, const RunOptions& options) const {
+  (void)state();
+  const std::shared_ptr<detail::SessionState> state = state_;
+  return detail::run_all(*state, feeds, options);
+}
+
+HONE_INLINE Outputs Session::run(std::span<const std::string> output_names, std::span<const Feed> feeds, const RunOptions& options) const {
   std::vector<std::pair<std::string, Value>> named;
   for (const std::string& name : output_names) named.emplace_back(name, Value());
   std::vector<Fetch> fetches;
   for (auto& [name, value] : named) fetches.push_back({name, value});
-  run(feeds, fetches);
+  run(feeds, fetches, options);
   return Outputs(std::move(named));
 }
 
-HONE_INLINE void Session::run(std::span<const Feed> feeds, std::span<const Fetch> fetches) const {
-  for (std::size_t i = 0; i < fetches.size(); ++i) {
-    const std::size_t output = state_->output_index(fetches[i].name);
-    for (std::size_t k = 0; k < i; ++k)
-      if (fetches[k].name == fetches[i].name) fail(ErrorCode::invalid_argument, "the output '", fetches[i].name, "' is asked for twice");
-    const ResultRef& result = fetches[i].value;
-    const Type& type = state_->outputs[output].value_type;
-    if (result.value() == nullptr && type.is_known() && !(type == Type(result.tensor().dtype))) {
-      fail(ErrorCode::invalid_argument, "the tensor for the output '", fetches[i].name, "' is ", Type(result.tensor().dtype),
-           "; the model gives ", type);
-    }
-  }
-  state_->run(feeds, [&](std::size_t i) -> const ResultRef* {
-    for (const Fetch& fetch : fetches)
-      if (fetch.name == state_->outputs[i].name) return &fetch.value;
-    return nullptr;
+HONE_INLINE void Session::run(std::span<const Feed> feeds, std::span<const Fetch> fetches, const RunOptions& options) const {
+  (void)state();
+  const std::shared_ptr<detail::SessionState> state = state_;
+  state->run(options, [&](detail::RunContext& context) {
+    detail::place_fetches(*state->interface, fetches, context);
+    return detail::place_feeds(*state->interface, feeds, context);
   });
 }
 
-HONE_INLINE const std::vector<NodeArg>& Session::inputs() const noexcept { return state_->inputs; }
-HONE_INLINE const std::vector<NodeArg>& Session::outputs() const noexcept { return state_->outputs; }
-HONE_INLINE const std::vector<NodeArg>& Session::overridable_initializers() const noexcept { return state_->overridable; }
-HONE_INLINE const ModelMetadata& Session::model_metadata() const noexcept { return state_->metadata; }
+HONE_INLINE IoBinding Session::io_binding() const { return IoBinding(state().interface); }
+
+HONE_INLINE void Session::run(IoBinding& binding, const RunOptions& options) const {
+  (void)state();
+  const std::shared_ptr<detail::SessionState> state = state_;
+  if (binding.interface_ != state->interface) fail(ErrorCode::invalid_argument, "the binding is of another session");
+  state->run(options, [&](detail::RunContext& context) {
+    bool any = false;
+    for (std::size_t i = 0; i < binding.outputs_.size(); ++i) {
+      context.results[i] = binding.outputs_[i] ? &*binding.outputs_[i] : nullptr;
+      any = any || binding.outputs_[i];
+    }
+    if (!any) fail(ErrorCode::invalid_argument, "the binding has no outputs");
+    bool overrides = false;
+    for (std::size_t i = 0; i < binding.inputs_.size(); ++i) {
+      context.feeds[i] = binding.inputs_[i] ? &*binding.inputs_[i] : nullptr;
+      overrides = overrides || (binding.inputs_[i] && i >= state->interface->inputs.size());
+    }
+    return overrides;
+  });
+}
+
+HONE_INLINE void Session::run_async(std::span<const Feed> feeds, RunCallback done, RunOptions options) const {
+  detail::SessionState& shared = state();
+  auto run = std::make_unique<detail::AsyncRun>();
+  run->state = state_;
+  run->names.reserve(feeds.size());  // the feeds refer to the names
+  for (const Feed& feed : feeds) run->feeds.push_back({run->names.emplace_back(feed.name), feed.value});
+  run->options = std::move(options);
+  run->done = std::move(done);
+  if (Executor* executor = shared.options.executor.get()) {
+    const auto task = [](void* argument) noexcept { (*std::unique_ptr<detail::AsyncRun>(static_cast<detail::AsyncRun*>(argument)))(); };
+    if (!executor->submit(task, run.get())) fail(ErrorCode::runtime_exception, "the executor of the session takes no task");
+    (void)run.release();
+    return;
+  }
+  TaskQueue::shared().post([task = std::shared_ptr<detail::AsyncRun>(std::move(run))] { (*task)(); });
+}
+
+HONE_INLINE std::future<Outputs> Session::run_async(std::span<const Feed> feeds, RunOptions options) const {
+  auto promise = std::make_shared<std::promise<Outputs>>();
+  std::future<Outputs> future = promise->get_future();
+  const auto done = [promise](Outputs outputs, const std::exception_ptr& error) {
+    if (error != nullptr) {
+      promise->set_exception(error);
+    } else {
+      promise->set_value(std::move(outputs));
+    }
+  };
+  run_async(feeds, RunCallback(done), std::move(options));
+  return future;
+}
+
+HONE_INLINE const std::vector<NodeArg>& Session::inputs() const noexcept { return state_->interface->inputs; }
+HONE_INLINE const std::vector<NodeArg>& Session::outputs() const noexcept { return state_->interface->outputs; }
+HONE_INLINE const std::vector<NodeArg>& Session::overridable_initializers() const noexcept { return state_->interface->overridable; }
+HONE_INLINE const ModelMetadata& Session::model_metadata() const noexcept { return state_->interface->metadata; }
 HONE_INLINE const Report& Session::report() const noexcept { return state_->report; }
 HONE_INLINE const SessionOptions& Session::options() const noexcept { return state_->options; }
+
+HONE_INLINE int Session::opset(std::string_view domain) const {
+  const auto& opsets = state().interface->metadata.opset_imports;
+  const auto found = opsets.find(domain == "ai.onnx" ? std::string() : std::string(domain));
+  if (found != opsets.end()) return found->second;
+  std::string known;
+  for (const auto& [name, version] : opsets) known += text(known.empty() ? "'" : ", '", name.empty() ? "ai.onnx" : name, "'");
+  fail(ErrorCode::invalid_argument, "the model imports no opset of the domain '", domain, "'; it imports ", known.empty() ? "none" : known);
+}
+
 HONE_INLINE std::vector<std::string> Session::providers() const {
   std::vector<std::string> names;
-  for (const AnyProvider& provider : state_->options.providers) names.emplace_back(provider->name());
+  for (const AnyProvider& provider : state().options.providers) names.emplace_back(provider->name());
   return names;
+}
+
+HONE_INLINE void Session::set_providers(std::vector<AnyProvider> providers) {
+  state_ = std::make_shared<detail::SessionState>(state(), std::move(providers));
+}
+
+HONE_INLINE MemoryReport Session::memory() const { return state().memory(); }
+HONE_INLINE void Session::trim() const { state().trim(); }
+
+HONE_INLINE std::string Session::end_profiling() const {
+  if (state().profiler == nullptr) fail(ErrorCode::invalid_argument, "the session was created without enable_profiling");
+  return state().profiler->end();
 }
 
 }  // namespace hone::inline HONE_ABI

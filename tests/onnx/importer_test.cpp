@@ -59,6 +59,8 @@ TEST_CASE("broken graphs are errors") {
   CHECK(contains(
       error(GraphBuilder().input("x", DType::float32, {2}).node(NodeBuilder("Softmax", {"x"}, {"y"}).attribute("axis", 1.5f)).output("y")),
       "the attribute 'axis' is of the wrong kind"));
+  CHECK(contains(error(GraphBuilder().input("x", DType::float32, {2}).node(NodeBuilder("Max", {"x", "", "x"}, {"y"})).output("y")),
+                 "its input 1 is missing"));
   CHECK(contains(error(GraphBuilder().input("x", DType::float32, {2}).node(NodeBuilder("Relu", {"x"}, {"y"})).output("y", DType::int64)),
                  "has type tensor(float), but the model declares tensor(int64)"));
   CHECK(contains(error(GraphBuilder().input("x", static_cast<DType>(99), {2}).node(NodeBuilder("Relu", {"x"}, {"y"})).output("y")),
@@ -68,6 +70,22 @@ TEST_CASE("broken graphs are errors") {
                "imports no opset of the domain 'nowhere.domain'"));
   CHECK(contains(error(GraphBuilder().input("x", DType::float32, {2}).node(NodeBuilder("Add", {"x", ""}, {"y"})).output("y")),
                  "inputs; the operator takes 2"));
+}
+
+TEST_CASE("inputs whose types do not go together are errors") {
+  const auto error = [](const NodeBuilder& node) {
+    auto graph = GraphBuilder().input("f", DType::float32, {2}).input("s", DType::string, {2}).input("i", DType::int64, {2});
+    return error_of([&] { Session session(model(17, std::move(graph).node(node).output("y"))); });
+  };
+  CHECK(
+      contains(error(NodeBuilder("Sub", {"f", "i"}, {"y"})), "its input 1 has type tensor(int64), but its input 0 has type tensor(float)"));
+  CHECK(contains(error(NodeBuilder("Concat", {"f", "f", "s"}, {"y"}).attribute("axis", std::int64_t{0})),
+                 "its input 2 has type tensor(string)"));
+  CHECK(contains(error(NodeBuilder("Where", {"f", "f", "f"}, {"y"})),
+                 "its input 0 has type tensor(float), which the operator does not take"));
+  CHECK(contains(error(NodeBuilder("Gather", {"s", "f"}, {"y"})), "its input 1 has type tensor(float), which the operator does not take"));
+  CHECK(error(NodeBuilder("Gather", {"s", "i"}, {"y"})) == "no error");
+  CHECK(error(NodeBuilder("Pow", {"f", "i"}, {"y"})) == "no error");
 }
 
 TEST_CASE("initializers of every storage form") {

@@ -8,6 +8,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/dtype.hpp>
+#include <hone/core/error.hpp>
 #include <hone/core/shape.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -30,10 +31,11 @@ inline constexpr std::size_t buffer_alignment = 64;
 class Buffer {
  public:
   Buffer() = default;
-  /// Errors: std::bad_alloc.
+  /// Errors: resource_exhausted when there is no such memory.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
-    data_ = ::operator new (bytes, std::align_val_t{buffer_alignment});
+    data_ = ::operator new (bytes, std::align_val_t{buffer_alignment}, std::nothrow);
+    if (data_ == nullptr) fail(ErrorCode::resource_exhausted, "there is no memory for ", bytes, " bytes");
     thread_buffer_bytes() += static_cast<std::int64_t>(bytes);
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {

@@ -101,13 +101,17 @@ template <> struct DTypeOf<UInt2x4> : DTypeConstant<DType::uint2> {};
 template <> struct DTypeOf<Int2x4> : DTypeConstant<DType::int2> {};
 // clang-format on
 
+/// Named so that a compiler that refuses a T says why.
+template <class T>
+inline constexpr bool is_element_type_of_onnx = requires {
+  DTypeOf<std::remove_const_t<T>>::value;
+};
+
 }  // namespace detail
 
 /// A C++ type that can be the element of a tensor. For the 4-bit and 2-bit types it is the byte that packs several elements.
 template <class T>
-concept Element = requires {
-  detail::DTypeOf<std::remove_const_t<T>>::value;
-};
+concept Element = detail::is_element_type_of_onnx<T>;
 
 template <Element T>
 inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value;

@@ -32,7 +32,7 @@ struct TensorRef {
 };
 
 /// A tensor somebody else owns, typed at compile time: row-major and dense. Copying it copies the reference.
-template <class T>
+template <Element T>
 class TensorView {
  public:
   using value_type = std::remove_const_t<T>;
@@ -75,7 +75,7 @@ class Tensor {
 
   Tensor() = default;
   /// Owns uninitialised elements (empty strings for std::string).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   explicit Tensor(const Shape& shape) : buffer_(dtype_of<T>, shape), view_(static_cast<T*>(buffer_.data()), shape) {}
   /// Owns a copy of `values`. Errors: invalid_argument when their number is not that of the shape.
   Tensor(const Shape& shape, std::span<const T> values) : Tensor(shape) {

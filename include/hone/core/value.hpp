@@ -27,7 +27,7 @@ class Value {
   Value(Tensor<T>&& tensor) : ref_(tensor.ref()), holder_(std::move(tensor).release()) {}
 
   /// A tensor with uninitialised elements (empty strings).
-  /// Errors: invalid_argument for a negative or overflowing shape; std::bad_alloc.
+  /// Errors: invalid_argument for a negative or overflowing shape; resource_exhausted.
   [[nodiscard]] static Value tensor(DType dtype, const Shape& shape) {
     Value result;
     Buffer buffer(dtype, shape);
@@ -101,7 +101,7 @@ class Value {
     return ref_;
   }
   /// The tensor with elements of type T. Errors: invalid_argument that names both types when the dtype is another.
-  template <class T>
+  template <Element T>
   [[nodiscard]] TensorView<T> view() const {
     if (ref().dtype != dtype_of<T>) {
       fail(ErrorCode::invalid_argument, "the tensor holds ", name(ref_.dtype), ", not ", name(dtype_of<T>), " as asked for");
@@ -183,13 +183,21 @@ class ResultRef {
   template <class T>
   requires(!std::is_const_v<T>) ResultRef(const TensorView<T>& view) : tensor_{view.data(), dtype_of<T>, view.shape()} {}
   ResultRef(Value& value) : value_(&value) {}
+  template <class T>
+  ResultRef(const TensorView<const T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a view of mutable elements, hone::TensorView<T>, not <const T>");
+  }
+  template <class T>
+  ResultRef(const Tensor<T>&) {
+    static_assert(sizeof(T) == 0, "a result is written: it needs a hone::Tensor<T> that is not const and outlives the run");
+  }
 
   /// The value, or null when the result goes into tensor().
   [[nodiscard]] Value* value() const noexcept { return value_; }
   [[nodiscard]] const TensorRef& tensor() const noexcept { return tensor_; }
 
   /// Memory for a tensor of this type and shape.
-  /// Errors: invalid_argument when the caller's tensor is another; std::bad_alloc.
+  /// Errors: invalid_argument when the caller's tensor is another; resource_exhausted.
   [[nodiscard]] const TensorRef& memory(DType dtype, const Shape& shape) const {
     if (value_ == nullptr) {
       if (tensor_.dtype == dtype && tensor_.shape == shape) return tensor_;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -25,6 +27,30 @@ using InputSet = std::uint32_t;
 
 [[nodiscard]] constexpr InputSet inputs(std::convertible_to<int> auto... index) noexcept { return ((InputSet{1} << index) | ... | 0u); }
 [[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept { return index < 32 && (set >> index & 1u) != 0; }
+
+/// A set of element types.
+class DTypeSet {
+ public:
+  constexpr DTypeSet(std::initializer_list<DType> dtypes) noexcept {
+    for (const DType dtype : dtypes) bits_ |= std::uint32_t{1} << static_cast<int>(dtype);
+  }
+  [[nodiscard]] constexpr bool contains(DType dtype) const noexcept { return (bits_ >> static_cast<int>(dtype) & 1u) != 0; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+/// The element types that are real numbers, without those that are only stored.
+inline constexpr DTypeSet real_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8,   DType::int16,
+                                       DType::int32,   DType::int64,   DType::uint8,   DType::uint16,   DType::uint32, DType::uint64};
+
+/// Inputs that have types of their own. The other inputs of a node have the type of the deciding one, which kernels rely on; those in
+/// OpTraits::shape_inputs are checked when they are read.
+struct InputTypes {
+  InputSet inputs = 0;
+  /// Empty: whatever the kernels and `types` of the operator accept.
+  std::optional<DTypeSet> types = std::nullopt;
+};
 
 /// How many inputs and outputs an operator takes.
 struct Arity {
@@ -123,6 +149,8 @@ struct OpInfo {
   OpTraits traits;
   void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
   void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
+  std::size_t type_input = 0;                           ///< the deciding input: its type chooses among the kernels
+  std::span<const InputTypes> input_types = {};
 
   /// The operator of a node with these attributes. Errors: invalid_graph.
   [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
@@ -186,6 +214,8 @@ constexpr OpInfo make_op_info() {
   if constexpr (requires { Op::until; }) info.until = Op::until;
   if constexpr (requires { Op::arity; }) info.arity = Op::arity;
   if constexpr (requires { Op::traits; }) info.traits = Op::traits;
+  if constexpr (requires { Op::type_input; }) info.type_input = Op::type_input;
+  if constexpr (requires { Op::input_types; }) info.input_types = Op::input_types;
   if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
   if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
   return info;
@@ -194,7 +224,7 @@ constexpr OpInfo make_op_info() {
 }  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
-/// `until`, `arity`, `traits`, `attributes(a)`, `types(c)` and `shapes(c)`.
+/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)` and `shapes(c)`.
 template <class Op>
 inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 

@@ -260,6 +260,24 @@ class Importer {
     value.shape = dimensions_.read(found->second->type());
   }
 
+  /// Kernels are chosen by the deciding input alone: what the others hold has to follow from it.
+  static void check_input_types(const OpInfo& op, std::span<const Type> inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].is_known() || contains(op.traits.shape_inputs, i)) continue;
+      const auto own =
+          std::find_if(op.input_types.begin(), op.input_types.end(), [&](const auto& rule) { return contains(rule.inputs, i); });
+      if (own == op.input_types.end()) {
+        const Type& deciding = inputs[op.type_input];
+        if (!(inputs[i] == deciding)) {
+          fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", but its input ", op.type_input, " has type ",
+               deciding);
+        }
+      } else if (own->types && !(inputs[i].is_tensor() && own->types->contains(inputs[i].dtype))) {
+        fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", which the operator does not take there");
+      }
+    }
+  }
+
   static void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
     const Arity& arity = node.op->arity();
     const auto range = [](std::size_t least, std::size_t most) {
@@ -278,9 +296,12 @@ class Importer {
       inputs.push_back(id == no_value ? Type() : graph[id].type);
       all_known = all_known && (id == no_value || inputs.back().is_known());
     }
-    for (std::size_t i = 0; i < arity.min_inputs; ++i)
+    // Of the inputs that an operator takes any number of, none may be left out.
+    const std::size_t required = arity.min_inputs > 0 && arity.max_inputs == Arity::any ? node.inputs.size() : arity.min_inputs;
+    for (std::size_t i = 0; i < required; ++i)
       if (node.inputs[i] == no_value) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
     if (!all_known) return;  // downstream of a node without a definition
+    check_input_types(node.op->info(), inputs);
     std::vector<const Graph*> subgraphs;
     for (const Subgraph& subgraph : node.subgraphs) subgraphs.push_back(subgraph.graph.get());
     node.op->types(TypeContext(inputs, types, subgraphs));

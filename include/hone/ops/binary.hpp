@@ -42,7 +42,10 @@ struct BitwiseOr  : Binary { static constexpr std::string_view name = "BitwiseOr
 struct BitwiseXor : Binary { static constexpr std::string_view name = "BitwiseXor"; };
 struct Div        : Binary { static constexpr std::string_view name = "Div"; };
 struct Mul        : Binary { static constexpr std::string_view name = "Mul"; };
-struct Pow        : Binary { static constexpr std::string_view name = "Pow"; };
+struct Pow        : Binary {
+  static constexpr std::string_view name = "Pow";
+  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}};
+};
 struct Sub        : Binary { static constexpr std::string_view name = "Sub"; };
 // clang-format on
 

@@ -60,6 +60,7 @@ struct Cast {
 /// Source: ONNX CastLike, opsets 15 to 25.
 struct CastLike {
   static constexpr std::string_view name = "CastLike";
+  static constexpr InputTypes input_types[] = {{inputs(1)}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.unread_inputs = inputs(1)};
 

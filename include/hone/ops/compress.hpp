@@ -14,6 +14,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Compress, opsets 9 to 28.
 struct Compress {
   static constexpr std::string_view name = "Compress";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.data_dependent = true};
 

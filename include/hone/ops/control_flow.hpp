@@ -12,6 +12,7 @@ namespace hone::inline HONE_ABI::ops {
 /// The outputs of `then_branch` where `cond` holds, else those of `else_branch`. Source: ONNX If, opsets 1 to 25.
 struct If {
   static constexpr std::string_view name = "If";
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.max_outputs = Arity::any};
   static constexpr OpTraits traits{.data_dependent = true};
 

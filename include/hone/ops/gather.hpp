@@ -13,6 +13,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Gather, opsets 1 to 13.
 struct Gather {
   static constexpr std::string_view name = "Gather";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t axis = 0;
@@ -34,6 +35,7 @@ struct Gather {
 /// Source: ONNX GatherElements, opsets 11 to 13.
 struct GatherElements {
   static constexpr std::string_view name = "GatherElements";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t axis = 0;
@@ -56,6 +58,7 @@ struct GatherElements {
 /// Source: ONNX GatherND, opsets 11 to 13.
 struct GatherND {
   static constexpr std::string_view name = "GatherND";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t batch_dims = 0;

@@ -25,6 +25,7 @@ struct Identity {
 /// Source: ONNX Dropout, opsets 1 to 22.
 struct Dropout {
   static constexpr std::string_view name = "Dropout";
+  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}, {inputs(2), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 3, .max_outputs = 2};
   static constexpr OpTraits traits{.deterministic = false, .in_place = inputs(0)};
 

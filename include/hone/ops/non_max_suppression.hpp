@@ -15,6 +15,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX NonMaxSuppression, opsets 10 to 11.
 struct NonMaxSuppression {
   static constexpr std::string_view name = "NonMaxSuppression";
+  static constexpr InputTypes input_types[] = {{inputs(2), DTypeSet{DType::int64}}, {inputs(3, 4), DTypeSet{DType::float32}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 5};
   static constexpr OpTraits traits{.data_dependent = true};
 

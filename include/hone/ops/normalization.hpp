@@ -13,6 +13,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Shapes: x (N, C, *), scale, bias, mean, variance (C) -> y (N, C, *). Source: ONNX BatchNormalization, opsets 1 to 15.
 struct BatchNormalization {
   static constexpr std::string_view name = "BatchNormalization";
+  static constexpr InputTypes input_types[] = {{inputs(1, 2, 3, 4)}};
   static constexpr Arity arity{.min_inputs = 5, .max_inputs = 5, .max_outputs = 5};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 

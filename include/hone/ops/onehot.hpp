@@ -17,6 +17,7 @@ struct OneHot {
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.shape_inputs = inputs(1)};
   static constexpr std::size_t type_input = 2;
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
 
   std::int64_t axis = -1;
 

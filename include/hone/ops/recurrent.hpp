@@ -9,6 +9,7 @@
 
 #include <hone/config.hpp>
 #include <hone/graph/operator.hpp>
+#include <hone/ops/dimensions.hpp>
 
 namespace hone::inline HONE_ABI::ops {
 
@@ -75,15 +76,18 @@ struct Recurrent {
       fail(ErrorCode::invalid_argument, "its inputs x, w and r must have three dimensions");
     const std::int64_t steps = x[batch_first ? 1 : 0];
     const std::int64_t batch = x[batch_first ? 0 : 1];
-    const std::int64_t hidden = hidden_size != 0 ? hidden_size : r[2];
+    const std::int64_t hidden = r[2];
+    if (hidden_size != 0 && hidden_size != hidden)
+      fail(ErrorCode::invalid_argument, "hidden_size is ", hidden_size, ", but its input 2 has shape ", r);
+    const std::int64_t rows = checked_product(2 * Gates, hidden) / 2;
     const auto expect = [&](std::size_t i, const Shape& wanted) {
       if (c.has_input(i) && !(c.shape(i) == wanted)) {
         fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
       }
     };
-    expect(1, {directions, Gates * hidden, x[2]});
-    expect(2, {directions, Gates * hidden, hidden});
-    expect(3, {directions, 2 * Gates * hidden});
+    expect(1, {directions, rows, x[2]});
+    expect(2, {directions, rows, hidden});
+    expect(3, {directions, 2 * rows});
     expect(4, {batch});
     const Shape state = batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
     expect(5, state);
@@ -146,6 +150,7 @@ struct Recurrent {
 /// h = f(x w' + wb + h r' + rb)
 struct RNN : Recurrent<1, 1, 2> {
   static constexpr std::string_view name = "RNN";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   void attributes(auto& a) { read(a, {Activation::Kind::tanh}); }
 };
@@ -154,6 +159,7 @@ struct RNN : Recurrent<1, 1, 2> {
 /// h = (1 - z) h~ + z h
 struct GRU : Recurrent<3, 2, 2> {
   static constexpr std::string_view name = "GRU";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2};
   bool linear_before_reset = false;
   void attributes(auto& a) {
@@ -165,6 +171,7 @@ struct GRU : Recurrent<3, 2, 2> {
 /// Gates i, o, f, c: i = f(. + pi c), f = f(. + pf c), c~ = g(.), c = f c + i c~, o = f(. + po c), h = o h(c)
 struct LSTM : Recurrent<4, 3, 3> {
   static constexpr std::string_view name = "LSTM";
+  static constexpr InputTypes input_types[] = {{inputs(4), DTypeSet{DType::int32}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 8, .min_outputs = 0, .max_outputs = 3};
   bool input_forget = false;
   void attributes(auto& a) {

@@ -12,6 +12,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX ReverseSequence, opsets 10 to 28.
 struct ReverseSequence {
   static constexpr std::string_view name = "ReverseSequence";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
 
   std::int64_t batch_axis = 1;

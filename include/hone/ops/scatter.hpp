@@ -26,6 +26,7 @@ enum class Reduction : std::uint8_t { none, add, mul, max, min };
 /// Source: ONNX ScatterElements, opsets 11 to 18.
 struct ScatterElements {
   static constexpr std::string_view name = "ScatterElements";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -61,6 +62,7 @@ struct Scatter : ScatterElements {
 /// Source: ONNX ScatterND, opsets 11 to 18.
 struct ScatterND {
   static constexpr std::string_view name = "ScatterND";
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 

@@ -11,6 +11,7 @@ namespace hone::inline HONE_ABI::ops {
 /// Source: ONNX Where, opsets 9 to 16.
 struct Where {
   static constexpr std::string_view name = "Where";
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
   static constexpr std::size_t type_input = 1;
 

@@ -21,8 +21,6 @@ namespace hone::inline HONE_ABI {
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
-extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
-extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;

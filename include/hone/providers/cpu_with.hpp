@@ -19,6 +19,8 @@ namespace hone::inline HONE_ABI {
 /// every kernel.
 template <class... Ops>
 struct CpuWith {
+  static_assert((names_operator<CpuKernels, Ops> && ...), "hone::CpuWith names an operator that the CPU provider has no kernel for");
+
   /// See Cpu::arch.
   std::string arch = {};
 

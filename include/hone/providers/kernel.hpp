@@ -129,7 +129,7 @@ class Context {
   [[nodiscard]] std::span<Slot* const> input_slots() const noexcept { return inputs_; }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
-  /// Errors: resource_exhausted beyond a limit of the session; std::bad_alloc.
+  /// Errors: resource_exhausted, beyond a limit of the session too.
   const TensorRef& allocate(std::size_t i, DType dtype, const Shape& shape) const {
     outputs_[i]->allocate(dtype, shape);
     return outputs_[i]->tensor;

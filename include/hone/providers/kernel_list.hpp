@@ -33,7 +33,6 @@ struct KernelVariant {
 template <class Device>
 struct KernelEntry {
   const OpInfo* op;
-  std::size_t type_input;  ///< the deciding input: its dtype chooses among the kernels
   std::span<const KernelVariant<Device>> kernels;
 };
 
@@ -49,7 +48,7 @@ struct KernelChoice {
 template <class Device>
 [[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
   KernelChoice<Device> choice;
-  const DType dtype = node.input_dtype(entry.type_input);
+  const DType dtype = node.input_dtype(entry.op->type_input);
   for (const auto& kernel : entry.kernels) {
     if (!kernel.element.matches(dtype)) continue;
     const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
@@ -106,18 +105,9 @@ struct EntryOf<P, entry<Op>> {
   static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
 };
 
-template <class Op>
-constexpr std::size_t type_input_of() noexcept {
-  if constexpr (requires { Op::type_input; }) {
-    return Op::type_input;
-  } else {
-    return 0;
-  }
-}
-
 template <class P, class Op, class... T>
 constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
-  return {&op_info<Op>, type_input_of<Op>(), EntryOf<P, entry<Op, T...>>::kernels};
+  return {&op_info<Op>, EntryOf<P, entry<Op, T...>>::kernels};
 }
 
 /// All entries of nested lists, in order.
@@ -150,16 +140,20 @@ struct Narrow<KernelList<Entries...>, Ops...> {
   using type = typename Flatten<std::conditional_t<IsFor<Entries, Ops...>::value, Entries, KernelList<>>...>::type;
 };
 
-template <class List>
-struct Size;
-template <class... Entries>
-struct Size<KernelList<Entries...>> : std::integral_constant<std::size_t, sizeof...(Entries)> {};
+template <class List, class Op>
+struct Names;
+template <class... Entries, class Op>
+struct Names<KernelList<Entries...>, Op> : std::disjunction<IsFor<Entries, Op>...> {};
 
 }  // namespace detail
 
 /// The entries of `List` whose operator is one of Ops.
 template <class List, class... Ops>
 using NarrowedList = typename detail::Narrow<typename detail::Flatten<List>::type, Ops...>::type;
+
+/// Whether `List` has an entry for the operator.
+template <class List, class Op>
+inline constexpr bool names_operator = detail::Names<typename detail::Flatten<List>::type, Op>::value;
 
 /// The run-time form of a kernel list: what a provider looks nodes up in. Explicit instantiation of this class is what puts the
 /// kernels of a list into one translation unit.

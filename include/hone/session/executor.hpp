@@ -24,7 +24,7 @@ struct RunControl {
 
 /// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
 /// and keeps its memory for the next.
-class Frame : private SubgraphRunner {
+class Frame final : private SubgraphRunner {
  public:
   /// Precondition: both outlive the frame.
   Frame(const Program& program, const Environment& environment)

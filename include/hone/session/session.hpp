@@ -68,6 +68,8 @@ class Outputs {
 };
 
 /// A model, ready to run. `run` is const and may be called from any number of threads.
+/// Whatever is wrong with a model or a feed ends in a hone::Error; tensors that do not fit in memory are resource_exhausted. Only when not
+/// even small things fit does std::bad_alloc come out.
 class Session {
  public:
   /// Errors: no_such_file, invalid_protobuf, invalid_graph, not_implemented (one error lists all nodes that no provider runs),

@@ -8,9 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include <xsimd/xsimd.hpp>
-
 #include <hone/config.hpp>
+#include <hone/simd/xsimd.hpp>
 
 namespace hone::inline HONE_ABI::simd {
 

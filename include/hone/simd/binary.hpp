@@ -46,6 +46,8 @@ struct BinaryFunctions {
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T, class R = T>
 struct BinaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loops, their types erased: what drives them is then no template on them.
   BinaryFunctions erased;
   Isa isa;

@@ -8,9 +8,8 @@
 #include <limits>
 #include <type_traits>
 
-#include <xsimd/xsimd.hpp>
-
 #include <hone/config.hpp>
+#include <hone/simd/xsimd.hpp>
 
 /// Put on members of functors and on what they call. Always inlined: such functions exist without the architecture in their name,
 /// so no copy of one may reach the linker. Compiled by nvcc they run on both sides.

@@ -26,6 +26,8 @@ struct ReduceFunctions {
 /// rounding. Integers wrap.
 template <class F, class T>
 struct Reduce {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loops, their types erased: what drives them is then no template on them.
   ReduceFunctions erased;
   Isa isa;

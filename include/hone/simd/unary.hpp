@@ -18,6 +18,8 @@ using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_
 /// An element's result does not depend on its position, so an array may be cut anywhere among threads.
 template <class F, class T>
 struct UnaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
   /// The loop, its types erased: what drives it is then no template on them.
   UnaryFunction erased;
   Isa isa;

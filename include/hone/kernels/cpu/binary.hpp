@@ -294,8 +294,24 @@ class PowKernel {
         return body(float{});
       case DType::float64:
         return body(double{});
+      case DType::int8:
+        return body(std::int8_t{});
+      case DType::int16:
+        return body(std::int16_t{});
       case DType::int32:
         return body(std::int32_t{});
+      case DType::uint8:
+        return body(std::uint8_t{});
+      case DType::uint16:
+        return body(std::uint16_t{});
+      case DType::uint32:
+        return body(std::uint32_t{});
+      case DType::uint64:
+        return body(std::uint64_t{});
+      case DType::float16:
+        return body(Half{});
+      case DType::bfloat16:
+        return body(BFloat16{});
       default:
         return body(std::int64_t{});
     }

@@ -1,0 +1,192 @@
+// Damaged models: whatever is wrong with one, loading and running it ends with a result or with a hone::Error.
+//   HONE_MUTATIONS        how many damaged models; the default takes a few seconds
+//   HONE_MUTATION_SEED    other damage
+//   HONE_MUTATION_TRACE   prints the number of each before it is tried, which finds the one that a sanitizer ends the program at
+#include "support/mutation.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <random>
+#include <set>
+#include <string>
+#include <sys/resource.h>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <hone/providers/cpu.hpp>
+#include <hone/session/session.hpp>
+
+#include "../../tools/random_input.hpp"
+#include "../../tools/test_case.hpp"
+
+#if defined(__SANITIZE_ADDRESS__)
+// As much as the limit below, which the sanitizer itself would not fit in.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1:max_allocation_size_mb=1024"; }
+#endif
+
+namespace mutation_test {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr std::size_t most_by_default = 4'000;
+#else
+inline constexpr std::size_t most_by_default = 20'000;
+#endif
+
+namespace fs = std::filesystem;
+using hone::DType;
+using hone_test::Mutator;
+
+/// Bounds the memory of the process for as long as it lives: a damaged model may ask for any amount, and must be refused.
+class MemoryLimit {
+ public:
+  MemoryLimit() {
+    getrlimit(RLIMIT_AS, &before_);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit limit = before_;
+    limit.rlim_cur = std::min<rlim_t>(before_.rlim_cur, pages * 4096 + (rlim_t{1} << 30));
+    setrlimit(RLIMIT_AS, &limit);
+#endif
+  }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+/// A whole model, with inputs that fit it.
+struct Sample {
+  std::string name;
+  std::string bytes;
+  tools::NamedValues feeds;
+};
+
+inline std::size_t number_from(const char* variable, std::size_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text != nullptr && *text != '\0' ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+inline std::string read(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// The digits model, the model of one node, and a few dozen small ones of the conformance suite, spread evenly over it.
+inline std::vector<Sample> samples() {
+  constexpr std::size_t most = 200;
+  constexpr std::uintmax_t small = 16 * 1024;  // bytes
+  const fs::path root = HONE_SOURCE_DIR;
+  std::vector<Sample> result;
+  for (const char* file : {"examples/digits/digits.onnx", "tests/packaging/matmul.onnx"}) result.push_back({file, read(root / file), {}});
+
+  const char* given = std::getenv("HONE_CONFORMANCE_DIR");
+  const fs::path suite = (given != nullptr && *given != '\0' ? fs::path(given) : root / "build" / "conformance") / "node";
+  if (!fs::exists(suite)) {
+    std::cout << "SKIPPED mutation_test, the models of the ONNX suite: " << suite << " is not there\n";
+    return result;
+  }
+  std::vector<fs::path> folders = tools::find_test_cases(suite);
+  std::erase_if(folders, [](const fs::path& folder) { return fs::file_size(folder / "model.onnx") > small; });
+  for (std::size_t i = 0; i < most && i < folders.size(); ++i) {
+    const fs::path& folder = folders[i * folders.size() / std::min(most, folders.size())];
+    Sample sample{folder.filename().string(), read(folder / "model.onnx"), {}};
+    try {
+      const hone::Session session(std::as_bytes(std::span(sample.bytes)));
+      sample.feeds = tools::read_data_set(tools::data_sets(folder).front(), "input", session.inputs());
+    } catch (const hone::Error&) {
+      // a case that hone does not pass: its damaged forms must be refused all the same
+    }
+    result.push_back(std::move(sample));
+  }
+  return result;
+}
+
+inline std::vector<std::string> op_types(const std::vector<Sample>& samples) {
+  std::set<std::string> names;
+  for (const Sample& sample : samples) {
+    onnx::ModelProto model;
+    if (!model.ParseFromString(sample.bytes)) continue;
+    for (const onnx::NodeProto& node : model.graph().node()) names.insert(node.op_type());
+  }
+  return {names.begin(), names.end()};
+}
+
+/// The value of the sample for this input, or a small random one.
+inline hone::Value feed_for(const hone::NodeArg& input, const Sample& sample, Mutator& mutator) {
+  for (const auto& [name, value] : sample.feeds)
+    if (name == input.name && !mutator.one_in(4)) return value.clone();
+  hone::Shape shape;
+  if (input.shape) {
+    for (const hone::Dim& dim : *input.shape) shape.push_back(dim.value >= 0 ? dim.value : static_cast<std::int64_t>(mutator.below(4)));
+  } else {
+    for (std::size_t rank = mutator.below(5); rank != 0; --rank) shape.push_back(static_cast<std::int64_t>(mutator.below(4)));
+  }
+  constexpr std::size_t most_bytes = 1 << 16;
+  if (hone::checked_bytes(input.value_type.dtype, shape) > most_bytes)
+    hone::fail(hone::ErrorCode::invalid_argument, "an input of more than ", most_bytes, " bytes");
+  hone::Value value = tools::random_input(input, shape, mutator.random());
+  if (value.dtype() == DType::int64 && mutator.one_in(2))
+    for (std::int64_t& number : value.view<std::int64_t>().span()) number = mutator.hostile();
+  return value;
+}
+
+struct Counts {
+  std::size_t refused = 0;
+  std::size_t failed = 0;
+  std::size_t ran = 0;
+};
+
+inline void try_model(const std::string& bytes, const Sample& sample, Mutator& mutator, Counts& counts) {
+  hone::SessionOptions options{.intra_op_num_threads = 1};
+  if (mutator.one_in(2)) options.graph_optimization_level = hone::GraphOptimizationLevel::disabled;
+  bool loaded = false;
+  try {
+    const hone::Session session(std::as_bytes(std::span(bytes)), std::move(options));
+    loaded = true;
+    std::vector<hone::Value> values;
+    for (const hone::NodeArg& input : session.inputs()) values.push_back(feed_for(input, sample, mutator));
+    std::vector<hone::Feed> feeds;
+    for (std::size_t i = 0; i < values.size(); ++i) feeds.push_back({session.inputs()[i].name, values[i]});
+    const hone::Outputs outputs = session.run(feeds);
+    ++counts.ran;
+  } catch (const hone::Error&) {
+    ++(loaded ? counts.failed : counts.refused);
+  }
+}
+
+TEST_CASE("a damaged model ends with a result or with a hone::Error") {
+  const std::vector<Sample> all = samples();
+  const std::vector<std::string> ops = op_types(all);
+  const std::size_t mutations = number_from("HONE_MUTATIONS", most_by_default);
+  const std::size_t seed = number_from("HONE_MUTATION_SEED", 1);
+  const bool traced = std::getenv("HONE_MUTATION_TRACE") != nullptr;
+  const std::size_t only = traced ? number_from("HONE_MUTATION_TRACE", 0) : 0;
+  const MemoryLimit limit;
+  Counts counts;
+  for (std::size_t i = 0; i < mutations; ++i) {
+    if (only > 1 && i != only) continue;
+    Mutator mutator(seed * 1'000'000'007 + i, ops);
+    const Sample& sample = all[i % all.size()];
+    const std::string damaged = mutator.mutate(sample.bytes);
+    if (traced) std::cerr << "mutation " << i << " of " << sample.name << '\n';
+    CAPTURE(i);
+    CAPTURE(sample.name);
+    CHECK_NOTHROW(try_model(damaged, sample, mutator, counts));
+  }
+  MESSAGE(counts.refused << " were refused, " << counts.failed << " failed while running, " << counts.ran << " ran");
+  if (only > 1) return;
+  CHECK(counts.refused + counts.failed + counts.ran == mutations);
+  CHECK(counts.refused > 0);
+  CHECK(counts.ran > 0);
+}
+
+}  // namespace mutation_test
