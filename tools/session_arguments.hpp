@@ -9,7 +9,7 @@
 
 namespace tools {
 
-/// The arguments that decide how a session is created: --provider, --level, --threads, --parallel.
+/// The arguments that decide how a session is created: --provider, --level, --threads, --parallel, --profile.
 class SessionArguments {
  public:
   void add_to(CLI::App& app) {
@@ -21,12 +21,17 @@ class SessionArguments {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_flag("--parallel", parallel_, "run nodes that do not depend on each other at the same time");
+    app.add_option("--profile", profile_, "write a Chrome trace to PREFIX_DATE_TIME_NUMBER.json")->type_name("PREFIX");
   }
   [[nodiscard]] hone::SessionOptions options() const {
     hone::SessionOptions result;
     result.graph_optimization_level = *hone::parse_level(level_);
     result.intra_op_num_threads = threads_;
     if (parallel_) result.execution_mode = hone::ExecutionMode::parallel;
+    if (!profile_.empty()) {
+      result.enable_profiling = true;
+      result.profile_file_prefix = profile_;
+    }
     return result;
   }
 
@@ -35,6 +40,7 @@ class SessionArguments {
   std::string level_ = "all";
   int threads_ = 0;
   bool parallel_ = false;
+  std::string profile_;
 };
 
 }  // namespace tools
