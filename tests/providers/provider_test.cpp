@@ -131,7 +131,7 @@ TEST_CASE("without fallback to the CPU, nodes that only the CPU takes are an err
                  "disable_cpu_fallback is set"));
   // The CPU as the first choice is no fallback.
   const Session session(graph(), {.providers = {hone::Cpu{}, std::make_shared<TestProvider>()}, .disable_cpu_fallback = true});
-  CHECK(session.report().nodes.size() == 4);
+  for (const auto& node : session.report().nodes) CHECK(node.provider == "CPUExecutionProvider");
 }
 
 }  // namespace provider_test

@@ -63,7 +63,7 @@ TEST_CASE("messages at or above the severity go to the callback, with the id of 
                                      .log_severity = Severity::verbose,
                                      .log_id = "mine"});
   CHECK(log.has(Severity::warning, "node 'Neg_node' (Neg) runs on CPUExecutionProvider; Picky: not today"));
-  CHECK(log.has(Severity::verbose, "rewrite eliminate_identity: 1 patches"));
+  CHECK(log.has(Severity::verbose, "rewrite eliminate_no_ops: 1 patches"));
   CHECK(log.has(Severity::info, "loaded the graph 'test' of 1 nodes in "));
   const Tensor<float> x({2}, {1, 2});
   log.lines.clear();

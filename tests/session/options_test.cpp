@@ -320,10 +320,14 @@ TEST_CASE("parallel execution gives the bits of sequential execution") {
   const auto proto = branches();
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  const Session sequential(proto, {.intra_op_num_threads = 1});
   for (const int threads : {1, 2, 4}) {
-    const Session parallel(proto,
-                           {.intra_op_num_threads = 2, .inter_op_num_threads = threads, .execution_mode = hone::ExecutionMode::parallel});
+    // With fusion and without: the first has fewer nodes, the second wider waves.
+    const auto level = threads == 2 ? hone::GraphOptimizationLevel::all : hone::GraphOptimizationLevel::basic;
+    const Session sequential(proto, {.graph_optimization_level = level, .intra_op_num_threads = 1});
+    const Session parallel(proto, {.graph_optimization_level = level,
+                                   .intra_op_num_threads = 2,
+                                   .inter_op_num_threads = threads,
+                                   .execution_mode = hone::ExecutionMode::parallel});
     for (int round = 0; round < 30; ++round) {
       Tensor<float> x({16, 32});
       for (float& value : x) value = normal(random);

@@ -46,7 +46,9 @@ inline double number(const std::string& line, const std::string& key) {
 inline std::string prefix() { return (std::filesystem::temp_directory_path() / "hone \"profile\"").string(); }
 
 TEST_CASE("a profile has one complete event per line, for loading, runs and nodes") {
-  const Session session(two_nodes(), {.enable_profiling = true, .profile_file_prefix = prefix()});
+  const Session session(
+      two_nodes(),
+      {.graph_optimization_level = hone::GraphOptimizationLevel::basic, .enable_profiling = true, .profile_file_prefix = prefix()});
   const Tensor<float> x = Tensor<float>::filled({2, 3}, 1);
   (void)session.run({{"x", x}}, hone::RunOptions{.tag = "first \"run\""});
   (void)session.run({{"x", x}});
@@ -90,8 +92,12 @@ TEST_CASE("a profile has one complete event per line, for loading, runs and node
 }
 
 TEST_CASE("profiles of sessions and threads do not mix") {
-  const Session one(two_nodes(), {.enable_profiling = true, .profile_file_prefix = prefix()});
-  const Session two(two_nodes(), {.enable_profiling = true, .profile_file_prefix = prefix()});
+  const Session one(
+      two_nodes(),
+      {.graph_optimization_level = hone::GraphOptimizationLevel::basic, .enable_profiling = true, .profile_file_prefix = prefix()});
+  const Session two(
+      two_nodes(),
+      {.graph_optimization_level = hone::GraphOptimizationLevel::basic, .enable_profiling = true, .profile_file_prefix = prefix()});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
