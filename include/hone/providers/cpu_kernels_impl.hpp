@@ -1,10 +1,13 @@
 #pragma once
 
+#include <hone/providers/cpu_kernels/attention_impl.hpp>
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
 #include <hone/providers/cpu_kernels/convolution_impl.hpp>
 #include <hone/providers/cpu_kernels/elementwise_impl.hpp>
 #include <hone/providers/cpu_kernels/indexing_impl.hpp>
+#include <hone/providers/cpu_kernels/loss_impl.hpp>
 #include <hone/providers/cpu_kernels/matrix_impl.hpp>
 #include <hone/providers/cpu_kernels/movement_impl.hpp>
+#include <hone/providers/cpu_kernels/quantization_impl.hpp>
 #include <hone/providers/cpu_kernels/reduction_impl.hpp>
 #include <hone/providers/cpu_kernels/sequence_impl.hpp>

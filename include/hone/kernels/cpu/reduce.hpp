@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/kernels/cpu/strided_box.hpp>
@@ -102,10 +103,10 @@ class ReduceKernel {
  public:
   using Shared = ReduceKernel;
 
-  template <class F, class T>
-  ReduceKernel(const simd::Reduce<F, T>& loops, Finish finish, bool noop_with_empty_axes)
+  template <class F, class T, class Element>
+  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, Finish finish, bool noop_with_empty_axes)
       : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
-    const T identity = F::template identity<T>();
+    static_assert(sizeof(T) == sizeof(Element));
     std::memcpy(identity_, &identity, sizeof(T));
   }
 
@@ -190,8 +191,11 @@ template <class Op, class T>
 requires requires { typename cpu::Reduction<Op>::F; }
 class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
  public:
+  using F = typename cpu::Reduction<Op>::F;
+  using Lane = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+
   Kernel(const NodeView& node, const CpuDevice& device)
-      : ReduceKernel(simd::table<simd::Reduce<typename cpu::Reduction<Op>::F, T>>(device.isa), cpu::Reduction<Op>::finish,
+      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), cpu::Reduction<Op>::finish,
                      node.op<Op>().noop_with_empty_axes) {}
 };
 

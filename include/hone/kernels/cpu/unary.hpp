@@ -147,6 +147,40 @@ class Kernel<ops::Not, Cpu, bool> {
   }
 };
 
+/// Integers of any width, byte by byte.
+template <>
+class Kernel<ops::BitwiseNot, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    return is_integral(node.input_dtype(0)) ? Support::yes() : Support::no("there are no bits of ", name(node.input_dtype(0)));
+  }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const auto* x = c.in<std::uint8_t>(0);
+    auto* y = c.out<std::uint8_t>(0);
+    c.parallel_for(static_cast<std::int64_t>(c.input(0).bytes()), 64 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(~x[i]);
+    });
+  }
+};
+
+template <class T>
+class Kernel<ops::Shrink, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Shrink>()) {}
+  void run(Context& c) const {
+    // Integers are compared and moved as numpy does it: in double.
+    using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
+    cpu::run_scalars<T, T>(c, [lambd = Real(op_.lambd), bias = Real(op_.bias)](T x) {
+      const auto value = static_cast<Real>(x);
+      return value < -lambd ? static_cast<T>(value + bias) : value > lambd ? static_cast<T>(value - bias) : T(0);
+    });
+  }
+
+ private:
+  ops::Shrink op_;
+};
+
 template <class T>
 class Kernel<ops::IsNaN, Cpu, T> {
  public:
