@@ -28,6 +28,8 @@ extern template struct KernelTable<Cpu, CpuNormalizationKernels>;
 extern template struct KernelTable<Cpu, CpuQuantizationKernels>;
 extern template struct KernelTable<Cpu, CpuRecurrentKernels>;
 extern template struct KernelTable<Cpu, CpuReductionKernels>;
+extern template struct KernelTable<Cpu, CpuSequenceKernels>;
+extern template struct KernelTable<Cpu, CpuTextKernels>;
 extern template struct KernelTable<Cpu, CpuUnaryKernels>;
 #endif
 

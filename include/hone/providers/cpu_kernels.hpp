@@ -12,13 +12,15 @@
 #include <hone/providers/cpu_kernels/quantization.hpp>
 #include <hone/providers/cpu_kernels/reduction.hpp>
 #include <hone/providers/cpu_kernels/sequence.hpp>
+#include <hone/providers/cpu_kernels/text.hpp>
 #include <hone/providers/kernel_list.hpp>
 
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels = KernelList<CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels,
-                              CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels, CpuNormalizationKernels,
-                              CpuQuantizationKernels, CpuRecurrentKernels, CpuReductionKernels, CpuUnaryKernels>;
+using CpuKernels =
+    KernelList<CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels,
+               CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels, CpuNormalizationKernels, CpuQuantizationKernels,
+               CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels, CpuTextKernels, CpuUnaryKernels>;
 
 }  // namespace hone::inline HONE_ABI

@@ -11,3 +11,4 @@
 #include <hone/providers/cpu_kernels/quantization_impl.hpp>
 #include <hone/providers/cpu_kernels/reduction_impl.hpp>
 #include <hone/providers/cpu_kernels/sequence_impl.hpp>
+#include <hone/providers/cpu_kernels/text_impl.hpp>

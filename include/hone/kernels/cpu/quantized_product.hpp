@@ -17,6 +17,7 @@
 #include <hone/ops/quantized_product.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
+#include <hone/providers/kernel_list.hpp>
 
 namespace hone::inline HONE_ABI {
 
