@@ -116,6 +116,8 @@ struct OpInfo {
   OpTraits traits;
   void (*types)(const void* op, const TypeContext&);    ///< null: every output has the type of input 0
   void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
+  /// The type of input `i` of a subgraph with `count` inputs, where the model leaves it out. Null: nothing is known.
+  Type (*subgraph_input)(std::span<const Type> node_inputs, std::size_t i, std::size_t count);
 
   /// The operator of a node with these attributes. Errors: invalid_graph.
   [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
@@ -171,7 +173,7 @@ void infer_shapes(const void* op, const ShapeContext& context) {
 
 template <class Op>
 constexpr OpInfo make_op_info() {
-  OpInfo info{"", Op::name, 1, std::numeric_limits<int>::max(), &read_operator<Op>, {}, {}, nullptr, nullptr};
+  OpInfo info{"", Op::name, 1, std::numeric_limits<int>::max(), &read_operator<Op>, {}, {}, nullptr, nullptr, nullptr};
   if constexpr (requires { Op::domain; }) info.domain = Op::domain;
   if constexpr (requires { Op::since; }) info.since = Op::since;
   if constexpr (requires { Op::until; }) info.until = Op::until;
@@ -179,13 +181,14 @@ constexpr OpInfo make_op_info() {
   if constexpr (requires { Op::traits; }) info.traits = Op::traits;
   if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
   if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
+  if constexpr (requires { &Op::subgraph_input; }) info.subgraph_input = &Op::subgraph_input;
   return info;
 }
 
 }  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
-/// `until`, `arity`, `traits`, `attributes(a)`, `types(c)` and `shapes(c)`.
+/// `until`, `arity`, `traits`, `attributes(a)`, `types(c)`, `shapes(c)` and `subgraph_input(node_inputs, i, count)`.
 template <class Op>
 inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include <hone/config.hpp>
@@ -116,6 +117,7 @@ struct Attention {
 struct FlexAttention {
   static constexpr std::string_view domain = "ai.onnx.preview";
   static constexpr std::string_view name = "FlexAttention";
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t, std::size_t) { return inputs.empty() ? Type() : inputs[0]; }
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
 
   std::optional<float> scale;

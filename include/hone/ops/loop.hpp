@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +20,10 @@ struct Loop {
   static constexpr std::string_view name = "Loop";
   static constexpr Arity arity{.min_inputs = 0, .max_inputs = Arity::any, .min_outputs = 0, .max_outputs = Arity::any};
   static constexpr OpTraits traits{.data_dependent = true};
+
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t i, std::size_t) {
+    return i == 0 ? DType::int64 : i == 1 ? DType::boolean : i < inputs.size() ? inputs[i] : Type();
+  }
 
   void types(const TypeContext& c) const {
     if (c.subgraphs().size() != 1) fail(ErrorCode::invalid_graph, "it needs the attribute 'body'");
@@ -66,6 +72,9 @@ struct Scan {
     a("scan_output_directions", output_directions, Ints{});
   }
 
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t i, std::size_t count) {
+    return count <= inputs.size() ? inputs[inputs.size() - count + i] : Type();
+  }
   /// Inputs before the states.
   [[nodiscard]] std::size_t first_state() const noexcept { return batched ? 1 : 0; }
   [[nodiscard]] std::size_t scans() const noexcept { return static_cast<std::size_t>(num_scan_inputs); }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include <hone/config.hpp>
@@ -142,6 +143,10 @@ struct OptionalGetElement : SequenceOperator {
 struct SequenceMap : SequenceOperator {
   static constexpr std::string_view name = "SequenceMap";
   static constexpr Arity arity{.max_inputs = Arity::any, .max_outputs = Arity::any};
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t i, std::size_t) {
+    if (i >= inputs.size()) return {};
+    return inputs[i].kind == Type::Kind::sequence ? *inputs[i].element : inputs[i];
+  }
   void types(const TypeContext& c) const {
     (void)element(c, 0);
     if (c.subgraphs().size() != 1) fail(ErrorCode::invalid_graph, "it needs the attribute 'body'");

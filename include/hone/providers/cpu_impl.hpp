@@ -15,6 +15,7 @@
 namespace hone::inline HONE_ABI {
 
 #if HONE_COMPILED
+extern template struct KernelTable<Cpu, CpuAlgebraKernels>;
 extern template struct KernelTable<Cpu, CpuAttentionKernels>;
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
@@ -29,8 +30,10 @@ extern template struct KernelTable<Cpu, CpuQuantizationKernels>;
 extern template struct KernelTable<Cpu, CpuRecurrentKernels>;
 extern template struct KernelTable<Cpu, CpuReductionKernels>;
 extern template struct KernelTable<Cpu, CpuSequenceKernels>;
+extern template struct KernelTable<Cpu, CpuSignalKernels>;
 extern template struct KernelTable<Cpu, CpuTextKernels>;
 extern template struct KernelTable<Cpu, CpuUnaryKernels>;
+extern template struct KernelTable<Cpu, CpuVisionKernels>;
 #endif
 
 namespace detail {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hone/config.hpp>
+#include <hone/providers/cpu_kernels/algebra.hpp>
 #include <hone/providers/cpu_kernels/attention.hpp>
 #include <hone/providers/cpu_kernels/conversion.hpp>
 #include <hone/providers/cpu_kernels/convolution.hpp>
@@ -12,15 +13,17 @@
 #include <hone/providers/cpu_kernels/quantization.hpp>
 #include <hone/providers/cpu_kernels/reduction.hpp>
 #include <hone/providers/cpu_kernels/sequence.hpp>
+#include <hone/providers/cpu_kernels/signal.hpp>
 #include <hone/providers/cpu_kernels/text.hpp>
+#include <hone/providers/cpu_kernels/vision.hpp>
 #include <hone/providers/kernel_list.hpp>
 
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels =
-    KernelList<CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels,
-               CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels, CpuNormalizationKernels, CpuQuantizationKernels,
-               CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels, CpuTextKernels, CpuUnaryKernels>;
+using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels,
+                              CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels,
+                              CpuNormalizationKernels, CpuQuantizationKernels, CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels,
+                              CpuSignalKernels, CpuTextKernels, CpuUnaryKernels, CpuVisionKernels>;
 
 }  // namespace hone::inline HONE_ABI

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hone/providers/cpu_kernels/algebra_impl.hpp>
 #include <hone/providers/cpu_kernels/attention_impl.hpp>
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
 #include <hone/providers/cpu_kernels/convolution_impl.hpp>
@@ -11,4 +12,6 @@
 #include <hone/providers/cpu_kernels/quantization_impl.hpp>
 #include <hone/providers/cpu_kernels/reduction_impl.hpp>
 #include <hone/providers/cpu_kernels/sequence_impl.hpp>
+#include <hone/providers/cpu_kernels/signal_impl.hpp>
 #include <hone/providers/cpu_kernels/text_impl.hpp>
+#include <hone/providers/cpu_kernels/vision_impl.hpp>
