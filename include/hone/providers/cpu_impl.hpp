@@ -27,11 +27,13 @@ extern template struct KernelTable<Cpu, CpuMatrixKernels>;
 extern template struct KernelTable<Cpu, CpuMovementKernels>;
 extern template struct KernelTable<Cpu, CpuNormalizationKernels>;
 extern template struct KernelTable<Cpu, CpuQuantizationKernels>;
+extern template struct KernelTable<Cpu, CpuRandomKernels>;
 extern template struct KernelTable<Cpu, CpuRecurrentKernels>;
 extern template struct KernelTable<Cpu, CpuReductionKernels>;
 extern template struct KernelTable<Cpu, CpuSequenceKernels>;
 extern template struct KernelTable<Cpu, CpuSignalKernels>;
 extern template struct KernelTable<Cpu, CpuTextKernels>;
+extern template struct KernelTable<Cpu, CpuTrainingKernels>;
 extern template struct KernelTable<Cpu, CpuUnaryKernels>;
 extern template struct KernelTable<Cpu, CpuVisionKernels>;
 #endif

@@ -11,19 +11,18 @@
 #include <hone/providers/cpu_kernels/matrix.hpp>
 #include <hone/providers/cpu_kernels/movement.hpp>
 #include <hone/providers/cpu_kernels/quantization.hpp>
+#include <hone/providers/cpu_kernels/random.hpp>
 #include <hone/providers/cpu_kernels/reduction.hpp>
 #include <hone/providers/cpu_kernels/sequence.hpp>
 #include <hone/providers/cpu_kernels/signal.hpp>
 #include <hone/providers/cpu_kernels/text.hpp>
+#include <hone/providers/cpu_kernels/training.hpp>
 #include <hone/providers/cpu_kernels/vision.hpp>
 #include <hone/providers/kernel_list.hpp>
 
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels,
-                              CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels,
-                              CpuNormalizationKernels, CpuQuantizationKernels, CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels,
-                              CpuSignalKernels, CpuTextKernels, CpuUnaryKernels, CpuVisionKernels>;
+using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels, CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
 
 }  // namespace hone::inline HONE_ABI

@@ -10,8 +10,10 @@
 #include <hone/providers/cpu_kernels/matrix_impl.hpp>
 #include <hone/providers/cpu_kernels/movement_impl.hpp>
 #include <hone/providers/cpu_kernels/quantization_impl.hpp>
+#include <hone/providers/cpu_kernels/random_impl.hpp>
 #include <hone/providers/cpu_kernels/reduction_impl.hpp>
 #include <hone/providers/cpu_kernels/sequence_impl.hpp>
 #include <hone/providers/cpu_kernels/signal_impl.hpp>
 #include <hone/providers/cpu_kernels/text_impl.hpp>
+#include <hone/providers/cpu_kernels/training_impl.hpp>
 #include <hone/providers/cpu_kernels/vision_impl.hpp>
