@@ -24,6 +24,7 @@ extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
 extern template struct KernelTable<Cpu, CpuLossKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
+extern template struct KernelTable<Cpu, CpuMlKernels>;
 extern template struct KernelTable<Cpu, CpuMovementKernels>;
 extern template struct KernelTable<Cpu, CpuNormalizationKernels>;
 extern template struct KernelTable<Cpu, CpuQuantizationKernels>;

@@ -9,6 +9,7 @@
 #include <hone/providers/cpu_kernels/indexing.hpp>
 #include <hone/providers/cpu_kernels/loss.hpp>
 #include <hone/providers/cpu_kernels/matrix.hpp>
+#include <hone/providers/cpu_kernels/ml.hpp>
 #include <hone/providers/cpu_kernels/movement.hpp>
 #include <hone/providers/cpu_kernels/quantization.hpp>
 #include <hone/providers/cpu_kernels/random.hpp>
@@ -23,6 +24,6 @@
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMovementKernels, CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
+using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMlKernels, CpuMovementKernels, CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels, CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
 
 }  // namespace hone::inline HONE_ABI

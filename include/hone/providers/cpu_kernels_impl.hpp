@@ -8,6 +8,7 @@
 #include <hone/providers/cpu_kernels/indexing_impl.hpp>
 #include <hone/providers/cpu_kernels/loss_impl.hpp>
 #include <hone/providers/cpu_kernels/matrix_impl.hpp>
+#include <hone/providers/cpu_kernels/ml_impl.hpp>
 #include <hone/providers/cpu_kernels/movement_impl.hpp>
 #include <hone/providers/cpu_kernels/quantization_impl.hpp>
 #include <hone/providers/cpu_kernels/random_impl.hpp>
