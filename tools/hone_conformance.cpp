@@ -5,8 +5,8 @@
 #include <fnmatch.h>
 #include <iterator>
 #include <span>
-#include <string_view>
 #include <string>
+#include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -26,11 +26,12 @@ namespace {
 /// Whether the model draws random numbers, which no two implementations agree on. (Dropout is not among them: all its cases have a seed
 /// or run as inference.)
 bool is_random(const hone::Session& session) {
-  static constexpr std::string_view generators[]{"Bernoulli",     "Multinomial",      "RandomNormal",
+  static constexpr std::string_view generators[]{"Bernoulli",        "Multinomial",   "RandomNormal",
                                                  "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
   const auto& nodes = session.report().nodes;
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const hone::NodeReport& node) { return std::find(std::begin(generators), std::end(generators), node.op) != std::end(generators); });
+  return std::any_of(nodes.begin(), nodes.end(), [](const hone::NodeReport& node) {
+    return std::find(std::begin(generators), std::end(generators), node.op) != std::end(generators);
+  });
 }
 
 /// "" when a random result could be one that the reference is another draw of: same type and shape, and the numbers in the same range.
@@ -130,7 +131,9 @@ int main(int argc, char** argv) try {
   app.add_option("DIR", roots, "folders that hold cases, at any depth")->required()->check(CLI::ExistingDirectory);
   app.add_option("--rtol", tolerance.relative, "relative tolerance R")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--atol", tolerance.absolute, "absolute tolerance A")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--metric", metric, "elementwise: |y-ref| <= A + R*|ref|, with A at least half a unit in the last place of the largest reference; max: max|y-ref| / max|ref| <= R per output")
+  app.add_option("--metric", metric,
+                 "elementwise: |y-ref| <= A + R*|ref|, with A at least half a unit in the last place of the largest reference; max: "
+                 "max|y-ref| / max|ref| <= R per output")
       ->check(CLI::IsMember({"elementwise", "max"}))
       ->capture_default_str();
   app.add_option("--filter", filter, "only cases whose name fits this shell pattern, such as *conv* or !(a|b)")->capture_default_str();

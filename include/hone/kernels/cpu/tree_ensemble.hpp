@@ -69,7 +69,9 @@ class Kernel<Op, Cpu> {
  public:
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
 
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return 2 * targets() * sizeof(double) * static_cast<std::size_t>(c.pool().size()); }
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return 2 * targets() * sizeof(double) * static_cast<std::size_t>(c.pool().size());
+  }
 
   void run(Context& c) const {
     const TensorRef& x = c.input(0);
@@ -148,10 +150,11 @@ class Kernel<Op, Cpu> {
     const auto which = static_cast<std::size_t>(op_.trees.weights[0].target);
     double second = scores[which];
     if (op_.base.size() == 2 && which == 0) second += op_.base[1];
-    cpu::give_label(c, op_.labels, row, second > (op_.positive_weights ? 0.5 : 0.0) ? 1 : 0);
+    // As a float, as which half of the votes of ten trees is not more than a half.
+    const auto s = static_cast<float>(second);
+    cpu::give_label(c, op_.labels, row, s > (op_.positive_weights ? 0.5F : 0.0F) ? 1 : 0);
     if (!c.has_output(1)) return;
     float* y = c.out<float>(1) + row * 2;
-    const auto s = static_cast<float>(second);
     y[0] = op_.positive_weights ? 1 - s : -s;
     y[1] = s;
     if (op_.transform == Transform::probit) y[1] = cpu::probit(s);

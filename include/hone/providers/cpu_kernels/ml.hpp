@@ -5,6 +5,7 @@
 #include <hone/ops/label_encoder.hpp>
 #include <hone/ops/linear_model.hpp>
 #include <hone/ops/map.hpp>
+#include <hone/ops/svm.hpp>
 #include <hone/ops/tree_ensemble.hpp>
 #include <hone/providers/kernel_list.hpp>
 
@@ -24,6 +25,8 @@ using CpuMlKernels = KernelList<
     entry<ops::LinearRegressor>,
     entry<ops::Normalizer>,
     entry<ops::OneHotEncoder>,
+    entry<ops::SVMClassifier>,
+    entry<ops::SVMRegressor>,
     entry<ops::Scaler>,
     entry<ops::TreeEnsemble>,
     entry<ops::TreeEnsembleClassifier>,
