@@ -8,7 +8,7 @@
 
 namespace hone::inline HONE_ABI {
 
-/// Takes the first code point off `text`; a byte that starts none stands for itself. Precondition: `text` is not empty.
+/// Takes the first code point off `text`. A byte that starts none becomes 0xdc00 + byte, which no text has. Precondition: `text` is not empty.
 inline char32_t take_code_point(std::string_view& text) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = byte(0);
@@ -24,7 +24,7 @@ inline char32_t take_code_point(std::string_view& text) noexcept {
     code = (code << 6) | (byte(i) & 0x3fU);
   }
   text.remove_prefix(whole ? length : 1);
-  return whole ? code : first;
+  return whole && (length > 1 || first < 0x80) ? code : 0xdc00 + first;
 }
 
 inline void append_code_point(std::string& to, char32_t code) {
@@ -33,7 +33,7 @@ inline void append_code_point(std::string& to, char32_t code) {
     return;
   }
   const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  to.push_back(static_cast<char>((0xf00U >> more & 0xffU) | code >> (6 * more)));
+  to.push_back(static_cast<char>((0xff00U >> (more + 1) & 0xffU) | code >> (6 * more)));
   for (int i = more; i-- > 0;) to.push_back(static_cast<char>(0x80U | (code >> (6 * i) & 0x3fU)));
 }
 
