@@ -48,6 +48,8 @@ struct OpTraits {
   bool alias = false;
   /// Inputs that output 0 may overwrite when nobody else needs them: each element is read before it is written.
   InputSet in_place = 0;
+  /// Elements are but added, multiplied and moved: integers of another width may be computed as int32 or int64, and cut.
+  bool modular = false;
 };
 
 /// What type inference sees of a node.

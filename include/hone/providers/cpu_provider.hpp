@@ -62,11 +62,12 @@ class CpuProvider final : public Provider {
   [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
 
  private:
-  /// Places the node on a kernel for a wider float type.
+  /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
     const DType from = node.input_dtype(entry.type_input);
-    if (wider_floats(from).empty() || !WidenedKernel::supports(node)) return false;
-    for (const DType to : wider_floats(from)) {
+    const std::span<const DType> wider = wider_types(from, node.node().op->traits().modular);
+    if (wider.empty() || !WidenedKernel::supports(node)) return false;
+    for (const DType to : wider) {
       std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
       const NodeView wide(node, *widening);
       const KernelChoice<CpuDevice> choice = choose(entry, wide);

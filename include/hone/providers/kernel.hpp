@@ -34,7 +34,7 @@ struct Support {
   explicit operator bool() const noexcept { return supported; }
 };
 
-/// Shows tensors of one float type as tensors of a wider one, to a kernel that another one converts for.
+/// Shows tensors of one type as tensors of a wider one, to a kernel that another one converts for.
 struct Widening {
   DType from = DType::undefined;
   DType to = DType::undefined;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <type_traits>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/small_float.hpp>
 #include <hone/ops/unary.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
@@ -101,6 +103,16 @@ void run_scalars(const Context& c, const F& f) {
   });
 }
 
+/// A float of any type as double.
+template <class T>
+[[nodiscard]] double as_double(T x) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<double>(x);
+  } else {
+    return static_cast<double>(SmallFloat::of(dtype_of<T>).decode(x.bits));
+  }
+}
+
 }  // namespace cpu
 
 template <cpu::UnaryOp Op, class T>
@@ -147,6 +159,24 @@ class Kernel<ops::Not, Cpu, bool> {
   }
 };
 
+template <std::unsigned_integral T>
+class Kernel<ops::Abs, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return x; });
+  }
+};
+
+template <std::unsigned_integral T>
+class Kernel<ops::Sign, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return T(x != 0); });
+  }
+};
+
 /// Integers of any width, byte by byte.
 template <>
 class Kernel<ops::BitwiseNot, Cpu> {
@@ -186,7 +216,7 @@ class Kernel<ops::IsNaN, Cpu, T> {
  public:
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
-    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(static_cast<double>(x)); });
+    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(cpu::as_double(x)); });
   }
 };
 
@@ -196,7 +226,7 @@ class Kernel<ops::IsInf, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::IsInf>()) {}
   void run(Context& c) const {
     cpu::run_scalars<T, bool>(c, [this](T x) {
-      const auto value = static_cast<double>(x);
+      const double value = cpu::as_double(x);
       return std::isinf(value) && (value > 0 ? op_.positive : op_.negative);
     });
   }

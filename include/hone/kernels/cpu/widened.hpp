@@ -16,36 +16,57 @@
 
 namespace hone::inline HONE_ABI {
 
-/// The float types that hold every number of `dtype`, narrowest first: a kernel for one of them can stand in for one of `dtype`.
-[[nodiscard]] inline std::span<const DType> wider_floats(DType dtype) noexcept {
-  static constexpr DType wider[]{DType::float32, DType::float64};
+/// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
+/// the operator is modular, int32 and int64 for other integers.
+[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, bool modular) noexcept {
+  static constexpr DType floats[]{DType::float32, DType::float64};
+  static constexpr DType bytes[]{DType::uint8};
+  static constexpr DType integers[]{DType::int32, DType::int64};
   switch (dtype) {
     case DType::float16:
     case DType::bfloat16:
-      return wider;
+      return floats;
     case DType::float32:
-      return std::span(wider).subspan(1);
+      return std::span(floats).subspan(1);
+    case DType::uint4:
+    case DType::int4:
+    case DType::uint2:
+    case DType::int2:
+    case DType::float4e2m1:
+      return bytes;
+    case DType::uint64:
+      return std::span(integers).subspan(modular ? 1 : 2);
     default:
-      return {};
+      return std::span(integers).first(modular && is_integral(dtype) && dtype != DType::int32 && dtype != DType::int64 ? 1 : 0);
   }
 }
 
-/// Converts n floats of any of the types of wider_floats(); narrowing rounds to nearest.
-inline void convert_floats(const TensorRef& from, const TensorRef& to, const Context& c) {
+/// Converts the elements of a tensor to a type that wider_types() gives for theirs, or back: floats are rounded to nearest, integers cut,
+/// and elements that share a byte are taken as the bits that they are.
+inline void convert_elements(const TensorRef& from, const TensorRef& to, const Context& c) {
   constexpr std::int64_t block = 512;
+  const auto bits_of = [](DType dtype) { return bit_width(dtype) == 4 ? DType::uint4 : bit_width(dtype) == 2 ? DType::uint2 : dtype; };
+  const DType source = bits_of(from.dtype);
+  const DType target = bits_of(to.dtype);
   c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
-    if (from.dtype == DType::float64) return store_numbers(to.dtype, to.data, begin, end - begin, from.as<double>() + begin, {});
-    float pivot[block];
+    if (source == DType::float64) return store_numbers(target, to.data, begin, end - begin, from.as<double>() + begin, {});
+    float real[block];
+    std::int64_t integer[block];
     for (std::int64_t i = begin; i < end; i += block) {
       const std::int64_t n = std::min(block, end - i);
-      load_numbers(from.dtype, from.data, i, n, pivot);
-      store_numbers(to.dtype, to.data, i, n, pivot, {});
+      if (is_integer_like(source)) {
+        load_numbers(source, from.data, i, n, integer);
+        store_numbers(target, to.data, i, n, integer, {});
+      } else {
+        load_numbers(source, from.data, i, n, real);
+        store_numbers(target, to.data, i, n, real, {});
+      }
     }
   });
 }
 
-/// Lets the kernel of a wider float type compute: tensors of the narrow type are converted before and after. That makes one kernel serve
-/// all float types where conversions are cheap next to the computation, or where nobody waits for it.
+/// Lets the kernel of a wider type compute: tensors of the narrow type are converted before and after. That makes one kernel serve all
+/// types where conversions are cheap next to the computation, or where nobody waits for it.
 class WidenedKernel final : public AnyKernel {
  public:
   /// `kernel` is made for the node as `widening` shows it.
@@ -72,7 +93,7 @@ class WidenedKernel final : public AnyKernel {
       const TensorRef* constant = node.constant(i);
       if (constant == nullptr || constant->dtype != from) continue;
       widening->constants[i] = Value::tensor(to, constant->shape);
-      convert_floats(*constant, widening->constants[i].ref(), Context({}, {}, pool));
+      convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
     }
     return widening;
   }
@@ -89,14 +110,14 @@ class WidenedKernel final : public AnyKernel {
     std::byte* memory = c.workspace() + slots_bytes(c);
     memory += place(c, slots.slots, slots.pointers, memory);
     for (std::size_t i = 0; i < c.input_count(); ++i) {
-      if (is_converted(c, i)) convert_floats(c.input(i), slots.slots[i].tensor, c);
+      if (is_converted(c, i)) convert_elements(c.input(i), slots.slots[i].tensor, c);
     }
     Context wide = inner(c, slots.pointers);
     wide.set_workspace(memory);
     kernel_->run(wide);
     if (wide.failed()) return c.fail_as(wide);
     for (std::size_t i = 0; i < c.output_count(); ++i) {
-      if (c.has_output(i) && c.output(i).dtype == widening_->from) convert_floats(wide.output(i), c.output(i), c);
+      if (c.has_output(i) && c.output(i).dtype == widening_->from) convert_elements(wide.output(i), c.output(i), c);
     }
   }
 

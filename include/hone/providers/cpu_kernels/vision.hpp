@@ -17,7 +17,7 @@ namespace hone::inline HONE_ABI {
 using CpuVisionKernels = KernelList<
     entry<ops::AffineGrid, float, double>,
     entry<ops::CenterCropPad>,
-    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, std::uint8_t, std::int8_t>,
+    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t>,
     entry<ops::DeformConv, float, double>,
     entry<ops::GridSample, float, double>,
     entry<ops::MaxRoiPool, float, double>,
