@@ -3,3 +3,4 @@
 
 template struct hone::KernelTable<hone::Cpu, hone::CpuControlFlowKernels>;
 template struct hone::KernelTable<hone::Cpu, hone::CpuRecurrentKernels>;
+template struct hone::KernelTable<hone::Cpu, hone::CpuSequenceKernels>;

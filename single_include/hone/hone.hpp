@@ -1420,11 +1420,14 @@ namespace hone::inline HONE_ABI {
 
 class Graph;
 
-/// A set of inputs, by index.
+/// A set of inputs, by index. The last bit stands for all inputs from 31 on.
 using InputSet = std::uint32_t;
 
+inline constexpr InputSet all_inputs = ~InputSet{0};
 [[nodiscard]] constexpr InputSet inputs(std::convertible_to<int> auto... index) noexcept { return ((InputSet{1} << index) | ... | 0u); }
-[[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept { return index < 32 && (set >> index & 1u) != 0; }
+[[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept {
+  return (set >> std::min<std::size_t>(index, 31) & 1u) != 0;
+}
 
 /// A set of element types.
 class DTypeSet {
@@ -1475,6 +1478,8 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
+  /// Elements are but added, multiplied and moved: integers of another width may be computed as int32 or int64, and cut.
+  bool modular = false;
 };
 
 /// What type inference sees of a node.
@@ -1549,6 +1554,8 @@ struct OpInfo {
   void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
   std::size_t type_input = 0;                           ///< the deciding input: its type chooses among the kernels
   std::span<const InputTypes> input_types = {};
+  /// The type of input `i` of a subgraph with `count` inputs, where the model leaves it out. Null: nothing is known.
+  Type (*subgraph_input)(std::span<const Type> node_inputs, std::size_t i, std::size_t count) = nullptr;
 
   /// The operator of a node with these attributes. Errors: invalid_graph.
   [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
@@ -1616,13 +1623,15 @@ constexpr OpInfo make_op_info() {
   if constexpr (requires { Op::input_types; }) info.input_types = Op::input_types;
   if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
   if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
+  if constexpr (requires { &Op::subgraph_input; }) info.subgraph_input = &Op::subgraph_input;
   return info;
 }
 
 }  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
-/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)` and `shapes(c)`.
+/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)`, `shapes(c)` and
+/// `subgraph_input(node_inputs, i, count)`.
 template <class Op>
 inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 
@@ -2718,10 +2727,22 @@ struct Support {
   explicit operator bool() const noexcept { return supported; }
 };
 
+/// Shows tensors of one type as tensors of a wider one, to a kernel that another one converts for.
+struct Widening {
+  DType from = DType::undefined;
+  DType to = DType::undefined;
+  /// One per input: constants of type `from` in the wider type, else empty.
+  std::vector<Value> constants;
+
+  [[nodiscard]] Type operator()(const Type& type) const { return type == Type(from) ? Type(to) : type; }
+};
+
 /// A node in its graph, as kernels see it while a session is created.
 class NodeView {
  public:
   NodeView(const Graph& graph, const Node& node) : graph_(&graph), node_(&node) {}
+  /// The node as `widening`, which must outlive the view, shows it.
+  NodeView(const NodeView& node, const Widening& widening) : graph_(node.graph_), node_(node.node_), widening_(&widening) {}
 
   [[nodiscard]] const Graph& graph() const noexcept { return *graph_; }
   [[nodiscard]] const Node& node() const noexcept { return *node_; }
@@ -2735,20 +2756,27 @@ class NodeView {
   [[nodiscard]] bool has_input(std::size_t i) const noexcept { return i < node_->inputs.size() && node_->inputs[i] != no_value; }
   [[nodiscard]] bool has_output(std::size_t i) const noexcept { return i < node_->outputs.size() && node_->outputs[i] != no_value; }
   /// Unknown type for an omitted input.
-  [[nodiscard]] Type input_type(std::size_t i) const { return has_input(i) ? (*graph_)[node_->inputs[i]].type : Type(); }
-  [[nodiscard]] Type output_type(std::size_t i) const { return has_output(i) ? (*graph_)[node_->outputs[i]].type : Type(); }
+  [[nodiscard]] Type input_type(std::size_t i) const { return has_input(i) ? type_of(node_->inputs[i]) : Type(); }
+  [[nodiscard]] Type output_type(std::size_t i) const { return has_output(i) ? type_of(node_->outputs[i]) : Type(); }
   [[nodiscard]] DType input_dtype(std::size_t i) const { return input_type(i).is_tensor() ? input_type(i).dtype : DType::undefined; }
   [[nodiscard]] DType output_dtype(std::size_t i) const { return output_type(i).is_tensor() ? output_type(i).dtype : DType::undefined; }
   /// The input when its elements are known for good, else null. Kernels pack such weights when they are made.
   [[nodiscard]] const TensorRef* constant(std::size_t i) const noexcept {
     if (!has_input(i)) return nullptr;
+    if (widening_ != nullptr && widening_->constants[i].has_value()) return &widening_->constants[i].ref();
     const auto& constant = (*graph_)[node_->inputs[i]].constant;
     return constant ? &constant->tensor : nullptr;
   }
 
  private:
+  [[nodiscard]] Type type_of(ValueId id) const {
+    const Type& type = (*graph_)[id].type;
+    return widening_ != nullptr ? (*widening_)(type) : type;
+  }
+
   const Graph* graph_;
   const Node* node_;
+  const Widening* widening_ = nullptr;
 };
 
 /// Where a value stands while a graph runs. Tensors are in `tensor`; sequences, optionals and maps in `object`.
@@ -3661,80 +3689,168 @@ struct SessionOptions {
 
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_HPP
 
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_HPP
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ALGEBRA_HPP
 
-#define HONE_SINGLE_OPS_CAST_HPP
+#define HONE_SINGLE_OPS_DET_HPP
 
 namespace hone::inline HONE_ABI::ops {
 
-/// y = x converted to another element type.
-/// Real to integer truncates; integers wrap; 8-bit floats saturate unless told otherwise; strings are parsed and printed.
-/// Source: ONNX Cast, opsets 1 to 25.
-struct Cast {
-  static constexpr std::string_view name = "Cast";
-  enum class Rounding : std::uint8_t { up, down, nearest };
-
-  DType to = DType::undefined;
-  bool saturate = true;
-  Rounding rounding = Rounding::up;  ///< to float8e8m0
-
-  void attributes(auto& a) {
-    if (a.opset() < 6) {
-      std::string text;
-      a.required("to", text);
-      to = parse_dtype(text);
-    } else {
-      std::int64_t number = 0;
-      a.required("to", number);
-      if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-      to = static_cast<DType>(number);
-    }
-    conversion(a, saturate, rounding);
+/// The determinants of square matrices. Shapes: x (*, M, M) -> y (*). Source: ONNX Det, opsets 11 to 22.
+struct Det {
+  static constexpr std::string_view name = "Det";
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    if (x.rank() < 2 || x[x.rank() - 1] != x[x.rank() - 2])
+      fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (*, M, M)");
+    c.output(0, Shape(x.dims().first(x.rank() - 2)));
   }
-  void types(const TypeContext& c) const { c.output(0, to); }
-
-  /// Reads the attributes that Cast shares with CastLike.
-  static void conversion(auto& a, bool& saturate, Rounding& rounding) {
-    if (a.opset() >= 19) a("saturate", saturate, true);
-    if (a.opset() < 24) return;
-    std::string text;
-    a("round_mode", text, "up");
-    if (text != "up" && text != "down" && text != "nearest") fail(ErrorCode::invalid_graph, "unknown round_mode '", text, "'");
-    rounding = text == "up" ? Rounding::up : text == "down" ? Rounding::down : Rounding::nearest;
-  }
-
- private:
-  /// "FLOAT", "INT64" … as TensorProto.DataType spells them.
-  static DType parse_dtype(std::string_view text) {
-    std::string lower;
-    for (const char c : text) lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    for (int i = 1; i < dtype_count; ++i)
-      if (lower == hone::name(static_cast<DType>(i))) return static_cast<DType>(i);
-    fail(ErrorCode::invalid_graph, "there is no element type '", text, "'");
-  }
-};
-
-/// y = x converted to the element type of input 1.
-/// Source: ONNX CastLike, opsets 15 to 25.
-struct CastLike {
-  static constexpr std::string_view name = "CastLike";
-  static constexpr InputTypes input_types[] = {{inputs(1)}};
-  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
-  static constexpr OpTraits traits{.unread_inputs = inputs(1)};
-
-  bool saturate = true;
-  Cast::Rounding rounding = Cast::Rounding::up;
-
-  void attributes(auto& a) { Cast::conversion(a, saturate, rounding); }
-  void types(const TypeContext& c) const { c.output(0, c.input(1)); }
 };
 
 }  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_OPS_RESIZE_HPP
+#define HONE_SINGLE_OPS_EINSUM_HPP
 
-#include <cmath>
+namespace hone::inline HONE_ABI::ops {
+
+/// Einstein summation: the products of elements whose indices agree by label, summed over the labels that the output does not have.
+/// "bij,bjk->bik" is a batch of matrix products. An ellipsis stands for any number of leading labels, the last ones aligned.
+/// Source: ONNX Einsum, opsets 12 to 28.
+struct Einsum {
+  static constexpr std::string_view name = "Einsum";
+  static constexpr Arity arity{.max_inputs = 16};
+  static constexpr OpTraits traits{.modular = true};
+  /// Labels are numbers: 0 to 51 for letters, then those of ellipses.
+  static constexpr std::size_t max_labels = 52 + Shape::max_rank;
+  static constexpr std::int64_t ellipsis = -1;
+
+  /// Labels by term, with `ellipsis` where one stands.
+  std::vector<std::vector<std::int64_t>> inputs;
+  std::vector<std::int64_t> output;
+
+  void attributes(auto& a) {
+    std::string equation;
+    a.required("equation", equation);
+    std::erase(equation, ' ');
+    std::string_view rest = equation;
+    const std::size_t arrow = rest.find("->");
+    std::string_view left = rest.substr(0, arrow);
+    for (;;) {
+      const std::size_t comma = left.find(',');
+      inputs.push_back(term(left.substr(0, comma), equation));
+      if (comma == std::string_view::npos) break;
+      left.remove_prefix(comma + 1);
+    }
+    if (arrow != std::string_view::npos) {
+      output = term(rest.substr(arrow + 2), equation);
+    } else {
+      output = implicit_output();
+    }
+    for (const std::int64_t label : output) {
+      const auto has = [&](const auto& input) { return std::find(input.begin(), input.end(), label) != input.end(); };
+      const bool known = label == ellipsis || std::any_of(inputs.begin(), inputs.end(), has);
+      if (!known || std::count(output.begin(), output.end(), label) != 1) {
+        fail(ErrorCode::invalid_graph, "the equation '", equation, "' has an output that its inputs do not make");
+      }
+    }
+  }
+
+  /// The sizes of the labels, and how far apart, in elements, neighbours along a label are in each input and in the output.
+  struct Layout {
+    std::array<std::int64_t, max_labels> sizes;
+    std::array<std::array<std::int64_t, max_labels>, 16> strides;
+    std::array<std::int64_t, max_labels> output_strides;
+    std::array<bool, max_labels> used{};
+    Shape output;
+  };
+  /// `shape(i)` is the shape of input i. Errors: invalid_argument when it does not fit the equation.
+  template <class ShapeOf>
+  [[nodiscard]] Layout layout(std::size_t count, const ShapeOf& shape) const {
+    if (count != inputs.size()) fail(ErrorCode::invalid_argument, "the equation has ", inputs.size(), " terms for ", count, " inputs");
+    Layout layout;
+    layout.sizes.fill(1);
+    std::size_t extra = 0;  // dimensions of the longest ellipsis
+    for (std::size_t i = 0; i < count; ++i) extra = std::max(extra, spread(inputs[i], shape(i)));
+    for (std::size_t i = 0; i < count; ++i) {
+      const Shape& x = shape(i);
+      layout.strides[i].fill(0);
+      for_dimensions(inputs[i], spread(inputs[i], x), extra, [&](std::size_t d, std::size_t label) {
+        std::int64_t& size = layout.sizes[label];
+        if (x[d] != 1 && size != 1 && x[d] != size) {
+          fail(ErrorCode::invalid_argument, "input ", i, " of shape ", x, " has ", x[d], " elements where another has ", size);
+        }
+        if (x[d] != 1) {
+          size = x[d];
+          layout.strides[i][label] += x.stride(d);
+        }
+        layout.used[label] = true;
+      });
+    }
+    for_dimensions(output, extra, extra, [&](std::size_t, std::size_t label) { layout.output.push_back(layout.sizes[label]); });
+    layout.output_strides.fill(0);
+    for_dimensions(output, extra, extra, [&](std::size_t d, std::size_t label) { layout.output_strides[label] = layout.output.stride(d); });
+    return layout;
+  }
+  void shapes(const ShapeContext& c) const {
+    c.output(0, layout(c.input_count(), [&](std::size_t i) -> const Shape& { return c.shape(i); }).output);
+  }
+
+ private:
+  static std::vector<std::int64_t> term(std::string_view text, const std::string& equation) {
+    std::vector<std::int64_t> labels;
+    while (!text.empty()) {
+      const char c = text.front();
+      const bool dots = text.starts_with("...");
+      if (dots && std::find(labels.begin(), labels.end(), ellipsis) == labels.end()) {
+        labels.push_back(ellipsis);
+      } else if (c >= 'a' && c <= 'z') {
+        labels.push_back(26 + c - 'a');
+      } else if (c >= 'A' && c <= 'Z') {
+        labels.push_back(c - 'A');
+      } else {
+        fail(ErrorCode::invalid_graph, "the equation '", equation, "' is not one of Einsum");
+      }
+      text.remove_prefix(dots ? 3 : 1);
+    }
+    return labels;
+  }
+  /// The ellipsis, then the letters that occur once.
+  [[nodiscard]] std::vector<std::int64_t> implicit_output() const {
+    std::vector<std::int64_t> labels;
+    for (std::int64_t label = ellipsis; label < 52; ++label) {
+      std::ptrdiff_t times = 0;
+      for (const auto& input : inputs) times += std::count(input.begin(), input.end(), label);
+      if (times == 1 || (label == ellipsis && times > 0)) labels.push_back(label);
+    }
+    return labels;
+  }
+  /// Dimensions that the ellipsis of a term stands for.
+  static std::size_t spread(const std::vector<std::int64_t>& labels, const Shape& shape) {
+    const bool dots = std::find(labels.begin(), labels.end(), ellipsis) != labels.end();
+    const std::size_t letters = labels.size() - (dots ? 1 : 0);
+    if (dots ? shape.rank() < letters : shape.rank() != letters) {
+      fail(ErrorCode::invalid_argument, "an input of shape ", shape, " does not have the ", letters, " dimensions of its term");
+    }
+    return shape.rank() - letters;
+  }
+  /// visit(dimension, label) for a term whose ellipsis has `spread` dimensions of `extra`.
+  template <class Visit>
+  static void for_dimensions(const std::vector<std::int64_t>& labels, std::size_t spread, std::size_t extra, const Visit& visit) {
+    std::size_t d = 0;
+    for (const std::int64_t label : labels) {
+      if (label != ellipsis) {
+        visit(d++, static_cast<std::size_t>(label));
+        continue;
+      }
+      for (std::size_t k = 0; k < spread; ++k) visit(d++, 52 + extra - spread + k);
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_STANDARDIZE_HPP
 
 #define HONE_SINGLE_OPS_DIMENSIONS_HPP
+
+#include <cmath>
 
 namespace hone::inline HONE_ABI::ops {
 
@@ -3831,6 +3947,688 @@ class AxisSet {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = x / norm, with the sum of the absolute values (p = 1) or the root of the sum of the squares (p = 2) along an axis; 0 where that is
+/// 0. Shapes: x (*) -> y (*). Source: ONNX LpNormalization, opsets 1 to 22.
+struct LpNormalization {
+  static constexpr std::string_view name = "LpNormalization";
+  static constexpr OpTraits traits{.in_place = inputs(0)};
+
+  std::int64_t axis = -1;
+  std::int64_t p = 2;
+
+  void attributes(auto& a) {
+    a("axis", axis, -1);
+    a("p", p, 2);
+    if (p != 1 && p != 2) fail(ErrorCode::invalid_graph, "p is ", p, "; it must be 1 or 2");
+  }
+  void shapes(const ShapeContext& c) const {
+    (void)normalized_axis(axis, c.shape(0).rank());
+    c.output(0, c.shape(0));
+  }
+};
+
+/// y = (x - mean) / standard deviation over the given axes. Shapes: x (*) -> y (*).
+/// Source: ONNX MeanVarianceNormalization, opsets 9 to 13.
+struct MeanVarianceNormalization {
+  static constexpr std::string_view name = "MeanVarianceNormalization";
+  static constexpr OpTraits traits{.in_place = inputs(0)};
+
+  std::vector<std::int64_t> axes;
+
+  void attributes(auto& a) { a("axes", axes, std::vector<std::int64_t>{0, 2, 3}); }
+  void shapes(const ShapeContext& c) const {
+    for (const std::int64_t axis : axes) (void)normalized_axis(axis, c.shape(0).rank());
+    c.output(0, c.shape(0));
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_PROVIDERS_KERNEL_LIST_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A line of a kernel list: operator Op has a kernel for each T, or one kernel without an element type when there is none.
+template <class Op, class... T>
+struct entry {};
+
+/// The kernels of a provider: entries, or further lists.
+template <class... Entries>
+struct KernelList {};
+
+/// One kernel of an entry.
+template <class Device>
+struct KernelVariant {
+  ElementKind element;                   ///< of the deciding input
+  Support (*supports)(const NodeView&);  ///< asked when `element` matches; null when that is enough
+  std::unique_ptr<AnyKernel> (*create)(const NodeView&, const Device&);
+};
+
+/// The kernels of an operator, as data: nodes are matched with them by code that is no template on operators and types.
+template <class Device>
+struct KernelEntry {
+  const OpInfo* op;
+  std::span<const KernelVariant<Device>> kernels;
+};
+
+/// The kernel a provider has chosen for a node, or its refusal.
+template <class Device>
+struct KernelChoice {
+  const KernelVariant<Device>* kernel = nullptr;
+  std::string name;     ///< "Softmax<float>"
+  std::string refusal;  ///< a sentence, when there is no kernel
+};
+
+/// The first kernel of `entry` that supports the node.
+template <class Device>
+[[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
+  KernelChoice<Device> choice;
+  const DType dtype = node.input_dtype(entry.op->type_input);
+  for (const auto& kernel : entry.kernels) {
+    if (!kernel.element.matches(dtype)) continue;
+    const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
+    const bool typed = !kernel.element.any();
+    if (support) {
+      choice.kernel = &kernel;
+      choice.name = typed ? text(entry.op->name, "<", kernel.element, ">") : std::string(entry.op->name);
+      return choice;
+    }
+    if (support.reason.empty()) continue;
+    if (!choice.refusal.empty()) choice.refusal += "; ";
+    choice.refusal += typed ? text(kernel.element, ": ", support.reason) : support.reason;
+  }
+  if (choice.refusal.empty() && !(entry.kernels.size() == 1 && entry.kernels[0].element.any())) {
+    choice.refusal = text("no kernel for ", hone::name(dtype), "; there are kernels for ");
+    for (const auto& kernel : entry.kernels) choice.refusal += text(&kernel == &entry.kernels[0] ? "" : ", ", kernel.element);
+  }
+  return choice;
+}
+
+namespace detail {
+
+/// The class that runs a K.
+template <class K, class Device>
+HONE_COLD std::unique_ptr<AnyKernel> create_kernel(const NodeView& node, const Device& device) {
+  if constexpr (requires { typename K::Shared; }) {
+    using Shared = typename K::Shared;
+    static_assert(sizeof(K) == sizeof(Shared), "a kernel that adds members to its base cannot be stored as that");
+    return hold(AnyObject::make<Shared>(static_cast<const Shared&>(K(node, device))), kernel_functions<Shared>);
+  } else {
+    return hold(AnyObject::make<K>(node, device), kernel_functions<K>);
+  }
+}
+
+template <class P, class K>
+constexpr KernelVariant<typename P::Device> variant_of(ElementKind element) {
+  if constexpr (requires(const NodeView& node) { K::supports(node); }) {
+    return {element, &K::supports, &create_kernel<K, typename P::Device>};
+  } else {
+    return {element, nullptr, &create_kernel<K, typename P::Device>};
+  }
+}
+
+template <class P, class Entry>
+struct EntryOf;
+
+template <class P, class Op, class... T>
+struct EntryOf<P, entry<Op, T...>> {
+  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
+};
+
+template <class P, class Op>
+struct EntryOf<P, entry<Op>> {
+  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
+};
+
+template <class P, class Op, class... T>
+constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
+  return {&op_info<Op>, EntryOf<P, entry<Op, T...>>::kernels};
+}
+
+/// All entries of nested lists, in order.
+template <class... Lists>
+struct Flatten;
+template <>
+struct Flatten<> {
+  using type = KernelList<>;
+};
+template <class... A, class... B>
+KernelList<A..., B...> concat(KernelList<A...>, KernelList<B...>);
+template <class First, class... Rest>
+struct Flatten<First, Rest...> {
+  using type = decltype(concat(KernelList<First>{}, typename Flatten<Rest...>::type{}));
+};
+template <class... Entries, class... Rest>
+struct Flatten<KernelList<Entries...>, Rest...> {
+  using type = decltype(concat(typename Flatten<Entries...>::type{}, typename Flatten<Rest...>::type{}));
+};
+
+template <class Entry, class... Ops>
+struct IsFor : std::false_type {};
+template <class Op, class... T, class... Ops>
+struct IsFor<entry<Op, T...>, Ops...> : std::disjunction<std::is_same<Op, Ops>...> {};
+
+template <class List, class... Ops>
+struct Narrow;
+template <class... Entries, class... Ops>
+struct Narrow<KernelList<Entries...>, Ops...> {
+  using type = typename Flatten<std::conditional_t<IsFor<Entries, Ops...>::value, Entries, KernelList<>>...>::type;
+};
+
+template <class List, class Op>
+struct Names;
+template <class... Entries, class Op>
+struct Names<KernelList<Entries...>, Op> : std::disjunction<IsFor<Entries, Op>...> {};
+
+}  // namespace detail
+
+/// The entries of `List` whose operator is one of Ops.
+template <class List, class... Ops>
+using NarrowedList = typename detail::Narrow<typename detail::Flatten<List>::type, Ops...>::type;
+
+/// Whether `List` has an entry for the operator.
+template <class List, class Op>
+inline constexpr bool names_operator = detail::Names<typename detail::Flatten<List>::type, Op>::value;
+
+/// The run-time form of a kernel list: what a provider looks nodes up in. Explicit instantiation of this class is what puts the
+/// kernels of a list into one translation unit.
+template <class P, class List>
+struct KernelTable;
+template <class P, class... Entries>
+struct KernelTable<P, KernelList<Entries...>> {
+  [[nodiscard]] static std::span<const KernelEntry<typename P::Device>> entries() noexcept;
+};
+
+// Outside of the class, so that it is not inline: an explicit instantiation declaration then keeps other translation units from
+// instantiating the kernels.
+template <class P, class... Entries>
+std::span<const KernelEntry<typename P::Device>> KernelTable<P, KernelList<Entries...>>::entries() noexcept {
+  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{
+      detail::table_entry<P>(static_cast<Entries*>(nullptr))...};
+  return table;
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuAlgebraKernels = KernelList<
+    entry<ops::Det, double>,
+    entry<ops::Einsum, float, double, std::int32_t, std::int64_t>,
+    entry<ops::LpNormalization, float, double>,
+    entry<ops::MeanVarianceNormalization, float, double>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ATTENTION_HPP
+
+#define HONE_SINGLE_OPS_ATTENTION_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = softmax(softcap(scale q k^T) + mask) v, head by head; q heads share the heads of k and v in groups of neighbours.
+/// Shapes: q (B, Hq, S, D), k (B, H, L, D), v (B, H, L, E) -> y (B, Hq, S, E), or with heads packed: q (B, S, Hq D) -> y (B, S, Hq E).
+/// Inputs 3 to 6: mask (broadcast to B, Hq, S, P + L), bool or added; past key (B, H, P, D) and value, which stand before k and v;
+/// number of keys per batch that are no padding (B). Outputs 1 to 3: keys and values with the past ones, and the scores
+/// (B, Hq, S, P + L) as they are after the step `scores_mode`.
+/// A query that may attend to no key gets zeros. Source: ONNX Attention, opsets 23 to 25.
+struct Attention {
+  static constexpr std::string_view name = "Attention";
+  static constexpr int since = 23;
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 7, .max_outputs = 4};
+  static constexpr InputTypes input_types[] = {{inputs(2, 3, 5)}, {inputs(6), DTypeSet{DType::int64}}};
+  enum class Scores : std::int64_t { product, capped, masked, softmax };
+
+  std::optional<float> scale;  ///< 1 / sqrt(D) without
+  float softcap = 0;           ///< x -> softcap tanh(x / softcap) unless 0
+  bool causal = false;
+  Scores scores_mode = Scores::product;
+  std::int64_t q_num_heads = 0;
+  std::int64_t kv_num_heads = 0;
+  std::int64_t left_window = -1;   ///< keys before a query that it sees, -1 for all
+  std::int64_t right_window = -1;  ///< keys after it
+
+  void attributes(auto& a) {
+    std::int64_t mode = 0;
+    a("scale", scale);
+    a("softcap", softcap, 0.0f);
+    a("is_causal", causal, 0);
+    a("qk_matmul_output_mode", mode, 0);
+    a("q_num_heads", q_num_heads, 0);
+    a("kv_num_heads", kv_num_heads, 0);
+    a.ignored("softmax_precision");  // at least float32 always
+    if (a.opset() >= 25) {
+      a("left_window_size", left_window, -1);
+      a("right_window_size", right_window, -1);
+    }
+    if (mode < 0 || mode > 3) fail(ErrorCode::invalid_graph, "qk_matmul_output_mode is ", mode, "; it must be 0 to 3");
+    if (q_num_heads < 0 || kv_num_heads < 0) fail(ErrorCode::invalid_graph, "there are fewer than 0 heads");
+    scores_mode = static_cast<Scores>(mode);
+  }
+
+  struct Sizes {
+    std::int64_t batch, q_heads, heads, queries, past, keys, size, value_size;  ///< `keys` without the past ones
+  };
+  /// Errors: invalid_argument when the shapes do not fit. Null for an omitted `past`.
+  [[nodiscard]] Sizes sizes(const Shape& q, const Shape& k, const Shape& v, const Shape* past) const {
+    Sizes s{};
+    const auto check = [&](bool good) {
+      if (!good) fail(ErrorCode::invalid_argument, "queries ", q, ", keys ", k, " and values ", v, " do not fit together");
+    };
+    check((q.rank() == 3 || q.rank() == 4) && k.rank() == q.rank() && v.rank() == q.rank());
+    if (q.rank() == 4) {
+      s = {q[0], q[1], k[1], q[2], 0, k[2], q[3], v[3]};
+      check(k[0] == q[0] && v[0] == q[0] && k[3] == q[3] && v[1] == k[1] && v[2] == k[2]);
+    } else {
+      if (q_num_heads == 0 || kv_num_heads == 0) {
+        fail(ErrorCode::invalid_argument, "inputs of three dimensions need q_num_heads and kv_num_heads");
+      }
+      check(q[2] % q_num_heads == 0 && k[2] % kv_num_heads == 0 && v[2] % kv_num_heads == 0);
+      s = {q[0], q_num_heads, kv_num_heads, q[1], 0, k[1], q[2] / q_num_heads, v[2] / kv_num_heads};
+      check(k[0] == q[0] && v[0] == q[0] && v[1] == k[1] && k[2] / kv_num_heads == s.size);
+    }
+    check(s.heads == 0 ? s.q_heads == 0 : s.q_heads % s.heads == 0);
+    if (past != nullptr) {
+      if (past->rank() != 4 || (*past)[0] != s.batch || (*past)[1] != s.heads || (*past)[3] != s.size) {
+        fail(ErrorCode::invalid_argument, "the past keys have shape ", *past, "; expected ", Shape{s.batch, s.heads, -1, s.size});
+      }
+      s.past = (*past)[2];
+    }
+    return s;
+  }
+
+  void shapes(const ShapeContext& c) const {
+    const Sizes s = sizes(c.shape(0), c.shape(1), c.shape(2), c.has_input(4) ? &c.shape(4) : nullptr);
+    const std::int64_t total = checked_sum(s.past, s.keys);
+    if (c.has_input(4) != c.has_input(5)) fail(ErrorCode::invalid_argument, "past keys and past values come together");
+    if (c.has_input(5) && !(c.shape(5) == Shape{s.batch, s.heads, s.past, s.value_size})) {
+      fail(ErrorCode::invalid_argument, "the past values have shape ", c.shape(5), "; expected ",
+           Shape{s.batch, s.heads, s.past, s.value_size});
+    }
+    if (c.has_input(3)) check_mask(c.shape(3), {s.batch, s.q_heads, s.queries, total});
+    if (c.has_input(6) && c.shape(6).elements() != s.batch) {
+      fail(ErrorCode::invalid_argument, "nonpad_kv_seqlen has shape ", c.shape(6), "; the batch is ", s.batch);
+    }
+    c.output(0, c.shape(0).rank() == 4 ? Shape{s.batch, s.q_heads, s.queries, s.value_size}
+                                       : Shape{s.batch, s.queries, s.q_heads * s.value_size});
+    c.output(1, {s.batch, s.heads, total, s.size});
+    c.output(2, {s.batch, s.heads, total, s.value_size});
+    c.output(3, {s.batch, s.q_heads, s.queries, total});
+  }
+
+ private:
+  static void check_mask(const Shape& mask, const Shape& scores) {
+    bool fits = mask.rank() >= 1 && mask.rank() <= 4;
+    for (std::size_t i = 0; fits && i < mask.rank(); ++i) {
+      const std::int64_t wanted = scores[i + 4 - mask.rank()];
+      fits = i + 1 == mask.rank() ? mask[i] <= wanted : mask[i] == 1 || mask[i] == wanted;
+    }
+    if (!fits) fail(ErrorCode::invalid_argument, "the mask of shape ", mask, " does not fit scores of shape ", scores);
+  }
+};
+
+/// y = prob_mod(softmax(score_mod(scale q k^T))) v with subgraphs, each optional, from scores (B, Hq, S, L) to scores.
+/// Shapes: as Attention with four dimensions. Source: ONNX ai.onnx.preview FlexAttention, opset 1.
+struct FlexAttention {
+  static constexpr std::string_view domain = "ai.onnx.preview";
+  static constexpr std::string_view name = "FlexAttention";
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t, std::size_t) { return inputs.empty() ? Type() : inputs[0]; }
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
+
+  std::optional<float> scale;
+  std::optional<std::int64_t> precision;
+
+  void attributes(auto& a) {
+    a("scale", scale);
+    a("softmax_precision", precision);
+  }
+  void types(const TypeContext& c) const {
+    for (const Graph* graph : c.subgraphs()) {
+      if (graph->inputs.size() != 1 || graph->outputs.size() != 1) fail(ErrorCode::invalid_graph, "a subgraph must map one tensor to one");
+    }
+    c.output(0, c.input(0));
+  }
+  void shapes(const ShapeContext& c) const {
+    if (c.shape(0).rank() != 4) fail(ErrorCode::invalid_argument, "the queries have shape ", c.shape(0), "; four dimensions are needed");
+    const Attention::Sizes s = Attention{}.sizes(c.shape(0), c.shape(1), c.shape(2), nullptr);
+    c.output(0, {s.batch, s.q_heads, s.queries, s.value_size});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_CAUSAL_CONV_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y[b, c, t] = act(bias[c] + sum_i w[c, 0, i] z[b, c, t + i]) with z = (past state, x) along the last axis; act is the identity or
+/// x sigmoid(x). Shapes: x (B, C, T), w (C, 1, K), bias (C), past state (B, C, K - 1), zeros without -> y (B, C, T), the last K - 1 of z.
+/// Source: ONNX CausalConvWithState, opset 27.
+struct CausalConvWithState {
+  static constexpr std::string_view name = "CausalConvWithState";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 4, .max_outputs = 2};
+
+  bool silu = false;
+
+  void attributes(auto& a) {
+    std::string activation;
+    a("activation", activation, "none");
+    silu = activation == "silu" || activation == "swish";
+    if (!silu && activation != "none") fail(ErrorCode::invalid_graph, "unknown activation '", activation, "'");
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& w = c.shape(1);
+    if (x.rank() != 3 || w.rank() != 3 || w[0] != x[1] || w[1] != 1 || w[2] < 1) {
+      fail(ErrorCode::invalid_argument, "its inputs have shapes ", x, " and ", w, "; expected (B, C, T) and (C, 1, K)");
+    }
+    const Shape state{x[0], x[1], w[2] - 1};
+    if (c.has_input(2) && !(c.shape(2) == Shape{x[1]})) fail(ErrorCode::invalid_argument, "the bias has shape ", c.shape(2));
+    if (c.has_input(3) && !(c.shape(3) == state)) {
+      fail(ErrorCode::invalid_argument, "the past state has shape ", c.shape(3), "; expected ", state);
+    }
+    c.output(0, x);
+    c.output(1, state);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_LINEAR_ATTENTION_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Attention with a state of fixed size per head, S (D, E), updated token by token:
+///   S = exp(decay) S                                where the rule is gated
+///   v = beta (v - S^T k)                            where the rule has a delta
+///   S = S + k v^T,  y = scale S^T q
+/// Shapes: q (B, T, Hq D), k (B, T, H D), v (B, T, H E), past state (B, H, D, E), decay (B, T, H) or (B, T, H D), beta (B, T, H) or
+/// (B, T, 1) -> y (B, T, Hq E), state (B, H, D, E). Source: ONNX LinearAttention, opset 27.
+struct LinearAttention {
+  static constexpr std::string_view name = "LinearAttention";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 6, .max_outputs = 2};
+  static constexpr InputTypes input_types[] = {{inputs(3)}};
+
+  std::int64_t q_num_heads = 0;
+  std::int64_t kv_num_heads = 0;
+  float scale = 0;  ///< 0 for 1 / sqrt(D)
+  bool gated = false;
+  bool delta = false;
+
+  void attributes(auto& a) {
+    std::string rule;
+    a.required("q_num_heads", q_num_heads);
+    a.required("kv_num_heads", kv_num_heads);
+    a("scale", scale, 0.0f);
+    a("update_rule", rule, "gated_delta");
+    a.ignored("chunk_size");  // a hint
+    gated = rule == "gated" || rule == "gated_delta";
+    delta = rule == "delta" || rule == "gated_delta";
+    if (!gated && !delta && rule != "linear") fail(ErrorCode::invalid_graph, "unknown update_rule '", rule, "'");
+    if (kv_num_heads < 1 || q_num_heads < 1 || q_num_heads % kv_num_heads != 0) {
+      fail(ErrorCode::invalid_graph, "q_num_heads is ", q_num_heads, "; it must be a multiple of kv_num_heads, ", kv_num_heads);
+    }
+  }
+  void types(const TypeContext& c) const {
+    if (c.input(4).is_known() != gated) fail(ErrorCode::invalid_graph, gated ? "decay is missing" : "the update rule takes no decay");
+    if (c.input(5).is_known() != delta) fail(ErrorCode::invalid_graph, delta ? "beta is missing" : "the update rule takes no beta");
+    c.output(0, c.input(0));
+    c.output(1, c.input(3).is_known() ? c.input(3) : c.input(0));
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& q = c.shape(0);
+    const Shape& k = c.shape(1);
+    const Shape& v = c.shape(2);
+    bool fits = q.rank() == 3 && k.rank() == 3 && v.rank() == 3;
+    for (std::size_t i = 0; fits && i < 2; ++i) fits = k[i] == q[i] && v[i] == q[i];
+    fits = fits && q[2] % q_num_heads == 0 && v[2] % kv_num_heads == 0 && k[2] == q[2] / q_num_heads * kv_num_heads;
+    if (!fits) fail(ErrorCode::invalid_argument, "queries ", q, ", keys ", k, " and values ", v, " do not fit together");
+    const Shape state{q[0], kv_num_heads, q[2] / q_num_heads, v[2] / kv_num_heads};
+    if (c.has_input(3) && !(c.shape(3) == state)) {
+      fail(ErrorCode::invalid_argument, "the past state has shape ", c.shape(3), "; expected ", state);
+    }
+    if (c.has_input(4)) check(c.shape(4), q, kv_num_heads, k[2], "decay");
+    if (c.has_input(5)) check(c.shape(5), q, kv_num_heads, 1, "beta");
+    c.output(0, {q[0], q[1], v[2] / kv_num_heads * q_num_heads});
+    c.output(1, state);
+  }
+
+ private:
+  static void check(const Shape& shape, const Shape& q, std::int64_t size, std::int64_t other, std::string_view what) {
+    if (shape.rank() == 3 && shape[0] == q[0] && shape[1] == q[1] && (shape[2] == size || shape[2] == other)) return;
+    fail(ErrorCode::invalid_argument, what, " has shape ", shape, "; expected ", Shape{q[0], q[1], size}, " or ", Shape{q[0], q[1], other});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_ROTARY_EMBEDDING_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Rotates the pairs (x[i], x[i + R / 2]), or (x[2 i], x[2 i + 1]) when interleaved, of the first R elements of each head by the angle of
+/// its position. Shapes: x (B, H, S, D) or (B, S, H D), cos and sin (P, R / 2) with position ids (B, S), or (B, S, R / 2) without -> y as
+/// x. Source: ONNX RotaryEmbedding, opset 23.
+struct RotaryEmbedding {
+  static constexpr std::string_view name = "RotaryEmbedding";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 4};
+  static constexpr InputTypes input_types[] = {{inputs(3), DTypeSet{DType::int64}}};
+  static constexpr OpTraits traits{};
+
+  bool interleaved = false;
+  std::int64_t num_heads = 0;
+  std::int64_t rotary_dim = 0;  ///< 0 for the whole head
+
+  void attributes(auto& a) {
+    a("interleaved", interleaved, 0);
+    a("num_heads", num_heads, 0);
+    a("rotary_embedding_dim", rotary_dim, 0);
+  }
+
+  struct Sizes {
+    std::int64_t batch, heads, length, size, rotated;
+  };
+  [[nodiscard]] Sizes sizes(const Shape& x) const {
+    Sizes s{};
+    if (x.rank() == 4) {
+      s = {x[0], x[1], x[2], x[3], 0};
+    } else {
+      if (x.rank() != 3 || num_heads < 1 || x[2] % num_heads != 0) {
+        fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (B, H, S, D), or (B, S, H D) with H = ", num_heads,
+             " heads");
+      }
+      s = {x[0], num_heads, x[1], x[2] / num_heads, 0};
+    }
+    s.rotated = rotary_dim == 0 ? s.size : rotary_dim;
+    if (s.rotated < 0 || s.rotated > s.size || s.rotated % 2 != 0) {
+      fail(ErrorCode::invalid_argument, s.rotated, " elements of heads of ", s.size, " cannot be rotated in pairs");
+    }
+    return s;
+  }
+  void shapes(const ShapeContext& c) const {
+    const Sizes s = sizes(c.shape(0));
+    const Shape& table = c.shape(1);
+    bool fits = c.shape(2) == table && table.rank() == (c.has_input(3) ? 2 : 3) && table.back() == s.rotated / 2;
+    if (c.has_input(3)) {
+      fits = fits && c.shape(3) == Shape{s.batch, s.length};
+    } else {
+      fits = fits && table[0] == s.batch && table[1] == s.length;
+    }
+    if (!fits) {
+      fail(ErrorCode::invalid_argument, "cos and sin have shapes ", table, " and ", c.shape(2), ", which do not fit x of shape ",
+           c.shape(0));
+    }
+    c.output(0, c.shape(0));
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_SWIGLU_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = a / (1 + exp(-alpha a)) * b. Shapes: a (*), b (*) -> y (*). Source: ONNX SwiGLU, opset 28.
+struct SwiGLU {
+  static constexpr std::string_view name = "SwiGLU";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr OpTraits traits{.in_place = inputs(0, 1)};
+
+  float alpha = 1;
+
+  void attributes(auto& a) { a("alpha", alpha, 1.0f); }
+  void shapes(const ShapeContext& c) const {
+    if (!(c.shape(0) == c.shape(1))) fail(ErrorCode::invalid_argument, "its inputs have shapes ", c.shape(0), " and ", c.shape(1));
+    c.output(0, c.shape(0));
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_TENSOR_SCATTER_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = cache with the rows of `update` from position index[b] on along `axis`, wrapping around at its end when circular.
+/// Shapes: cache (B, *, L, *), update (B, *, S, *), index (B) -> y as cache. Source: ONNX TensorScatter, opset 24.
+struct TensorScatter {
+  static constexpr std::string_view name = "TensorScatter";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+  static constexpr InputTypes input_types[] = {{inputs(2), DTypeSet{DType::int64}}};
+  static constexpr OpTraits traits{.in_place = inputs(0)};
+
+  std::int64_t axis = -2;
+  bool circular = false;
+
+  void attributes(auto& a) {
+    std::string mode;
+    a("axis", axis, -2);
+    a("mode", mode, "linear");
+    if (mode != "linear" && mode != "circular") fail(ErrorCode::invalid_graph, "unknown mode '", mode, "'");
+    circular = mode == "circular";
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& cache = c.shape(0);
+    const Shape& update = c.shape(1);
+    const std::size_t along = normalized_axis(axis, cache.rank());
+    bool fits = along > 0 && update.rank() == cache.rank();
+    for (std::size_t i = 0; fits && i < cache.rank(); ++i) fits = i == along ? update[i] <= cache[i] : update[i] == cache[i];
+    if (!fits)
+      fail(ErrorCode::invalid_argument, "an update of shape ", update, " does not fit a cache of shape ", cache, " along axis ", axis);
+    if (c.has_input(2) && !(c.shape(2) == Shape{cache[0]})) {
+      fail(ErrorCode::invalid_argument, "the indices have shape ", c.shape(2), "; expected ", Shape{cache[0]});
+    }
+    c.output(0, cache);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuAttentionKernels = KernelList<
+    entry<ops::Attention, float, double>,
+    entry<ops::CausalConvWithState, float, double>,
+    entry<ops::FlexAttention, float, double>,
+    entry<ops::LinearAttention, float, double>,
+    entry<ops::RotaryEmbedding, float, double>,
+    entry<ops::SwiGLU, float, double>,
+    entry<ops::TensorScatter>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_HPP
+
+#define HONE_SINGLE_OPS_CAST_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = x converted to another element type.
+/// Real to integer truncates; integers wrap; 8-bit floats saturate unless told otherwise; strings are parsed and printed.
+/// Source: ONNX Cast, opsets 1 to 25.
+struct Cast {
+  static constexpr std::string_view name = "Cast";
+  enum class Rounding : std::uint8_t { up, down, nearest };
+
+  DType to = DType::undefined;
+  bool saturate = true;
+  Rounding rounding = Rounding::up;  ///< to float8e8m0
+
+  void attributes(auto& a) {
+    if (a.opset() < 6) {
+      std::string text;
+      a.required("to", text);
+      to = parse_dtype(text);
+    } else {
+      std::int64_t number = 0;
+      a.required("to", number);
+      if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+      to = static_cast<DType>(number);
+    }
+    conversion(a, saturate, rounding);
+  }
+  void types(const TypeContext& c) const { c.output(0, to); }
+
+  /// Reads the attributes that Cast shares with CastLike.
+  static void conversion(auto& a, bool& saturate, Rounding& rounding) {
+    if (a.opset() >= 19) a("saturate", saturate, true);
+    if (a.opset() < 24) return;
+    std::string text;
+    a("round_mode", text, "up");
+    if (text != "up" && text != "down" && text != "nearest") fail(ErrorCode::invalid_graph, "unknown round_mode '", text, "'");
+    rounding = text == "up" ? Rounding::up : text == "down" ? Rounding::down : Rounding::nearest;
+  }
+
+ private:
+  /// "FLOAT", "INT64" … as TensorProto.DataType spells them.
+  static DType parse_dtype(std::string_view text) {
+    std::string lower;
+    for (const char c : text) lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    for (int i = 1; i < dtype_count; ++i)
+      if (lower == hone::name(static_cast<DType>(i))) return static_cast<DType>(i);
+    fail(ErrorCode::invalid_graph, "there is no element type '", text, "'");
+  }
+};
+
+/// y = the bits of x as another element type of the same width.
+/// Source: ONNX BitCast, opset 26.
+struct BitCast {
+  static constexpr std::string_view name = "BitCast";
+  static constexpr OpTraits traits{.alias = true};
+
+  DType to = DType::undefined;
+
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a.required("to", number);
+    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    to = static_cast<DType>(number);
+  }
+  void types(const TypeContext& c) const {
+    const DType from = c.input(0).dtype;
+    if (bit_width(from) != bit_width(to) || from == DType::string) {
+      fail(ErrorCode::invalid_graph, "the bits of ", hone::name(from), " are not those of ", hone::name(to));
+    }
+    c.output(0, to);
+  }
+};
+
+/// y = x converted to the element type of input 1.
+/// Source: ONNX CastLike, opsets 15 to 25.
+struct CastLike {
+  static constexpr std::string_view name = "CastLike";
+  static constexpr InputTypes input_types[] = {{inputs(1)}};
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr OpTraits traits{.unread_inputs = inputs(1)};
+
+  bool saturate = true;
+  Cast::Rounding rounding = Cast::Rounding::up;
+
+  void attributes(auto& a) { Cast::conversion(a, saturate, rounding); }
+  void types(const TypeContext& c) const { c.output(0, c.input(1)); }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_RESIZE_HPP
 
 namespace hone::inline HONE_ABI::ops {
 
@@ -4026,176 +4824,12 @@ struct Upsample : Resize {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_PROVIDERS_KERNEL_LIST_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// A line of a kernel list: operator Op has a kernel for each T, or one kernel without an element type when there is none.
-template <class Op, class... T>
-struct entry {};
-
-/// The kernels of a provider: entries, or further lists.
-template <class... Entries>
-struct KernelList {};
-
-/// One kernel of an entry.
-template <class Device>
-struct KernelVariant {
-  ElementKind element;                   ///< of the deciding input
-  Support (*supports)(const NodeView&);  ///< asked when `element` matches; null when that is enough
-  std::unique_ptr<AnyKernel> (*create)(const NodeView&, const Device&);
-};
-
-/// The kernels of an operator, as data: nodes are matched with them by code that is no template on operators and types.
-template <class Device>
-struct KernelEntry {
-  const OpInfo* op;
-  std::span<const KernelVariant<Device>> kernels;
-};
-
-/// The kernel a provider has chosen for a node, or its refusal.
-template <class Device>
-struct KernelChoice {
-  const KernelVariant<Device>* kernel = nullptr;
-  std::string name;     ///< "Softmax<float>"
-  std::string refusal;  ///< a sentence, when there is no kernel
-};
-
-/// The first kernel of `entry` that supports the node.
-template <class Device>
-[[nodiscard]] KernelChoice<Device> choose(const KernelEntry<Device>& entry, const NodeView& node) {
-  KernelChoice<Device> choice;
-  const DType dtype = node.input_dtype(entry.op->type_input);
-  for (const auto& kernel : entry.kernels) {
-    if (!kernel.element.matches(dtype)) continue;
-    const Support support = kernel.supports != nullptr ? kernel.supports(node) : Support::yes();
-    const bool typed = !kernel.element.any();
-    if (support) {
-      choice.kernel = &kernel;
-      choice.name = typed ? text(entry.op->name, "<", kernel.element, ">") : std::string(entry.op->name);
-      return choice;
-    }
-    if (support.reason.empty()) continue;
-    if (!choice.refusal.empty()) choice.refusal += "; ";
-    choice.refusal += typed ? text(kernel.element, ": ", support.reason) : support.reason;
-  }
-  if (choice.refusal.empty() && !(entry.kernels.size() == 1 && entry.kernels[0].element.any())) {
-    choice.refusal = text("no kernel for ", hone::name(dtype), "; there are kernels for ");
-    for (const auto& kernel : entry.kernels) choice.refusal += text(&kernel == &entry.kernels[0] ? "" : ", ", kernel.element);
-  }
-  return choice;
-}
-
-namespace detail {
-
-/// The class that runs a K.
-template <class K, class Device>
-HONE_COLD std::unique_ptr<AnyKernel> create_kernel(const NodeView& node, const Device& device) {
-  if constexpr (requires { typename K::Shared; }) {
-    using Shared = typename K::Shared;
-    static_assert(sizeof(K) == sizeof(Shared), "a kernel that adds members to its base cannot be stored as that");
-    return hold(AnyObject::make<Shared>(static_cast<const Shared&>(K(node, device))), kernel_functions<Shared>);
-  } else {
-    return hold(AnyObject::make<K>(node, device), kernel_functions<K>);
-  }
-}
-
-template <class P, class K>
-constexpr KernelVariant<typename P::Device> variant_of(ElementKind element) {
-  if constexpr (requires(const NodeView& node) { K::supports(node); }) {
-    return {element, &K::supports, &create_kernel<K, typename P::Device>};
-  } else {
-    return {element, nullptr, &create_kernel<K, typename P::Device>};
-  }
-}
-
-template <class P, class Entry>
-struct EntryOf;
-
-template <class P, class Op, class... T>
-struct EntryOf<P, entry<Op, T...>> {
-  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
-};
-
-template <class P, class Op>
-struct EntryOf<P, entry<Op>> {
-  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
-};
-
-template <class P, class Op, class... T>
-constexpr KernelEntry<typename P::Device> table_entry(entry<Op, T...>*) noexcept {
-  return {&op_info<Op>, EntryOf<P, entry<Op, T...>>::kernels};
-}
-
-/// All entries of nested lists, in order.
-template <class... Lists>
-struct Flatten;
-template <>
-struct Flatten<> {
-  using type = KernelList<>;
-};
-template <class... A, class... B>
-KernelList<A..., B...> concat(KernelList<A...>, KernelList<B...>);
-template <class First, class... Rest>
-struct Flatten<First, Rest...> {
-  using type = decltype(concat(KernelList<First>{}, typename Flatten<Rest...>::type{}));
-};
-template <class... Entries, class... Rest>
-struct Flatten<KernelList<Entries...>, Rest...> {
-  using type = decltype(concat(typename Flatten<Entries...>::type{}, typename Flatten<Rest...>::type{}));
-};
-
-template <class Entry, class... Ops>
-struct IsFor : std::false_type {};
-template <class Op, class... T, class... Ops>
-struct IsFor<entry<Op, T...>, Ops...> : std::disjunction<std::is_same<Op, Ops>...> {};
-
-template <class List, class... Ops>
-struct Narrow;
-template <class... Entries, class... Ops>
-struct Narrow<KernelList<Entries...>, Ops...> {
-  using type = typename Flatten<std::conditional_t<IsFor<Entries, Ops...>::value, Entries, KernelList<>>...>::type;
-};
-
-template <class List, class Op>
-struct Names;
-template <class... Entries, class Op>
-struct Names<KernelList<Entries...>, Op> : std::disjunction<IsFor<Entries, Op>...> {};
-
-}  // namespace detail
-
-/// The entries of `List` whose operator is one of Ops.
-template <class List, class... Ops>
-using NarrowedList = typename detail::Narrow<typename detail::Flatten<List>::type, Ops...>::type;
-
-/// Whether `List` has an entry for the operator.
-template <class List, class Op>
-inline constexpr bool names_operator = detail::Names<typename detail::Flatten<List>::type, Op>::value;
-
-/// The run-time form of a kernel list: what a provider looks nodes up in. Explicit instantiation of this class is what puts the
-/// kernels of a list into one translation unit.
-template <class P, class List>
-struct KernelTable;
-template <class P, class... Entries>
-struct KernelTable<P, KernelList<Entries...>> {
-  [[nodiscard]] static std::span<const KernelEntry<typename P::Device>> entries() noexcept;
-};
-
-// Outside of the class, so that it is not inline: an explicit instantiation declaration then keeps other translation units from
-// instantiating the kernels.
-template <class P, class... Entries>
-std::span<const KernelEntry<typename P::Device>> KernelTable<P, KernelList<Entries...>>::entries() noexcept {
-  static constexpr std::array<KernelEntry<typename P::Device>, sizeof...(Entries)> table{
-      detail::table_entry<P>(static_cast<Entries*>(nullptr))...};
-  return table;
-}
-
-}  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
 
 // clang-format off
 using CpuConversionKernels = KernelList<
+    entry<ops::BitCast>,
     entry<ops::Cast>,
     entry<ops::CastLike>,
     entry<ops::Resize>,
@@ -4483,7 +5117,7 @@ struct Mod : Binary {
   void attributes(auto& a) { a("fmod", fmod, 0); }
 };
 
-/// a << b or a >> b; 0 when b has the width of the type or more.
+/// a << b or a >> b, which copies the sign. A negative b, or one of the width of the type or more, moves every bit out.
 struct BitShift : Binary {
   static constexpr std::string_view name = "BitShift";
   bool left = false;
@@ -4586,6 +5220,7 @@ namespace hone::inline HONE_ABI::ops {
 struct MatMul {
   static constexpr std::string_view name = "MatMul";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr OpTraits traits{.modular = true};
 
   void shapes(const ShapeContext& c) const {
     Shape a = c.shape(0);
@@ -4628,6 +5263,7 @@ struct Asin       : Unary { static constexpr std::string_view name = "Asin"; };
 struct Asinh      : Unary { static constexpr std::string_view name = "Asinh"; };
 struct Atan       : Unary { static constexpr std::string_view name = "Atan"; };
 struct Atanh      : Unary { static constexpr std::string_view name = "Atanh"; };
+struct BitwiseNot : Unary { static constexpr std::string_view name = "BitwiseNot"; };
 struct Ceil       : Unary { static constexpr std::string_view name = "Ceil"; };
 struct Cos        : Unary { static constexpr std::string_view name = "Cos"; };
 struct Cosh       : Unary { static constexpr std::string_view name = "Cosh"; };
@@ -4729,6 +5365,17 @@ struct Swish : Unary {
   static constexpr std::string_view name = "Swish";
   float alpha = 1;
   void attributes(auto& a) { a("alpha", alpha, 1.0f); }
+};
+
+/// x < -lambd ? x + bias : x > lambd ? x - bias : 0
+struct Shrink : Unary {
+  static constexpr std::string_view name = "Shrink";
+  float bias = 0;
+  float lambd = 0.5f;
+  void attributes(auto& a) {
+    a("bias", bias, 0.0f);
+    a("lambd", lambd, 0.5f);
+  }
 };
 
 /// x > alpha ? x : 0
@@ -4996,27 +5643,28 @@ using RealEntry = entry<Op, float, double>;
 template <class Op>
 using SignedEntry = entry<Op, float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
 template <class Op>
-using UnsignedEntry = entry<Op, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>;
-template <class Op>
 using IntegerEntry =
     entry<Op, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
 template <class Op>
 using NumberEntry = entry<Op, float, double, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t,
                           std::int32_t, std::int64_t>;
 
+template <class Op>
+using FloatEntry = entry<Op, float, double, Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ>;
+
 using CpuUnaryKernels =
-    KernelList<SignedEntry<ops::Abs>, RealEntry<ops::Acos>, RealEntry<ops::Acosh>, RealEntry<ops::Asin>, RealEntry<ops::Asinh>,
-               RealEntry<ops::Atan>, RealEntry<ops::Atanh>, RealEntry<ops::Ceil>, RealEntry<ops::Celu>, NumberEntry<ops::Clip>,
-               RealEntry<ops::Cos>, RealEntry<ops::Cosh>, RealEntry<ops::Elu>, RealEntry<ops::Erf>, RealEntry<ops::Exp>,
-               RealEntry<ops::Floor>, RealEntry<ops::Gelu>, RealEntry<ops::HardSigmoid>, RealEntry<ops::HardSwish>, RealEntry<ops::IsInf>,
-               RealEntry<ops::IsNaN>, RealEntry<ops::LeakyRelu>, RealEntry<ops::Log>, RealEntry<ops::Mish>, SignedEntry<ops::Neg>,
-               entry<ops::Not, bool>, entry<ops::Pointwise, float>, RealEntry<ops::Reciprocal>, SignedEntry<ops::Relu>,
-               RealEntry<ops::Round>, RealEntry<ops::Selu>, RealEntry<ops::Sigmoid>, SignedEntry<ops::Sign>, RealEntry<ops::Sin>,
-               RealEntry<ops::Sinh>, RealEntry<ops::Softplus>, RealEntry<ops::Softsign>, RealEntry<ops::Sqrt>, RealEntry<ops::Swish>,
-               RealEntry<ops::Tan>, RealEntry<ops::Tanh>, RealEntry<ops::ThresholdedRelu>>;
+    KernelList<NumberEntry<ops::Abs>, RealEntry<ops::Acos>, RealEntry<ops::Acosh>, RealEntry<ops::Asin>, RealEntry<ops::Asinh>,
+               RealEntry<ops::Atan>, RealEntry<ops::Atanh>, entry<ops::BitwiseNot>, RealEntry<ops::Ceil>, RealEntry<ops::Celu>,
+               NumberEntry<ops::Clip>, RealEntry<ops::Cos>, RealEntry<ops::Cosh>, RealEntry<ops::Elu>, RealEntry<ops::Erf>,
+               RealEntry<ops::Exp>, RealEntry<ops::Floor>, RealEntry<ops::Gelu>, RealEntry<ops::HardSigmoid>, RealEntry<ops::HardSwish>,
+               FloatEntry<ops::IsInf>, FloatEntry<ops::IsNaN>, RealEntry<ops::LeakyRelu>, RealEntry<ops::Log>, RealEntry<ops::Mish>,
+               SignedEntry<ops::Neg>, entry<ops::Not, bool>, entry<ops::Pointwise, float>, RealEntry<ops::Reciprocal>,
+               SignedEntry<ops::Relu>, RealEntry<ops::Round>, RealEntry<ops::Selu>, NumberEntry<ops::Shrink>, RealEntry<ops::Sigmoid>,
+               NumberEntry<ops::Sign>, RealEntry<ops::Sin>, RealEntry<ops::Sinh>, RealEntry<ops::Softplus>, RealEntry<ops::Softsign>,
+               RealEntry<ops::Sqrt>, RealEntry<ops::Swish>, RealEntry<ops::Tan>, RealEntry<ops::Tanh>, RealEntry<ops::ThresholdedRelu>>;
 
 using CpuBinaryKernels =
-    KernelList<NumberEntry<ops::Add>, entry<ops::And, bool>, UnsignedEntry<ops::BitShift>, IntegerEntry<ops::BitwiseAnd>,
+    KernelList<NumberEntry<ops::Add>, entry<ops::And, bool>, IntegerEntry<ops::BitShift>, IntegerEntry<ops::BitwiseAnd>,
                IntegerEntry<ops::BitwiseOr>, IntegerEntry<ops::BitwiseXor>, NumberEntry<ops::Div>,
                entry<ops::Equal, bool, float, double, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t,
                      std::int32_t, std::int64_t, std::string>,
@@ -5449,6 +6097,67 @@ using CpuIndexingKernels = KernelList<
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_LOSS_HPP
+
+#define HONE_SINGLE_OPS_LOSS_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// What the losses share: how the losses of all positions become one result, and the class that does not count.
+/// Shapes: x (N, C, *), target (N, *), weight (C) -> loss (N, *) when the reduction is none, else ().
+struct ClassLoss {
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
+  enum class Reduction : std::uint8_t { none, sum, mean };
+
+  Reduction reduction = Reduction::mean;
+  std::optional<std::int64_t> ignore_index;
+
+  void attributes(auto& a) {
+    std::string text;
+    a("reduction", text, "mean");
+    a("ignore_index", ignore_index);
+    if (text != "none" && text != "sum" && text != "mean") fail(ErrorCode::invalid_graph, "unknown reduction '", text, "'");
+    reduction = text == "none" ? Reduction::none : text == "sum" ? Reduction::sum : Reduction::mean;
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& target = c.shape(1);
+    bool fits = x.rank() >= 2 && target.rank() + 1 == x.rank();
+    for (std::size_t i = 0; fits && i < target.rank(); ++i) fits = target[i] == x[i == 0 ? 0 : i + 1];
+    if (!fits)
+      fail(ErrorCode::invalid_argument, "the scores have shape ", x, " and the targets ", target, "; expected (N, C, *) and (N, *)");
+    if (c.has_input(2) && !(c.shape(2) == Shape{x[1]})) {
+      fail(ErrorCode::invalid_argument, "the weights have shape ", c.shape(2), "; there are ", x[1], " classes");
+    }
+    c.output(0, reduction == Reduction::none ? target : Shape{});
+    c.output(1, x);
+  }
+};
+
+/// loss[n, d] = -weight[t] x[n, t, d] with t = target[n, d]; the mean divides by the sum of the weights.
+/// Source: ONNX NegativeLogLikelihoodLoss, opsets 12 to 22.
+struct NegativeLogLikelihoodLoss : ClassLoss {
+  static constexpr std::string_view name = "NegativeLogLikelihoodLoss";
+};
+
+/// The negative log-likelihood of log_softmax(x), which is the second output. Source: ONNX SoftmaxCrossEntropyLoss, opsets 12 to 13.
+struct SoftmaxCrossEntropyLoss : ClassLoss {
+  static constexpr std::string_view name = "SoftmaxCrossEntropyLoss";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3, .max_outputs = 2};
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuLossKernels = KernelList<
+    entry<ops::NegativeLogLikelihoodLoss, float, double>,
+    entry<ops::SoftmaxCrossEntropyLoss, float, double>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_MATRIX_HPP
 
 namespace hone::inline HONE_ABI {
@@ -5456,6 +6165,858 @@ namespace hone::inline HONE_ABI {
 using CpuMatrixKernels =
     KernelList<entry<ops::Fused<ops::Gemm>, float>, entry<ops::Fused<ops::MatMul>, float>,
                entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>>;
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ML_HPP
+
+#define HONE_SINGLE_OPS_FEATURES_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// What the operators of ai.onnx.ml that prepare features share.
+struct FeatureOperator {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+
+ protected:
+  /// Errors: invalid_argument when a list has neither one value nor one per feature of x (*, F).
+  template <class T>
+  static void check_features(const std::vector<T>& list, const Shape& x, std::string_view what) {
+    const std::int64_t features = x.rank() == 0 ? 1 : x.back();
+    if (list.size() == 1 || static_cast<std::int64_t>(list.size()) == features) return;
+    fail(ErrorCode::invalid_argument, what, " has ", list.size(), " values for ", features, " features");
+  }
+};
+
+/// y = x[..., i] for the indices i. Shapes: x (*, F), indices (*) -> y (*, number of indices), (1, number) for a vector x.
+/// Source: ONNX ai.onnx.ml ArrayFeatureExtractor, opset 1.
+struct ArrayFeatureExtractor : FeatureOperator {
+  static constexpr std::string_view name = "ArrayFeatureExtractor";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
+  void shapes(const ShapeContext& c) const {
+    Shape y = c.shape(0);
+    if (y.rank() == 0) fail(ErrorCode::invalid_argument, "a scalar has no features");
+    if (y.rank() == 1) y.insert(0, 1);
+    y[y.rank() - 1] = c.shape(1).elements();
+    c.output(0, y);
+  }
+};
+
+/// y = x > threshold ? 1 : 0. Source: ONNX ai.onnx.ml Binarizer, opset 1.
+struct Binarizer : FeatureOperator {
+  static constexpr std::string_view name = "Binarizer";
+  float threshold = 0;
+  void attributes(auto& a) { a("threshold", threshold, 0.0f); }
+};
+
+/// y = (x - offset) scale, by feature. Source: ONNX ai.onnx.ml Scaler, opset 1.
+struct Scaler : FeatureOperator {
+  static constexpr std::string_view name = "Scaler";
+  std::vector<float> offset;
+  std::vector<float> scale;
+  void attributes(auto& a) {
+    a("offset", offset, std::vector<float>{0});
+    a("scale", scale, std::vector<float>{1});
+  }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  void shapes(const ShapeContext& c) const {
+    check_features(offset, c.shape(0), "offset");
+    check_features(scale, c.shape(0), "scale");
+    c.output(0, c.shape(0));
+  }
+};
+
+/// Each row divided by its largest element, the sum of the absolute values, or the root of the sum of the squares; as it is where that is
+/// 0. Source: ONNX ai.onnx.ml Normalizer, opset 1.
+struct Normalizer : FeatureOperator {
+  static constexpr std::string_view name = "Normalizer";
+  enum class Norm : std::uint8_t { max, l1, l2 };
+  Norm norm = Norm::max;
+  void attributes(auto& a) {
+    std::string text;
+    a("norm", text, "MAX");
+    if (text != "MAX" && text != "L1" && text != "L2") fail(ErrorCode::invalid_graph, "unknown norm '", text, "'");
+    norm = text == "MAX" ? Norm::max : text == "L1" ? Norm::l1 : Norm::l2;
+  }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+};
+
+/// y = x, with other values, by feature, for one that stands for what is missing. Source: ONNX ai.onnx.ml Imputer, opset 1.
+struct Imputer : FeatureOperator {
+  static constexpr std::string_view name = "Imputer";
+  std::vector<float> floats;
+  std::vector<std::int64_t> int64s;
+  float missing_float = 0;
+  std::int64_t missing_int64 = 0;
+  void attributes(auto& a) {
+    a("imputed_value_floats", floats, std::vector<float>{});
+    a("imputed_value_int64s", int64s, std::vector<std::int64_t>{});
+    a("replaced_value_float", missing_float, 0.0f);
+    a("replaced_value_int64", missing_int64, 0);
+    if (floats.empty() == int64s.empty()) fail(ErrorCode::invalid_graph, "it needs imputed values of one type");
+  }
+  void shapes(const ShapeContext& c) const {
+    floats.empty() ? check_features(int64s, c.shape(0), "imputed_value_int64s")
+                   : check_features(floats, c.shape(0), "imputed_value_floats");
+    c.output(0, c.shape(0));
+  }
+};
+
+/// A row of zeros with a 1 at the category of each element. Shapes: x (*) -> y (*, categories).
+/// Source: ONNX ai.onnx.ml OneHotEncoder, opset 1.
+struct OneHotEncoder : FeatureOperator {
+  static constexpr std::string_view name = "OneHotEncoder";
+  std::vector<std::int64_t> int64s;
+  std::vector<std::string> strings;
+  bool zeros = true;  ///< an unknown category gives zeros, else it is an error
+  void attributes(auto& a) {
+    a("cats_int64s", int64s, std::vector<std::int64_t>{});
+    a("cats_strings", strings, std::vector<std::string>{});
+    a("zeros", zeros, 1);
+  }
+  [[nodiscard]] std::size_t categories() const noexcept { return strings.empty() ? int64s.size() : strings.size(); }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  void shapes(const ShapeContext& c) const {
+    Shape y = c.shape(0);
+    y.push_back(static_cast<std::int64_t>(categories()));
+    c.output(0, y);
+  }
+};
+
+/// The features of all inputs side by side. Shapes: x (N, F1), (N, F2) … -> y (N, F1 + F2 + …).
+/// Source: ONNX ai.onnx.ml FeatureVectorizer, opset 1.
+struct FeatureVectorizer : FeatureOperator {
+  static constexpr std::string_view name = "FeatureVectorizer";
+  static constexpr Arity arity{.max_inputs = Arity::any};
+  void attributes(auto& a) { a.ignored("inputdimensions"); }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  static std::int64_t rows(const Shape& x) { return x.rank() < 2 ? 1 : x[0]; }
+  static std::int64_t columns(const Shape& x) { return x.rank() == 0 ? 1 : x.rank() == 1 ? x[0] : x.elements(1, x.rank()); }
+  void shapes(const ShapeContext& c) const {
+    std::int64_t features = 0;
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      if (rows(c.shape(i)) != rows(c.shape(0)))
+        fail(ErrorCode::invalid_argument, "its inputs have ", rows(c.shape(0)), " and ", rows(c.shape(i)), " rows");
+      features = checked_sum(features, columns(c.shape(i)));
+    }
+    c.output(0, {rows(c.shape(0)), features});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_LABEL_ENCODER_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Each element replaced by the value of the same index as its key; the default for what is no key.
+/// Shapes: x (*) -> y (*). Source: ONNX ai.onnx.ml LabelEncoder, opsets 1 to 4.
+struct LabelEncoder {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr std::string_view name = "LabelEncoder";
+
+  /// Lists of the same length, and a default that is a list of one. Attributes are kept as constants.
+  Constant keys;
+  Constant values;
+  Constant absent;
+
+  void attributes(auto& a) {
+    std::vector<std::string> strings;
+    std::int64_t default_int64 = 0;
+    float default_float = 0;
+    std::string default_string;
+    a("default_int64", default_int64, -1);
+    a("default_string", default_string, "_Unused");
+    if (a.opset() < 2) {
+      a("classes_strings", strings, std::vector<std::string>{});
+      both_ways(strings, list_of(indices(strings.size())), default_string, default_int64);
+      return;
+    }
+    a("default_float", default_float, -0.0f);
+    read(a, {"keys_strings", "keys_int64s", "keys_floats", "keys_tensor"}, keys);
+    read(a, {"values_strings", "values_int64s", "values_floats", "values_tensor"}, values);
+    if (a.opset() >= 4) a("default_tensor", absent, Constant{});
+    if (keys.tensor.elements() != values.tensor.elements()) {
+      fail(ErrorCode::invalid_graph, "there are ", keys.tensor.elements(), " keys and ", values.tensor.elements(), " values");
+    }
+    if (absent.tensor.dtype != DType::undefined) return;
+    switch (values.tensor.dtype) {
+      case DType::string:
+        absent = list_of(std::vector{default_string});
+        break;
+      case DType::float32:
+        absent = list_of(std::vector{default_float});
+        break;
+      case DType::int64:
+        absent = list_of(std::vector{default_int64});
+        break;
+      default: {
+        auto zero = std::make_shared<Value>(Value::tensor(values.tensor.dtype, {1}));
+        std::fill_n(zero->ref().template as<std::byte>(), zero->ref().bytes(), std::byte{});
+        absent = {zero->ref(), zero};
+      }
+    }
+  }
+  void types(const TypeContext& c) const {
+    if (c.input(0).dtype == keys.tensor.dtype) return c.output(0, values.tensor.dtype);
+    // Before opset 2 one list served both ways.
+    c.output(0, c.input(0).dtype == DType::string ? DType::int64 : DType::string);
+  }
+
+  template <class T>
+  static Constant list_of(const std::vector<T>& list) {
+    auto value = std::make_shared<Value>(Tensor<T>({static_cast<std::int64_t>(list.size())}, list));
+    return {value->ref(), value};
+  }
+
+ protected:
+  static std::vector<std::int64_t> indices(std::size_t n) {
+    std::vector<std::int64_t> result(n);
+    for (std::size_t i = 0; i < n; ++i) result[i] = static_cast<std::int64_t>(i);
+    return result;
+  }
+  /// Strings to numbers; the reverse is the other direction, which `reverse()` gives.
+  void both_ways(const std::vector<std::string>& strings, Constant numbers, const std::string& default_string, std::int64_t default_int64) {
+    keys = list_of(strings);
+    values = std::move(numbers);
+    absent = list_of(std::vector{default_int64});
+    reverse_absent = list_of(std::vector{default_string});
+  }
+
+ public:
+  /// The default when values are looked up and give keys; undefined when that is not possible.
+  Constant reverse_absent;
+
+ private:
+  static void read(auto& a, const std::array<std::string_view, 4>& names, Constant& to) {
+    std::vector<std::string> strings;
+    std::vector<std::int64_t> int64s;
+    std::vector<float> floats;
+    a(names[0], strings, std::vector<std::string>{});
+    a(names[1], int64s, std::vector<std::int64_t>{});
+    a(names[2], floats, std::vector<float>{});
+    if (a.opset() >= 4) a(names[3], to, Constant{});
+    if (to.tensor.dtype != DType::undefined) return;
+    to = !strings.empty() ? list_of(strings) : !floats.empty() ? list_of(floats) : list_of(int64s);
+  }
+};
+
+/// Strings to numbers, or back. Source: ONNX ai.onnx.ml CategoryMapper, opset 1.
+struct CategoryMapper : LabelEncoder {
+  static constexpr std::string_view name = "CategoryMapper";
+  void attributes(auto& a) {
+    std::vector<std::string> strings;
+    std::vector<std::int64_t> int64s;
+    std::string default_string;
+    std::int64_t default_int64 = 0;
+    a("cats_strings", strings, std::vector<std::string>{});
+    a("cats_int64s", int64s, std::vector<std::int64_t>{});
+    a("default_string", default_string, "_Unused");
+    a("default_int64", default_int64, -1);
+    if (strings.size() != int64s.size())
+      fail(ErrorCode::invalid_graph, "there are ", strings.size(), " strings and ", int64s.size(), " numbers");
+    both_ways(strings, list_of(int64s), default_string, default_int64);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_LINEAR_MODEL_HPP
+
+#define HONE_SINGLE_OPS_CLASS_SCORES_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// What models do to their scores at the end.
+enum class PostTransform : std::int64_t { none, softmax, logistic, softmax_zero, probit };
+
+/// Errors: invalid_graph for a name that is none.
+[[nodiscard]] inline PostTransform post_transform_of(std::string_view text) {
+  constexpr std::string_view names[]{"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
+  for (std::size_t i = 0; i < 5; ++i)
+    if (names[i] == text) return static_cast<PostTransform>(i);
+  fail(ErrorCode::invalid_graph, "unknown post_transform '", text, "'");
+}
+
+/// The names of the classes of a classifier: integers or strings.
+struct ClassLabels {
+  std::vector<std::int64_t> numbers;
+  std::vector<std::string> strings;
+
+  [[nodiscard]] std::size_t size() const noexcept { return strings.empty() ? numbers.size() : strings.size(); }
+  [[nodiscard]] DType dtype() const noexcept { return strings.empty() ? DType::int64 : DType::string; }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI::ops {
+
+/// scores = transform(x coefficients^T + intercepts). Shapes: x (N, F), coefficients (outputs, F).
+struct LinearModel {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+
+  std::vector<float> coefficients;
+  std::vector<float> intercepts;
+  PostTransform transform = PostTransform::none;
+
+  static std::int64_t rows(const Shape& x) { return x.rank() == 2 ? x[0] : 1; }
+  /// Errors: invalid_argument when the features of x do not fit `outputs` rows of coefficients.
+  void check(const Shape& x, std::int64_t outputs) const {
+    if (x.rank() >= 1 && x.rank() <= 2 && x.back() * outputs == static_cast<std::int64_t>(coefficients.size())) return;
+    fail(ErrorCode::invalid_argument, "its input has shape ", x, "; ", coefficients.size(), " coefficients for ", outputs,
+         " outputs do not fit it");
+  }
+
+ protected:
+  void read(auto& a) {
+    std::string text;
+    a.required("coefficients", coefficients);
+    a("intercepts", intercepts, std::vector<float>{});
+    a("post_transform", text, "NONE");
+    transform = post_transform_of(text);
+  }
+};
+
+/// Source: ONNX ai.onnx.ml LinearRegressor, opset 1.
+struct LinearRegressor : LinearModel {
+  static constexpr std::string_view name = "LinearRegressor";
+  std::int64_t targets = 1;
+  void attributes(auto& a) {
+    read(a);
+    a("targets", targets, 1);
+    if (targets < 1 || (!intercepts.empty() && static_cast<std::int64_t>(intercepts.size()) != targets)) {
+      fail(ErrorCode::invalid_graph, "there are ", targets, " targets and ", intercepts.size(), " intercepts");
+    }
+  }
+  [[nodiscard]] std::int64_t outputs() const noexcept { return targets; }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  void shapes(const ShapeContext& c) const {
+    check(c.shape(0), targets);
+    c.output(0, {rows(c.shape(0)), targets});
+  }
+};
+
+/// The class with the largest score, and all scores. One row of coefficients for two classes gives the second's score, whose negative is
+/// the first's. Shapes: x (N, F) -> labels (N), scores (N, classes). Source: ONNX ai.onnx.ml LinearClassifier, opset 1.
+struct LinearClassifier : LinearModel {
+  static constexpr std::string_view name = "LinearClassifier";
+  static constexpr Arity arity{.max_outputs = 2};
+  ClassLabels labels;
+  void attributes(auto& a) {
+    read(a);
+    a("classlabels_ints", labels.numbers, std::vector<std::int64_t>{});
+    a("classlabels_strings", labels.strings, std::vector<std::string>{});
+    a.ignored("multi_class");
+    if (intercepts.empty()) intercepts.assign(std::max<std::size_t>(labels.size() == 2 ? 1 : labels.size(), 1), 0.0f);
+  }
+  [[nodiscard]] std::int64_t outputs() const noexcept { return static_cast<std::int64_t>(intercepts.size()); }
+  /// Whether the scores of two classes are one number.
+  [[nodiscard]] bool one_score() const noexcept { return intercepts.size() == 1 && labels.size() == 2; }
+  void types(const TypeContext& c) const {
+    c.output(0, labels.dtype());
+    c.output(1, DType::float32);
+  }
+  void shapes(const ShapeContext& c) const {
+    check(c.shape(0), outputs());
+    c.output(0, {rows(c.shape(0))});
+    c.output(1, {rows(c.shape(0)), one_score() ? 2 : outputs()});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_MAP_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// A sequence of maps from class labels to the scores of a row. Shapes: x (N, C) or (C). Source: ONNX ai.onnx.ml ZipMap, opset 1.
+struct ZipMap {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr std::string_view name = "ZipMap";
+  static constexpr OpTraits traits{.data_dependent = true};
+  ClassLabels labels;
+  void attributes(auto& a) {
+    a("classlabels_int64s", labels.numbers, std::vector<std::int64_t>{});
+    a("classlabels_strings", labels.strings, std::vector<std::string>{});
+  }
+  void types(const TypeContext& c) const { c.output(0, Type::sequence_of(Type::map_of(labels.dtype(), c.input(0)))); }
+};
+
+/// What the operators that read a map share.
+struct MapReader {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr OpTraits traits{.data_dependent = true};
+
+ protected:
+  /// Errors: invalid_graph when input 0 is no map.
+  static void check_map(const TypeContext& c) {
+    if (c.input(0).kind != Type::Kind::map) fail(ErrorCode::invalid_graph, "its input is ", c.input(0), ", not a map");
+  }
+};
+
+/// y[0, i] = the value of key i of a vocabulary, 0 where the map has none. Shapes: map -> y (1, vocabulary).
+/// Source: ONNX ai.onnx.ml DictVectorizer, opset 1.
+struct DictVectorizer : MapReader {
+  static constexpr std::string_view name = "DictVectorizer";
+  ClassLabels vocabulary;
+  void attributes(auto& a) {
+    a("int64_vocabulary", vocabulary.numbers, std::vector<std::int64_t>{});
+    a("string_vocabulary", vocabulary.strings, std::vector<std::string>{});
+  }
+  void types(const TypeContext& c) const {
+    check_map(c);
+    if (c.input(0).dtype != vocabulary.dtype())
+      fail(ErrorCode::invalid_graph, "its vocabulary holds ", vocabulary.dtype(), ", not ", c.input(0).dtype);
+    c.output(0, *c.input(0).element);
+  }
+};
+
+/// The values of a map from int64, in the order of their keys, or, sparse, each at the position of its key.
+/// Shapes: map -> y (1, keys or max_map). Source: ONNX ai.onnx.ml CastMap, opset 1.
+struct CastMap : MapReader {
+  static constexpr std::string_view name = "CastMap";
+  DType to = DType::float32;
+  bool sparse = false;
+  std::int64_t max_map = 1;
+  void attributes(auto& a) {
+    std::string cast;
+    std::string form;
+    a("cast_to", cast, "TO_FLOAT");
+    a("map_form", form, "DENSE");
+    a("max_map", max_map, 1);
+    if (cast != "TO_FLOAT" && cast != "TO_STRING" && cast != "TO_INT64") fail(ErrorCode::invalid_graph, "unknown cast_to '", cast, "'");
+    if (form != "DENSE" && form != "SPARSE") fail(ErrorCode::invalid_graph, "unknown map_form '", form, "'");
+    to = cast == "TO_FLOAT" ? DType::float32 : cast == "TO_STRING" ? DType::string : DType::int64;
+    sparse = form == "SPARSE";
+  }
+  void types(const TypeContext& c) const {
+    check_map(c);
+    c.output(0, to);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_SVM_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// What support vector machines share: K(a, b) of the features and each support vector. K is a b, tanh(gamma a b + c),
+/// (gamma a b + c)^degree or exp(-gamma |a - b|^2).
+struct SupportVectors {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+  enum class Function : std::uint8_t { linear, poly, rbf, sigmoid };
+
+  Function function = Function::linear;
+  float gamma = 0;
+  float constant = 0;
+  float degree = 0;
+  std::vector<float> vectors;       ///< (supports, F)
+  std::vector<float> coefficients;  ///< (supports) for each output; (F) where there are no vectors
+  std::vector<float> rho;
+  PostTransform transform = PostTransform::none;
+
+  static std::int64_t rows(const Shape& x) { return x.rank() == 2 ? x[0] : 1; }
+
+ protected:
+  void read(auto& a) {
+    std::string text;
+    std::vector<float> parameters;
+    a("kernel_type", text, "LINEAR");
+    if (text != "LINEAR" && text != "POLY" && text != "RBF" && text != "SIGMOID")
+      fail(ErrorCode::invalid_graph, "unknown kernel_type '", text, "'");
+    function = text == "LINEAR" ? Function::linear : text == "POLY" ? Function::poly : text == "RBF" ? Function::rbf : Function::sigmoid;
+    a("kernel_params", parameters, std::vector<float>{});
+    parameters.resize(3);
+    gamma = parameters[0];
+    constant = parameters[1];
+    degree = parameters[2];
+    a("support_vectors", vectors, std::vector<float>{});
+    a.required("coefficients", coefficients);
+    a.required("rho", rho);
+    a("post_transform", text, "NONE");
+    transform = post_transform_of(text);
+    if (rho.empty()) fail(ErrorCode::invalid_graph, "rho is empty");
+  }
+  /// Errors: invalid_argument when the features of x are not those of `count` lists in `values`.
+  static void check_features(const Shape& x, std::size_t count, const std::vector<float>& values) {
+    if (x.rank() >= 1 && x.rank() <= 2 && static_cast<std::size_t>(x.back()) * count == values.size()) return;
+    fail(ErrorCode::invalid_argument, "its input has shape ", x, "; ", values.size(), " numbers for ", count, " vectors do not fit it");
+  }
+};
+
+/// y = sum_j coefficient_j K(x, v_j) + rho, or, for one class, its sign. Shapes: x (N, F) -> y (N, 1).
+/// Source: ONNX ai.onnx.ml SVMRegressor, opset 1.
+struct SVMRegressor : SupportVectors {
+  static constexpr std::string_view name = "SVMRegressor";
+  std::int64_t supports = 0;
+  bool one_class = false;
+  void attributes(auto& a) {
+    read(a);
+    a("n_supports", supports, 0);
+    a("one_class", one_class, 0);
+    if (supports < 0 || (supports > 0 && coefficients.size() != static_cast<std::size_t>(supports))) {
+      fail(ErrorCode::invalid_graph, "there are ", supports, " vectors and ", coefficients.size(), " coefficients");
+    }
+  }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  void shapes(const ShapeContext& c) const {
+    supports > 0 ? check_features(c.shape(0), static_cast<std::size_t>(supports), vectors) : check_features(c.shape(0), 1, coefficients);
+    c.output(0, {rows(c.shape(0)), 1});
+  }
+};
+
+/// Every two classes vote; with `prob_a` and `prob_b`, the votes become probabilities. Without vectors, one linear score per class.
+/// Shapes: x (N, F) -> labels (N), scores (N, classes or pairs of classes). Source: ONNX ai.onnx.ml SVMClassifier, opset 1.
+struct SVMClassifier : SupportVectors {
+  static constexpr std::string_view name = "SVMClassifier";
+  static constexpr Arity arity{.max_outputs = 2};
+  ClassLabels labels;
+  std::vector<std::int64_t> per_class;  ///< vectors of each class
+  std::vector<float> prob_a;
+  std::vector<float> prob_b;
+
+  void attributes(auto& a) {
+    read(a);
+    a("classlabels_ints", labels.numbers, std::vector<std::int64_t>{});
+    a("classlabels_strings", labels.strings, std::vector<std::string>{});
+    a("vectors_per_class", per_class, std::vector<std::int64_t>{});
+    a("prob_a", prob_a, std::vector<float>{});
+    a("prob_b", prob_b, std::vector<float>{});
+    for (const std::int64_t count : per_class)
+      if (count < 0 || count > 1 << 30) fail(ErrorCode::invalid_graph, "a class has ", count, " vectors");
+    const bool fits = per_class.empty() || (rho.size() == pairs() && coefficients.size() == (classes() - 1) * supports());
+    if (!fits || prob_a.size() != prob_b.size() || (!prob_a.empty() && prob_a.size() != pairs()) || classes() < 1) {
+      fail(ErrorCode::invalid_graph, "its lists do not fit ", classes(), " classes");
+    }
+  }
+  [[nodiscard]] std::size_t classes() const noexcept { return per_class.empty() ? labels.size() : per_class.size(); }
+  [[nodiscard]] std::size_t pairs() const noexcept { return classes() * (classes() - 1) / 2; }
+  [[nodiscard]] std::size_t supports() const noexcept {
+    std::size_t sum = 0;
+    for (const std::int64_t count : per_class) sum += static_cast<std::size_t>(count);
+    return sum;
+  }
+  /// Columns of the scores.
+  [[nodiscard]] std::size_t columns() const noexcept {
+    return per_class.empty() || !prob_a.empty() || classes() == 2 ? classes() : pairs();
+  }
+  void types(const TypeContext& c) const {
+    c.output(0, labels.dtype());
+    c.output(1, DType::float32);
+  }
+  void shapes(const ShapeContext& c) const {
+    per_class.empty() ? check_features(c.shape(0), classes(), coefficients) : check_features(c.shape(0), supports(), vectors);
+    c.output(0, {rows(c.shape(0))});
+    c.output(1, {rows(c.shape(0)), static_cast<std::int64_t>(columns())});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_TREE_ENSEMBLE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Decision trees, whichever way a model writes them down.
+struct Trees {
+  enum class Mode : std::uint8_t { leq, lt, gte, gt, eq, neq, member };
+  struct Node {
+    Mode mode = Mode::leq;
+    bool missing_is_true = false;
+    std::int64_t feature = 0;
+    double split = 0;
+    /// A node, or, when negative, leaf -1 - index.
+    std::int64_t if_true = -1;
+    std::int64_t if_false = -1;
+    std::size_t members_begin = 0;
+    std::size_t members_end = 0;
+  };
+  struct Weight {
+    std::int64_t target;
+    double value;
+  };
+  /// Weights [begin, end).
+  struct Leaf {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  std::vector<Node> nodes;
+  std::vector<Leaf> leaves;
+  std::vector<Weight> weights;
+  std::vector<double> members;
+  std::vector<std::int64_t> roots;  ///< as Node::if_true
+  std::int64_t targets = 0;
+
+  /// Errors: invalid_graph when an index leads nowhere.
+  void check() const {
+    const auto good = [&](std::int64_t at) {
+      return at >= 0 ? at < static_cast<std::int64_t>(nodes.size()) : -1 - at < static_cast<std::int64_t>(leaves.size());
+    };
+    bool all = std::all_of(roots.begin(), roots.end(), good);
+    for (const Node& node : nodes) all = all && good(node.if_true) && good(node.if_false) && node.feature >= 0;
+    for (const Weight& weight : weights) all = all && weight.target >= 0 && weight.target < targets;
+    if (!all) fail(ErrorCode::invalid_graph, "its trees have an index that is out of range");
+  }
+  /// Errors: invalid_argument when the rows of x are too short.
+  void check_features(const Shape& x) const {
+    if (x.rank() < 1 || x.rank() > 2) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (N, F)");
+    for (const Node& node : nodes)
+      if (node.feature >= x.back())
+        fail(ErrorCode::invalid_argument, "its input has ", x.back(), " features; feature ", node.feature, " is asked for");
+  }
+};
+
+/// What the tree operators share. Shapes: x (N, F) -> scores (N, targets).
+struct TreeModel {
+  static constexpr std::string_view domain = "ai.onnx.ml";
+  enum class Aggregate : std::int64_t { average, sum, min, max };
+
+  Trees trees;
+  std::vector<double> base;
+  Aggregate aggregate = Aggregate::sum;
+  PostTransform transform = PostTransform::none;
+
+  static std::int64_t rows(const Shape& x) { return x.rank() == 2 ? x[0] : 1; }
+
+ protected:
+  /// The numbers of an attribute that may be a list of floats or a tensor.
+  static std::vector<double> numbers(const std::vector<float>& floats, const Constant& tensor) {
+    std::vector<double> result(floats.begin(), floats.end());
+    if (tensor.tensor.dtype == DType::undefined) return result;
+    for (std::int64_t i = 0; i < tensor.tensor.elements(); ++i) result.push_back(number_at(tensor.tensor, i));
+    return result;
+  }
+  static Aggregate aggregate_of(std::string_view text) {
+    constexpr std::string_view names[]{"AVERAGE", "SUM", "MIN", "MAX"};
+    for (std::size_t i = 0; i < 4; ++i)
+      if (names[i] == text) return static_cast<Aggregate>(i);
+    fail(ErrorCode::invalid_graph, "unknown aggregate_function '", text, "'");
+  }
+
+  /// The attributes of the operators before TreeEnsemble: nodes by (tree, node), weights that refer to them by the attributes `leaf`.
+  struct LeafNames {
+    std::string_view trees, nodes, targets, weights, weights_tensor;
+  };
+  void read_listed(auto& a, const LeafNames& leaf) {
+    using Ints = std::vector<std::int64_t>;
+    Ints tree, id, feature, yes, no, missing, weight_tree, weight_node, weight_target;
+    std::vector<std::string> modes;
+    std::vector<float> floats;
+    Constant tensor;
+    std::string text;
+    a("nodes_treeids", tree, Ints{});
+    a("nodes_nodeids", id, Ints{});
+    a("nodes_featureids", feature, Ints{});
+    a("nodes_truenodeids", yes, Ints{});
+    a("nodes_falsenodeids", no, Ints{});
+    a("nodes_missing_value_tracks_true", missing, Ints{});
+    a("nodes_modes", modes, std::vector<std::string>{});
+    a("nodes_values", floats, std::vector<float>{});
+    a("nodes_values_as_tensor", tensor, Constant{});
+    a.ignored("nodes_hitrates");
+    a.ignored("nodes_hitrates_as_tensor");
+    const std::vector<double> splits = numbers(floats, tensor);
+    a(leaf.trees, weight_tree, Ints{});
+    a(leaf.nodes, weight_node, Ints{});
+    a(leaf.targets, weight_target, Ints{});
+    a(leaf.weights, floats, std::vector<float>{});
+    a(leaf.weights_tensor, tensor, Constant{});
+    const std::vector<double> weight_values = numbers(floats, tensor);
+    a("base_values", floats, std::vector<float>{});
+    a("base_values_as_tensor", tensor, Constant{});
+    base = numbers(floats, tensor);
+    a("post_transform", text, "NONE");
+    transform = post_transform_of(text);
+
+    const std::size_t n = tree.size();
+    if (id.size() != n || feature.size() != n || yes.size() != n || no.size() != n || modes.size() != n || splits.size() != n ||
+        (!missing.empty() && missing.size() != n) || weight_node.size() != weight_tree.size() ||
+        weight_target.size() != weight_tree.size() || weight_values.size() != weight_tree.size()) {
+      fail(ErrorCode::invalid_graph, "the lists that make up its trees have different lengths");
+    }
+    using Name = std::pair<std::int64_t, std::int64_t>;
+    std::map<Name, std::vector<Trees::Weight>> weights_of;
+    for (std::size_t i = 0; i < weight_tree.size(); ++i)
+      weights_of[{weight_tree[i], weight_node[i]}].push_back({weight_target[i], weight_values[i]});
+    std::map<Name, std::int64_t> place;
+    for (std::size_t i = 0; i < n; ++i) {
+      const Name name(tree[i], id[i]);
+      std::int64_t at = static_cast<std::int64_t>(trees.nodes.size());
+      if (modes[i] == "LEAF") {
+        at = -1 - static_cast<std::int64_t>(trees.leaves.size());
+        const std::size_t begin = trees.weights.size();
+        for (const Trees::Weight& weight : weights_of[name]) trees.weights.push_back(weight);
+        trees.leaves.push_back({begin, trees.weights.size()});
+      } else {
+        Trees::Node node{mode_of(modes[i]), !missing.empty() && missing[i] != 0, feature[i], splits[i]};
+        trees.nodes.push_back(node);
+      }
+      if (!place.emplace(name, at).second) fail(ErrorCode::invalid_graph, "tree ", tree[i], " has node ", id[i], " twice");
+      if (i == 0 || tree[i] != tree[i - 1]) trees.roots.push_back(at);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int64_t at = place[{tree[i], id[i]}];
+      if (at < 0) continue;
+      const auto find = [&](std::int64_t node) {
+        const auto found = place.find({tree[i], node});
+        if (found == place.end()) fail(ErrorCode::invalid_graph, "tree ", tree[i], " has no node ", node);
+        return found->second;
+      };
+      trees.nodes[static_cast<std::size_t>(at)].if_true = find(yes[i]);
+      trees.nodes[static_cast<std::size_t>(at)].if_false = find(no[i]);
+    }
+  }
+
+ private:
+  static Trees::Mode mode_of(std::string_view text) {
+    constexpr std::string_view names[]{"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"};
+    for (std::size_t i = 0; i < 6; ++i)
+      if (names[i] == text) return static_cast<Trees::Mode>(i);
+    fail(ErrorCode::invalid_graph, "unknown mode '", text, "' of a node");
+  }
+};
+
+/// Source: ONNX ai.onnx.ml TreeEnsemble, opset 5.
+struct TreeEnsemble : TreeModel {
+  static constexpr std::string_view name = "TreeEnsemble";
+
+  void attributes(auto& a) {
+    using Ints = std::vector<std::int64_t>;
+    Ints feature, yes, no, true_leafs, false_leafs, missing, leaf_targets;
+    Constant modes, splits, leaf_weights, members;
+    std::int64_t aggregation = 0;
+    std::int64_t post = 0;
+    a.required("n_targets", trees.targets);
+    a("aggregate_function", aggregation, 1);
+    a("post_transform", post, 0);
+    a.required("tree_roots", trees.roots);
+    a.required("nodes_featureids", feature);
+    a.required("nodes_truenodeids", yes);
+    a.required("nodes_falsenodeids", no);
+    a.required("nodes_trueleafs", true_leafs);
+    a.required("nodes_falseleafs", false_leafs);
+    a.required("nodes_modes", modes);
+    a.required("nodes_splits", splits);
+    a.required("leaf_targetids", leaf_targets);
+    a.required("leaf_weights", leaf_weights);
+    a("nodes_missing_value_tracks_true", missing, Ints{});
+    a("membership_values", members, Constant{});
+    a.ignored("nodes_hitrates");
+    if (aggregation < 0 || aggregation > 3 || post < 0 || post > 4)
+      fail(ErrorCode::invalid_graph, "unknown aggregate_function or post_transform");
+    aggregate = static_cast<Aggregate>(aggregation);
+    transform = static_cast<PostTransform>(post);
+    const std::size_t n = feature.size();
+    const auto count = static_cast<std::int64_t>(n);
+    if (yes.size() != n || no.size() != n || true_leafs.size() != n || false_leafs.size() != n || modes.tensor.elements() != count ||
+        splits.tensor.elements() != count || (!missing.empty() && missing.size() != n) ||
+        leaf_weights.tensor.elements() != static_cast<std::int64_t>(leaf_targets.size())) {
+      fail(ErrorCode::invalid_graph, "the lists that make up its trees have different lengths");
+    }
+    if (members.tensor.dtype != DType::undefined) trees.members = numbers({}, members);
+    std::size_t member = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      const std::int64_t mode = integer_at(modes.tensor, at);
+      if (mode < 0 || mode > 6) fail(ErrorCode::invalid_graph, "unknown mode ", mode, " of a node");
+      Trees::Node node{static_cast<Trees::Mode>(mode), !missing.empty() && missing[i] != 0, feature[i], number_at(splits.tensor, at)};
+      node.if_true = true_leafs[i] != 0 ? -1 - yes[i] : yes[i];
+      node.if_false = false_leafs[i] != 0 ? -1 - no[i] : no[i];
+      if (yes[i] < 0 || no[i] < 0) fail(ErrorCode::invalid_graph, "its trees have an index that is out of range");
+      if (node.mode == Trees::Mode::member) {
+        node.members_begin = member;
+        while (member < trees.members.size() && trees.members[member] == trees.members[member]) ++member;
+        node.members_end = member++;  // a NaN ends the list
+      }
+      trees.nodes.push_back(node);
+    }
+    for (std::size_t i = 0; i < leaf_targets.size(); ++i) {
+      trees.leaves.push_back({i, i + 1});
+      trees.weights.push_back({leaf_targets[i], number_at(leaf_weights.tensor, static_cast<std::int64_t>(i))});
+    }
+    trees.check();
+  }
+  void shapes(const ShapeContext& c) const {
+    trees.check_features(c.shape(0));
+    c.output(0, {rows(c.shape(0)), trees.targets});
+  }
+};
+
+/// Source: ONNX ai.onnx.ml TreeEnsembleRegressor, opsets 1 to 3.
+struct TreeEnsembleRegressor : TreeModel {
+  static constexpr std::string_view name = "TreeEnsembleRegressor";
+  void attributes(auto& a) {
+    std::string text;
+    a("n_targets", trees.targets, 1);
+    a("aggregate_function", text, "SUM");
+    aggregate = aggregate_of(text);
+    read_listed(a, {"target_treeids", "target_nodeids", "target_ids", "target_weights", "target_weights_as_tensor"});
+    trees.check();
+  }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  void shapes(const ShapeContext& c) const {
+    trees.check_features(c.shape(0));
+    c.output(0, {rows(c.shape(0)), trees.targets});
+  }
+};
+
+/// The class with the largest score, and all scores. Two classes may share one score: that of the second class.
+/// Shapes: x (N, F) -> labels (N), scores (N, classes). Source: ONNX ai.onnx.ml TreeEnsembleClassifier, opsets 1 to 3.
+struct TreeEnsembleClassifier : TreeModel {
+  static constexpr std::string_view name = "TreeEnsembleClassifier";
+  static constexpr Arity arity{.max_outputs = 2};
+  ClassLabels labels;
+  bool one_score = false;        ///< two classes, weights for one
+  bool positive_weights = true;  ///< none is below 0
+
+  void attributes(auto& a) {
+    a("classlabels_int64s", labels.numbers, std::vector<std::int64_t>{});
+    a("classlabels_strings", labels.strings, std::vector<std::string>{});
+    trees.targets = static_cast<std::int64_t>(labels.size());
+    read_listed(a, {"class_treeids", "class_nodeids", "class_ids", "class_weights", "class_weights_as_tensor"});
+    trees.check();
+    bool single = true;
+    for (const Trees::Weight& weight : trees.weights) {
+      single = single && weight.target == trees.weights[0].target;
+      positive_weights = positive_weights && weight.value >= 0;
+    }
+    one_score = trees.targets <= 2 && single && !trees.weights.empty();
+  }
+  void types(const TypeContext& c) const {
+    c.output(0, labels.dtype());
+    c.output(1, DType::float32);
+  }
+  void shapes(const ShapeContext& c) const {
+    trees.check_features(c.shape(0));
+    const std::int64_t n = rows(c.shape(0));
+    c.output(0, {n});
+    c.output(1, {n, one_score ? 2 : trees.targets});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuMlKernels = KernelList<
+    entry<ops::ArrayFeatureExtractor>,
+    entry<ops::Binarizer>,
+    entry<ops::CastMap>,
+    entry<ops::CategoryMapper>,
+    entry<ops::DictVectorizer>,
+    entry<ops::FeatureVectorizer>,
+    entry<ops::Imputer>,
+    entry<ops::LabelEncoder>,
+    entry<ops::LinearClassifier>,
+    entry<ops::LinearRegressor>,
+    entry<ops::Normalizer>,
+    entry<ops::OneHotEncoder>,
+    entry<ops::SVMClassifier>,
+    entry<ops::SVMRegressor>,
+    entry<ops::Scaler>,
+    entry<ops::TreeEnsemble>,
+    entry<ops::TreeEnsembleClassifier>,
+    entry<ops::TreeEnsembleRegressor>,
+    entry<ops::ZipMap>>;
+// clang-format on
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_MOVEMENT_HPP
@@ -6277,6 +7838,364 @@ using CpuMovementKernels = KernelList<
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_QUANTIZATION_HPP
+
+#define HONE_SINGLE_OPS_QUANTIZE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The element types that stand for others.
+inline constexpr DTypeSet quantized_numbers{
+    DType::int8, DType::uint8, DType::int16,        DType::uint16,     DType::int32,          DType::int4,           DType::uint4,
+    DType::int2, DType::uint2, DType::float8e4m3fn, DType::float8e5m2, DType::float8e4m3fnuz, DType::float8e5m2fnuz, DType::float4e2m1};
+inline constexpr DTypeSet quantization_scales{DType::float32,  DType::float64, DType::float16,
+                                              DType::bfloat16, DType::int32,   DType::float8e8m0};
+
+/// What QuantizeLinear and DequantizeLinear share. Scales and zero points are one for the whole tensor, one per index of `axis`, or, when
+/// `block_size` is not 0, one per block of that many neighbours along the axis.
+struct LinearQuantization {
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+
+  std::int64_t axis = 1;
+  std::int64_t block_size = 0;
+  DType output_dtype = DType::undefined;
+
+  void attributes(auto& a) {
+    if (a.opset() >= 13) a("axis", axis, 1);
+    if (a.opset() < 21) return;
+    a("block_size", block_size, 0);
+    if (block_size < 0) fail(ErrorCode::invalid_graph, "block_size is ", block_size);
+    std::int64_t dtype = 0;
+    a("output_dtype", dtype, 0);
+    if (dtype < 0 || dtype >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", dtype);
+    output_dtype = static_cast<DType>(dtype);
+  }
+
+  /// The scale of element (outer, i, inner) is element outer * outer_stride + i / block * inner_count + inner * inner_stride of the scales.
+  struct Layout {
+    std::int64_t length = 1;  ///< along the axis
+    std::int64_t inner = 1;   ///< elements after it
+    std::int64_t block = 1;
+    std::int64_t outer_stride = 0;
+    std::int64_t block_stride = 0;
+    std::int64_t inner_stride = 0;
+  };
+  /// Errors: invalid_argument when the scales do not fit.
+  [[nodiscard]] Layout layout(const Shape& x, const Shape& scale) const {
+    Layout layout;
+    if (scale.elements() == 1 && (block_size == 0 || scale.rank() <= 1)) {
+      layout.length = x.elements();
+      layout.block = std::max<std::int64_t>(layout.length, 1);
+      return layout;
+    }
+    const std::size_t along = normalized_axis(axis, x.rank());
+    layout.length = x[along];
+    layout.inner = x.stride(along);
+    layout.block = block_size == 0 ? 1 : block_size;
+    Shape wanted = x;
+    if (block_size == 0) {
+      wanted = {x[along]};
+      layout.block_stride = 1;
+    } else {
+      wanted[along] = (x[along] + block_size - 1) / block_size;
+      layout.block_stride = layout.inner;
+      layout.outer_stride = wanted[along] * layout.inner;
+      layout.inner_stride = 1;
+    }
+    if (!(scale == wanted)) fail(ErrorCode::invalid_argument, "the scales have shape ", scale, "; x of shape ", x, " needs ", wanted);
+    return layout;
+  }
+
+  void shapes(const ShapeContext& c) const {
+    (void)layout(c.shape(0), c.shape(1));
+    if (c.has_input(2) && c.shape(2).elements() != c.shape(1).elements()) {
+      fail(ErrorCode::invalid_argument, "the scales have shape ", c.shape(1), ", but the zero points ", c.shape(2));
+    }
+    c.output(0, c.shape(0));
+  }
+};
+
+/// y = saturate(round(x / scale) + zero_point), with ties to even; to floats y = saturate(x / scale).
+/// Shapes: x (*) -> y (*). Source: ONNX QuantizeLinear, opsets 10 to 25.
+struct QuantizeLinear : LinearQuantization {
+  static constexpr std::string_view name = "QuantizeLinear";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}, {inputs(1), quantization_scales}, {inputs(2), quantized_numbers}};
+
+  bool saturate = true;
+
+  void attributes(auto& a) {
+    LinearQuantization::attributes(a);
+    if (a.opset() >= 19) a("saturate", saturate, 1);
+    if (a.opset() >= 23) a.ignored("precision");  // at least float32 always
+  }
+  void types(const TypeContext& c) const {
+    const Type& zero = c.input(2);
+    if (zero.is_known() && output_dtype != DType::undefined && !(zero == Type(output_dtype))) {
+      fail(ErrorCode::invalid_graph, "the zero points are ", zero, ", but output_dtype is ", hone::name(output_dtype));
+    }
+    c.output(0, zero.is_known() ? zero : Type(output_dtype != DType::undefined ? output_dtype : DType::uint8));
+  }
+};
+
+/// y = (x - zero_point) scale. Shapes: x (*) -> y (*). Source: ONNX DequantizeLinear, opsets 10 to 25.
+struct DequantizeLinear : LinearQuantization {
+  static constexpr std::string_view name = "DequantizeLinear";
+  static constexpr InputTypes input_types[] = {{inputs(1), quantization_scales}};
+
+  void types(const TypeContext& c) const { c.output(0, output_dtype != DType::undefined ? Type(output_dtype) : c.input(1)); }
+};
+
+/// Quantizes to uint8 with the scale and zero point that the range of x, widened to hold 0, gives.
+/// Shapes: x (*) -> y (*), scale (), zero point (). Source: ONNX DynamicQuantizeLinear, opset 11.
+struct DynamicQuantizeLinear {
+  static constexpr std::string_view name = "DynamicQuantizeLinear";
+  static constexpr Arity arity{.min_outputs = 3, .max_outputs = 3};
+
+  void types(const TypeContext& c) const {
+    c.output(0, DType::uint8);
+    c.output(1, c.input(0));
+    c.output(2, DType::uint8);
+  }
+  void shapes(const ShapeContext& c) const {
+    c.output(0, c.shape(0));
+    c.output(1, {});
+    c.output(2, {});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_QUANTIZED_PRODUCT_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Where a product of quantized tensors has its inputs; no_input for those it does not have.
+struct QuantizedInputs {
+  static constexpr std::size_t no_input = 32;
+  std::size_t a, a_scale, a_zero;
+  std::size_t b, b_scale, b_zero;
+  std::size_t y_scale, y_zero;
+  std::size_t bias;
+
+  /// Those of the inputs that there are.
+  [[nodiscard]] static constexpr InputSet present(std::same_as<std::size_t> auto... index) noexcept {
+    return ((index == no_input ? InputSet{0} : InputSet{1} << index) | ...);
+  }
+};
+
+/// A product P of integers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
+/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero). Scales and zero points of a are one or per row; those of b, the weights,
+/// one or per column or output channel.
+template <class Product, bool Scaled, bool WithBias>
+struct QuantizedProduct {
+  static constexpr std::size_t none = QuantizedInputs::no_input;
+  static constexpr QuantizedInputs at =
+      Scaled ? QuantizedInputs{0, 1, 2, 3, 4, 5, 6, 7, WithBias ? 8 : none} : QuantizedInputs{0, none, 2, 1, none, 3, none, none, none};
+  static constexpr Arity arity{.min_inputs = Scaled ? 8 : 2, .max_inputs = Scaled ? (WithBias ? 9 : 8) : 4};
+  static constexpr InputTypes input_types[] = {{QuantizedInputs::present(at.a_scale, at.b_scale, at.y_scale), real_numbers},
+                                               {QuantizedInputs::present(at.bias), DTypeSet{DType::int32}},
+                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), real_numbers}};
+
+  Product product;
+
+  void attributes(auto& a) {
+    if constexpr (requires { product.attributes(a); }) product.attributes(a);
+  }
+  void types(const TypeContext& c) const {
+    for (const auto& [tensor, zero] : {std::pair(at.a, at.a_zero), std::pair(at.b, at.b_zero)}) {
+      if (zero < c.input_count() && c.input(zero).is_known() && !(c.input(zero) == c.input(tensor))) {
+        fail(ErrorCode::invalid_graph, "its zero point, input ", zero, ", is ", c.input(zero), ", but its input ", tensor, " is ",
+             c.input(tensor));
+      }
+    }
+    c.output(0, Scaled ? c.input(at.y_zero) : Type(DType::int32));
+  }
+  void shapes(const ShapeContext& c) const {
+    TensorRef a{nullptr, c.dtype(at.a), c.shape(at.a)};
+    TensorRef b{nullptr, c.dtype(at.b), c.shape(at.b)};
+    TensorRef bias;
+    if (c.has_input(at.bias)) bias.shape = c.shape(at.bias);
+    const TensorRef* inputs[]{&a, &b, c.has_input(at.bias) ? &bias : nullptr};
+    Shape y;
+    product.shapes(ShapeContext(std::span(inputs, c.has_input(at.bias) ? 3 : 2), std::span(&y, 1)));
+    check(c, at.a_scale, at.a, 2);
+    check(c, at.a_zero, at.a, 2);
+    const std::size_t weights = requires { product.window; }
+    ? b.shape.rank() : 1;
+    check(c, at.b_scale, at.b, weights);
+    check(c, at.b_zero, at.b, weights);
+    check(c, at.y_scale, at.a, 0);
+    check(c, at.y_zero, at.a, 0);
+    c.output(0, y);
+  }
+
+ private:
+  /// A parameter has one element, or as many as the dimension of its tensor that is `from_end` from the end.
+  static void check(const ShapeContext& c, std::size_t parameter, std::size_t tensor, std::size_t from_end) {
+    if (!c.has_input(parameter)) return;
+    const std::int64_t n = c.shape(parameter).elements();
+    const Shape& shape = c.shape(tensor);
+    if (n == 1 || (from_end != 0 && from_end <= shape.rank() && n == shape[shape.rank() - from_end])) return;
+    fail(ErrorCode::invalid_argument, "input ", parameter, " of shape ", c.shape(parameter), " does not fit its tensor of shape ", shape);
+  }
+};
+
+/// Source: ONNX MatMulInteger, opset 10.
+struct MatMulInteger : QuantizedProduct<MatMul, false, false> {
+  static constexpr std::string_view name = "MatMulInteger";
+};
+/// Source: ONNX QLinearMatMul, opsets 10 to 21.
+struct QLinearMatMul : QuantizedProduct<MatMul, true, false> {
+  static constexpr std::string_view name = "QLinearMatMul";
+};
+/// Source: ONNX ConvInteger, opset 10.
+struct ConvInteger : QuantizedProduct<Conv, false, false> {
+  static constexpr std::string_view name = "ConvInteger";
+};
+/// The bias is an int32 in units of a_scale b_scale. Source: ONNX QLinearConv, opset 10.
+struct QLinearConv : QuantizedProduct<Conv, true, true> {
+  static constexpr std::string_view name = "QLinearConv";
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuQuantizationKernels = KernelList<
+    entry<ops::ConvInteger>,
+    entry<ops::DequantizeLinear>,
+    entry<ops::DynamicQuantizeLinear, float>,
+    entry<ops::MatMulInteger>,
+    entry<ops::QLinearConv>,
+    entry<ops::QLinearMatMul>,
+    entry<ops::QuantizeLinear>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_RANDOM_HPP
+
+#define HONE_SINGLE_OPS_RANDOM_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// What random generators share. With a seed, each run gives the same numbers; without, each gives others.
+struct RandomOperator {
+  static constexpr OpTraits traits{.deterministic = false};
+
+  std::optional<float> seed;
+  DType dtype = DType::undefined;
+
+ protected:
+  void read(auto& a, DType absent) {
+    std::int64_t number = 0;
+    a("seed", seed);
+    a("dtype", number, static_cast<std::int64_t>(absent));
+    if (number < 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    dtype = static_cast<DType>(number);
+  }
+};
+
+/// A generator whose result has the shape of an attribute.
+struct RandomTensor : RandomOperator {
+  static constexpr Arity arity{.min_inputs = 0, .max_inputs = 0};
+  std::vector<std::int64_t> shape;
+  float first = 0;   ///< the mean, or the lower bound
+  float second = 1;  ///< the standard deviation, or the upper bound
+
+  void types(const TypeContext& c) const { c.output(0, dtype); }
+  void shapes(const ShapeContext& c) const { c.output(0, Shape(shape)); }
+};
+/// A generator whose result has the shape, and, unless told otherwise, the type of its input.
+struct RandomLike : RandomOperator {
+  static constexpr OpTraits traits{.unread_inputs = inputs(0), .deterministic = false};
+  float first = 0;
+  float second = 1;
+
+  void types(const TypeContext& c) const { c.output(0, dtype != DType::undefined ? Type(dtype) : c.input(0)); }
+};
+
+/// Normally distributed numbers. Source: ONNX RandomNormal, opsets 1 to 22.
+struct RandomNormal : RandomTensor {
+  static constexpr std::string_view name = "RandomNormal";
+  static constexpr bool normal = true;
+  void attributes(auto& a) {
+    read(a, DType::float32);
+    a.required("shape", shape);
+    a("mean", first, 0.0f);
+    a("scale", second, 1.0f);
+  }
+};
+/// Evenly distributed numbers. Source: ONNX RandomUniform, opsets 1 to 22.
+struct RandomUniform : RandomTensor {
+  static constexpr std::string_view name = "RandomUniform";
+  static constexpr bool normal = false;
+  void attributes(auto& a) {
+    read(a, DType::float32);
+    a.required("shape", shape);
+    a("low", first, 0.0f);
+    a("high", second, 1.0f);
+  }
+};
+/// Source: ONNX RandomNormalLike, opsets 1 to 22.
+struct RandomNormalLike : RandomLike {
+  static constexpr std::string_view name = "RandomNormalLike";
+  static constexpr bool normal = true;
+  void attributes(auto& a) {
+    read(a, DType::undefined);
+    a("mean", first, 0.0f);
+    a("scale", second, 1.0f);
+  }
+};
+/// Source: ONNX RandomUniformLike, opsets 1 to 22.
+struct RandomUniformLike : RandomLike {
+  static constexpr std::string_view name = "RandomUniformLike";
+  static constexpr bool normal = false;
+  void attributes(auto& a) {
+    read(a, DType::undefined);
+    a("low", first, 0.0f);
+    a("high", second, 1.0f);
+  }
+};
+
+/// y = 1 with probability x, else 0. Shapes: x (*) -> y (*). Source: ONNX Bernoulli, opsets 15 to 22.
+struct Bernoulli : RandomOperator {
+  static constexpr std::string_view name = "Bernoulli";
+  void attributes(auto& a) { read(a, DType::undefined); }
+  void types(const TypeContext& c) const { c.output(0, dtype != DType::undefined ? Type(dtype) : c.input(0)); }
+};
+
+/// Classes drawn with the probabilities softmax(x). Shapes: x (B, C) -> y (B, sample_size). Source: ONNX Multinomial, opsets 7 to 22.
+struct Multinomial : RandomOperator {
+  static constexpr std::string_view name = "Multinomial";
+  std::int64_t sample_size = 1;
+  void attributes(auto& a) {
+    read(a, DType::int32);
+    a("sample_size", sample_size, 1);
+    if (dtype != DType::int32 && dtype != DType::int64)
+      fail(ErrorCode::invalid_graph, "classes are int32 or int64, not ", hone::name(dtype));
+  }
+  void types(const TypeContext& c) const { c.output(0, dtype); }
+  void shapes(const ShapeContext& c) const {
+    if (c.shape(0).rank() != 2) fail(ErrorCode::invalid_argument, "its input has shape ", c.shape(0), "; expected (B, C)");
+    c.output(0, {c.shape(0)[0], sample_size});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuRandomKernels = KernelList<
+    entry<ops::Bernoulli>,
+    entry<ops::Multinomial>,
+    entry<ops::RandomNormal>,
+    entry<ops::RandomNormalLike>,
+    entry<ops::RandomUniform>,
+    entry<ops::RandomUniformLike>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_REDUCTION_HPP
 
 #define HONE_SINGLE_OPS_NORMALIZATION_HPP
@@ -6592,12 +8511,12 @@ namespace hone::inline HONE_ABI {
 template <class Op>
 using SumEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>;
 template <class Op>
-using ExtremeEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t, std::int8_t, std::uint8_t>;
+using ExtremeEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t, std::int8_t, std::uint8_t, bool>;
 
-using CpuReductionKernels = KernelList<entry<ops::ReduceL1, float, double, std::int32_t, std::int64_t>, entry<ops::ReduceL2, float, double>,
-                                       entry<ops::ReduceLogSum, float, double>, entry<ops::ReduceLogSumExp, float, double>,
-                                       ExtremeEntry<ops::ReduceMax>, SumEntry<ops::ReduceMean>, ExtremeEntry<ops::ReduceMin>,
-                                       SumEntry<ops::ReduceProd>, SumEntry<ops::ReduceSum>, SumEntry<ops::ReduceSumSquare>>;
+using CpuReductionKernels =
+    KernelList<SumEntry<ops::ReduceL1>, SumEntry<ops::ReduceL2>, entry<ops::ReduceLogSum, float, double>,
+               entry<ops::ReduceLogSumExp, float, double>, ExtremeEntry<ops::ReduceMax>, SumEntry<ops::ReduceMean>,
+               ExtremeEntry<ops::ReduceMin>, SumEntry<ops::ReduceProd>, SumEntry<ops::ReduceSum>, SumEntry<ops::ReduceSumSquare>>;
 
 using CpuNormalizationKernels =
     KernelList<entry<ops::BatchNormalization, float, double>, entry<ops::GroupNormalization, float, double>,
@@ -6627,6 +8546,105 @@ struct If {
       }
       for (std::size_t i = 0; i < c.output_count(); ++i)
         if ((*branch)[branch->outputs[i]].type.is_known()) c.output(i, (*branch)[branch->outputs[i]].type);
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_LOOP_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Runs `body` while its condition holds, at most `trip count` times.
+/// Inputs: trip count (), condition (), each optional, then the variables. body: iteration (), condition (), variables -> condition,
+/// variables, rows. Outputs: the last variables, then the rows of all iterations, stacked along a new first axis.
+/// Source: ONNX Loop, opsets 1 to 25.
+struct Loop {
+  static constexpr std::string_view name = "Loop";
+  static constexpr Arity arity{.min_inputs = 0, .max_inputs = Arity::any, .min_outputs = 0, .max_outputs = Arity::any};
+  static constexpr InputTypes input_types[] = {{inputs(0), DTypeSet{DType::int64}}, {inputs(1), DTypeSet{DType::boolean}}, {all_inputs}};
+  static constexpr OpTraits traits{.data_dependent = true};
+
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t i, std::size_t) {
+    return i == 0 ? DType::int64 : i == 1 ? DType::boolean : i < inputs.size() ? inputs[i] : Type();
+  }
+
+  void types(const TypeContext& c) const {
+    if (c.subgraphs().size() != 1) fail(ErrorCode::invalid_graph, "it needs the attribute 'body'");
+    const Graph& body = *c.subgraphs()[0];
+    const std::size_t variables = c.input_count() < 2 ? 0 : c.input_count() - 2;
+    if (body.inputs.size() != variables + 2 || body.outputs.size() != c.output_count() + 1 || c.output_count() < variables) {
+      fail(ErrorCode::invalid_graph, "it has ", variables, " variables and ", c.output_count(), " outputs, but its body has ",
+           body.inputs.size(), " inputs and ", body.outputs.size(), " outputs");
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      const Type& type = body[body.outputs[i + 1]].type;
+      if (i >= variables && !type.is_tensor()) fail(ErrorCode::invalid_graph, "rows of ", type, " cannot be stacked");
+      c.output(i, type);
+    }
+  }
+};
+
+/// Runs `body` once for each index of the scanned axes of its inputs.
+/// Inputs: states, then the tensors to scan. body: states, slices -> states, rows. Outputs: the last states, then the rows, stacked along
+/// a new axis. Before opset 9 all of them have a leading batch dimension, and an optional first input with lengths comes before the others.
+/// Source: ONNX Scan, opsets 8 to 25.
+struct Scan {
+  static constexpr std::string_view name = "Scan";
+  static constexpr Arity arity{.min_inputs = 0, .max_inputs = Arity::any, .max_outputs = Arity::any};
+  static constexpr InputTypes input_types[] = {{all_inputs}};
+  static constexpr OpTraits traits{.data_dependent = true};
+
+  std::int64_t num_scan_inputs = 0;
+  bool batched = false;
+  std::vector<std::int64_t> input_axes;
+  std::vector<std::int64_t> input_directions;
+  std::vector<std::int64_t> output_axes;
+  std::vector<std::int64_t> output_directions;
+
+  void attributes(auto& a) {
+    using Ints = std::vector<std::int64_t>;
+    a.required("num_scan_inputs", num_scan_inputs);
+    if (num_scan_inputs < 1) fail(ErrorCode::invalid_graph, "num_scan_inputs is ", num_scan_inputs, "; it must be at least 1");
+    batched = a.opset() < 9;
+    if (batched) {
+      a("directions", input_directions, Ints{});
+      return;
+    }
+    a("scan_input_axes", input_axes, Ints{});
+    a("scan_input_directions", input_directions, Ints{});
+    a("scan_output_axes", output_axes, Ints{});
+    a("scan_output_directions", output_directions, Ints{});
+  }
+
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t i, std::size_t count) {
+    return count <= inputs.size() ? inputs[inputs.size() - count + i] : Type();
+  }
+  /// Inputs before the states.
+  [[nodiscard]] std::size_t first_state() const noexcept { return batched ? 1 : 0; }
+  [[nodiscard]] std::size_t scans() const noexcept { return static_cast<std::size_t>(num_scan_inputs); }
+
+  void types(const TypeContext& c) const {
+    if (c.subgraphs().size() != 1) fail(ErrorCode::invalid_graph, "it needs the attribute 'body'");
+    const Graph& body = *c.subgraphs()[0];
+    const std::size_t inputs = c.input_count() - std::min(c.input_count(), first_state());
+    if (inputs < scans() || body.inputs.size() != inputs || body.outputs.size() != c.output_count() ||
+        c.output_count() < inputs - scans()) {
+      fail(ErrorCode::invalid_graph, "it has ", inputs, " states and scanned inputs and ", c.output_count(), " outputs, but its body has ",
+           body.inputs.size(), " inputs and ", body.outputs.size(), " outputs");
+    }
+    const std::size_t rows = c.output_count() - (inputs - scans());
+    const auto check = [](const std::vector<std::int64_t>& list, std::size_t wanted, std::string_view what) {
+      if (!list.empty() && list.size() != wanted) fail(ErrorCode::invalid_graph, what, " has ", list.size(), " values, not ", wanted);
+    };
+    check(input_axes, scans(), "scan_input_axes");
+    check(input_directions, scans(), "scan_input_directions");
+    check(output_axes, rows, "scan_output_axes");
+    check(output_directions, rows, "scan_output_directions");
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      const Type& type = body[body.outputs[i]].type;
+      if (!type.is_tensor()) fail(ErrorCode::invalid_graph, "its body gives a ", type, ", not a tensor");
+      c.output(i, type);
     }
   }
 };
@@ -6804,106 +8822,908 @@ struct LSTM : Recurrent<4, 3, 3> {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_SEQUENCE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// What the operators on sequences and optionals share: the shapes of their results are known while running alone.
+struct SequenceOperator {
+  static constexpr OpTraits traits{.data_dependent = true};
+
+ protected:
+  /// The type of the elements of input `i`. Errors: invalid_graph when it is no sequence.
+  static const Type& element(const TypeContext& c, std::size_t i) {
+    const Type& type = c.input(i);
+    if (type.kind != Type::Kind::sequence) fail(ErrorCode::invalid_graph, "its input ", i, " is ", type, ", not a sequence");
+    return *type.element;
+  }
+  static void check_same(const Type& a, const Type& b) {
+    if (!(a == b)) fail(ErrorCode::invalid_graph, "a sequence of ", a, " does not take a ", b);
+  }
+};
+
+/// A sequence without elements. Source: ONNX SequenceEmpty, opset 11.
+struct SequenceEmpty : SequenceOperator {
+  static constexpr std::string_view name = "SequenceEmpty";
+  static constexpr Arity arity{.min_inputs = 0, .max_inputs = 0};
+  DType dtype = DType::float32;
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a("dtype", number, static_cast<std::int64_t>(DType::float32));
+    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    dtype = static_cast<DType>(number);
+  }
+  void types(const TypeContext& c) const { c.output(0, Type::sequence_of(dtype)); }
+};
+
+/// The sequence of its inputs. Source: ONNX SequenceConstruct, opset 11.
+struct SequenceConstruct : SequenceOperator {
+  static constexpr std::string_view name = "SequenceConstruct";
+  static constexpr Arity arity{.max_inputs = Arity::any};
+  void types(const TypeContext& c) const {
+    for (std::size_t i = 1; i < c.input_count(); ++i) check_same(c.input(0), c.input(i));
+    c.output(0, Type::sequence_of(c.input(0)));
+  }
+};
+
+/// Element `position` of a sequence, negative ones counted from its end. Source: ONNX SequenceAt, opset 11.
+struct SequenceAt : SequenceOperator {
+  static constexpr std::string_view name = "SequenceAt";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
+  void types(const TypeContext& c) const { c.output(0, element(c, 0)); }
+};
+
+/// The sequence with input 1 before element `position`, or at its end. Source: ONNX SequenceInsert, opset 11.
+struct SequenceInsert : SequenceOperator {
+  static constexpr std::string_view name = "SequenceInsert";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+  static constexpr InputTypes input_types[] = {{inputs(1)}, {inputs(2), DTypeSet{DType::int32, DType::int64}}};
+  void types(const TypeContext& c) const {
+    check_same(element(c, 0), c.input(1));
+    c.output(0, c.input(0));
+  }
+};
+
+/// The sequence without element `position`, or without its last one. Source: ONNX SequenceErase, opset 11.
+struct SequenceErase : SequenceOperator {
+  static constexpr std::string_view name = "SequenceErase";
+  static constexpr Arity arity{.min_inputs = 1, .max_inputs = 2};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
+  void types(const TypeContext& c) const {
+    (void)element(c, 0);
+    c.output(0, c.input(0));
+  }
+};
+
+/// How many elements a sequence has, as a scalar int64. Source: ONNX SequenceLength, opset 11.
+struct SequenceLength : SequenceOperator {
+  static constexpr std::string_view name = "SequenceLength";
+  void types(const TypeContext& c) const {
+    (void)element(c, 0);
+    c.output(0, DType::int64);
+  }
+};
+
+/// Concat over the elements of a sequence, or, with new_axis, their stack. Source: ONNX ConcatFromSequence, opset 11.
+struct ConcatFromSequence : SequenceOperator {
+  static constexpr std::string_view name = "ConcatFromSequence";
+  std::int64_t axis = 0;
+  bool new_axis = false;
+  void attributes(auto& a) {
+    a.required("axis", axis);
+    a("new_axis", new_axis, 0);
+  }
+  void types(const TypeContext& c) const { c.output(0, element(c, 0)); }
+};
+
+/// x cut along `axis` into pieces of the sizes of input 1, of that size each when it is a scalar, or of one row each, whose axis goes
+/// unless keepdims says otherwise. Source: ONNX SplitToSequence, opset 11.
+struct SplitToSequence : SequenceOperator {
+  static constexpr std::string_view name = "SplitToSequence";
+  static constexpr Arity arity{.min_inputs = 1, .max_inputs = 2};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int32, DType::int64}}};
+  std::int64_t axis = 0;
+  bool keepdims = true;
+  void attributes(auto& a) {
+    a("axis", axis, 0);
+    a("keepdims", keepdims, 1);
+  }
+  void types(const TypeContext& c) const { c.output(0, Type::sequence_of(c.input(0))); }
+};
+
+/// An optional that holds its input, or nothing. Source: ONNX Optional, opset 15.
+struct Optional : SequenceOperator {
+  static constexpr std::string_view name = "Optional";
+  static constexpr Arity arity{.min_inputs = 0, .max_inputs = 1};
+  std::optional<Type> type;
+  void attributes(auto& a) { a("type", type); }
+  void types(const TypeContext& c) const {
+    if (c.input_count() == 0 && !type) fail(ErrorCode::invalid_graph, "it has neither an input nor the attribute 'type'");
+    c.output(0, Type::optional_of(c.input_count() != 0 ? c.input(0) : *type));
+  }
+};
+
+/// Whether there is a value. Source: ONNX OptionalHasElement, opsets 15 to 18.
+struct OptionalHasElement : SequenceOperator {
+  static constexpr std::string_view name = "OptionalHasElement";
+  static constexpr Arity arity{.min_inputs = 0, .max_inputs = 1};
+  void types(const TypeContext& c) const { c.output(0, DType::boolean); }
+};
+
+/// The value in an optional; what is no optional stays as it is. Source: ONNX OptionalGetElement, opsets 15 to 18.
+struct OptionalGetElement : SequenceOperator {
+  static constexpr std::string_view name = "OptionalGetElement";
+  void types(const TypeContext& c) const { c.output(0, c.input(0).kind == Type::Kind::optional ? *c.input(0).element : c.input(0)); }
+};
+
+/// The sequences of the results of `body` for each element of input 0; other sequences give their elements of the same position, tensors
+/// the same one each time. Source: ONNX SequenceMap, opset 17.
+struct SequenceMap : SequenceOperator {
+  static constexpr std::string_view name = "SequenceMap";
+  static constexpr Arity arity{.max_inputs = Arity::any, .max_outputs = Arity::any};
+  static constexpr InputTypes input_types[] = {{all_inputs}};
+  static Type subgraph_input(std::span<const Type> inputs, std::size_t i, std::size_t) {
+    if (i >= inputs.size()) return {};
+    return inputs[i].kind == Type::Kind::sequence ? *inputs[i].element : inputs[i];
+  }
+  void types(const TypeContext& c) const {
+    (void)element(c, 0);
+    if (c.subgraphs().size() != 1) fail(ErrorCode::invalid_graph, "it needs the attribute 'body'");
+    const Graph& body = *c.subgraphs()[0];
+    if (body.inputs.size() != c.input_count() || body.outputs.size() != c.output_count()) {
+      fail(ErrorCode::invalid_graph, "it has ", c.input_count(), " inputs and ", c.output_count(), " outputs, but its body has ",
+           body.inputs.size(), " and ", body.outputs.size());
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, Type::sequence_of(body[body.outputs[i]].type));
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 
 namespace hone::inline HONE_ABI {
 
-using CpuControlFlowKernels = KernelList<entry<ops::If>>;
+// clang-format off
+using CpuControlFlowKernels = KernelList<
+    entry<ops::If>,
+    entry<ops::Loop>,
+    entry<ops::Scan>,
+    entry<ops::SequenceMap>>;
+
+using CpuSequenceKernels = KernelList<
+    entry<ops::ConcatFromSequence>,
+    entry<ops::Optional>,
+    entry<ops::OptionalGetElement>,
+    entry<ops::OptionalHasElement>,
+    entry<ops::SequenceAt>,
+    entry<ops::SequenceConstruct>,
+    entry<ops::SequenceEmpty>,
+    entry<ops::SequenceErase>,
+    entry<ops::SequenceInsert>,
+    entry<ops::SequenceLength>,
+    entry<ops::SplitToSequence>>;
+// clang-format on
+
 using CpuRecurrentKernels = KernelList<entry<ops::GRU, float, double>, entry<ops::LSTM, float, double>, entry<ops::RNN, float, double>>;
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_SIGNAL_HPP
+
+#define HONE_SINGLE_OPS_SIGNAL_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The discrete Fourier transform along an axis: y[k] = sum_n x[n] exp(-2 pi i k n / N); the inverse has the other sign and divides by N.
+/// The last dimension holds real and imaginary parts, or real parts alone. `onesided` gives the first N / 2 + 1 results alone; inverse and
+/// one-sided, it takes those and gives N real numbers.
+/// Inputs: x, N (otherwise the size of x), axis. Shapes: x (*, size, *, 1 or 2) -> y (*, N or N / 2 + 1, *, 2 or 1).
+/// Source: ONNX DFT, opsets 17 to 20.
+struct DFT {
+  static constexpr std::string_view name = "DFT";
+  static constexpr Arity arity{.max_inputs = 3};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2)};
+
+  std::int64_t axis = -2;
+  bool inverse = false;
+  bool onesided = false;
+
+  void attributes(auto& a) {
+    a("inverse", inverse, 0);
+    a("onesided", onesided, 0);
+    if (a.opset() < 20) a("axis", axis, 1);
+  }
+
+  struct Sizes {
+    std::size_t axis;
+    std::int64_t length;  ///< N
+  };
+  /// Null for omitted inputs. Errors: invalid_argument.
+  [[nodiscard]] Sizes sizes(const Shape& x, const TensorRef* given_length, const TensorRef* given_axis) const {
+    if (x.rank() < 2 || x.back() < 1 || x.back() > 2)
+      fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (*, 1 or 2)");
+    Sizes s{};
+    s.axis = normalized_axis(given_axis != nullptr ? integer_at(*given_axis, 0) : axis, x.rank());
+    if (s.axis + 1 == x.rank()) fail(ErrorCode::invalid_argument, "the last dimension cannot be transformed");
+    s.length = given_length != nullptr ? integer_at(*given_length, 0) : inverse && onesided ? 2 * (x[s.axis] - 1) : x[s.axis];
+    if (s.length < 1 || s.length > (std::int64_t{1} << 40)) fail(ErrorCode::invalid_argument, "a transform of ", s.length, " elements");
+    return s;
+  }
+  void shapes(const ShapeContext& c) const {
+    const Sizes s = sizes(c.shape(0), c.has_input(1) ? &c.tensor(1) : nullptr, c.has_input(2) ? &c.tensor(2) : nullptr);
+    Shape y = c.shape(0);
+    y[s.axis] = onesided && !inverse ? s.length / 2 + 1 : s.length;
+    y[y.rank() - 1] = onesided && inverse ? 1 : 2;
+    c.output(0, y);
+  }
+};
+
+/// The transforms of stretches of a signal that start `step` apart, each multiplied by a window.
+/// Inputs: signal (B, L, 1 or 2), step (), window (W), length of a stretch () -> y (B, stretches, length or length / 2 + 1, 2).
+/// Source: ONNX STFT, opset 17.
+struct STFT {
+  static constexpr std::string_view name = "STFT";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 4};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1, 3)};
+
+  bool onesided = true;
+
+  void attributes(auto& a) { a("onesided", onesided, 1); }
+
+  struct Sizes {
+    std::int64_t step;
+    std::int64_t length;
+    std::int64_t frames;
+  };
+  [[nodiscard]] Sizes sizes(const Shape& x, const TensorRef& step, const Shape* window, const TensorRef* length) const {
+    if (x.rank() != 3 || x[2] < 1 || x[2] > 2) fail(ErrorCode::invalid_argument, "its signal has shape ", x, "; expected (B, L, 1 or 2)");
+    Sizes s{integer_at(step, 0), x[1], 0};
+    if (window != nullptr) s.length = window->elements();
+    if (length != nullptr) s.length = integer_at(*length, 0);
+    if (s.step < 1 || s.length < 1 || s.length > x[1]) {
+      fail(ErrorCode::invalid_argument, "a signal of ", x[1], " elements has no stretches of ", s.length, ", ", s.step, " apart");
+    }
+    if (window != nullptr && window->elements() != s.length) {
+      fail(ErrorCode::invalid_argument, "the window has shape ", *window, ", but a stretch has ", s.length, " elements");
+    }
+    s.frames = (x[1] - s.length) / s.step + 1;
+    return s;
+  }
+  void shapes(const ShapeContext& c) const {
+    const Sizes s = sizes(c.shape(0), c.tensor(1), c.has_input(2) ? &c.shape(2) : nullptr, c.has_input(3) ? &c.tensor(3) : nullptr);
+    c.output(0, {c.shape(0)[0], s.frames, onesided ? s.length / 2 + 1 : s.length, 2});
+  }
+};
+
+/// y[n] = a - b cos(2 pi n / N) + c cos(4 pi n / N), where N is the size, or one less when not periodic.
+/// Shapes: size () -> y (size). Source: ONNX, opset 17.
+struct CosineWindow {
+  static constexpr OpTraits traits{.shape_inputs = inputs(0)};
+
+  bool periodic = true;
+  DType dtype = DType::float32;
+
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a("periodic", periodic, 1);
+    a("output_datatype", number, static_cast<std::int64_t>(DType::float32));
+    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    dtype = static_cast<DType>(number);
+  }
+  void types(const TypeContext& c) const { c.output(0, dtype); }
+  void shapes(const ShapeContext& c) const {
+    check_one_element(c.tensor(0), "the size");
+    c.output(0, {integer_at(c.tensor(0), 0)});
+  }
+};
+struct HannWindow : CosineWindow {
+  static constexpr std::string_view name = "HannWindow";
+  static constexpr double a = 0.5, b = 0.5, c = 0;
+};
+struct HammingWindow : CosineWindow {
+  static constexpr std::string_view name = "HammingWindow";
+  static constexpr double a = 25.0 / 46, b = 21.0 / 46, c = 0;
+};
+struct BlackmanWindow : CosineWindow {
+  static constexpr std::string_view name = "BlackmanWindow";
+  static constexpr double a = 0.42, b = 0.5, c = 0.08;
+};
+
+/// The triangular filters, evenly spaced on the mel scale, that turn a spectrum into mel bins.
+/// Inputs: number of bins, length of the transform, sample rate, lower and upper edge in Hz -> y (length / 2 + 1, bins).
+/// Source: ONNX MelWeightMatrix, opset 17.
+struct MelWeightMatrix {
+  static constexpr std::string_view name = "MelWeightMatrix";
+  static constexpr Arity arity{.min_inputs = 5, .max_inputs = 5};
+  static constexpr InputTypes input_types[] = {{inputs(2, 3, 4), real_numbers}};
+  static constexpr OpTraits traits{.shape_inputs = inputs(0, 1)};
+
+  DType dtype = DType::float32;
+
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a("output_datatype", number, static_cast<std::int64_t>(DType::float32));
+    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    dtype = static_cast<DType>(number);
+  }
+  void types(const TypeContext& c) const { c.output(0, dtype); }
+  void shapes(const ShapeContext& c) const {
+    const std::int64_t length = integer_at(c.tensor(1), 0);
+    if (length < 0) fail(ErrorCode::invalid_argument, "a transform of ", length, " elements");
+    c.output(0, {length / 2 + 1, integer_at(c.tensor(0), 0)});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuSignalKernels = KernelList<
+    entry<ops::BlackmanWindow>,
+    entry<ops::DFT, double>,
+    entry<ops::HammingWindow>,
+    entry<ops::HannWindow>,
+    entry<ops::MelWeightMatrix>,
+    entry<ops::STFT, double>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_TEXT_HPP
+
+#define HONE_SINGLE_OPS_TEXT_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = a followed by b, broadcast. Source: ONNX StringConcat, opset 20.
+struct StringConcat : Binary {
+  static constexpr std::string_view name = "StringConcat";
+  static constexpr OpTraits traits{};
+  void attributes(auto&) {}
+};
+
+/// The pieces of each string between delimiters, or between stretches of white space when there is no delimiter, padded with empty strings,
+/// and how many there are. Shapes: x (*) -> y (*, most pieces), counts (*). Source: ONNX StringSplit, opset 20.
+struct StringSplit {
+  static constexpr std::string_view name = "StringSplit";
+  static constexpr Arity arity{.max_outputs = 2};
+  static constexpr OpTraits traits{.data_dependent = true};
+  std::string delimiter;
+  std::int64_t maxsplit = 0;  ///< at most so many cuts
+  void attributes(auto& a) {
+    a("delimiter", delimiter, "");
+    a("maxsplit", maxsplit, std::numeric_limits<std::int64_t>::max());
+    if (maxsplit < 0) maxsplit = std::numeric_limits<std::int64_t>::max();
+  }
+  void types(const TypeContext& c) const {
+    c.output(0, DType::string);
+    c.output(1, DType::int64);
+  }
+};
+
+/// The strings that are no stop words, in another case. Without any left: one empty string.
+/// Shapes: x (C) or (1, C) -> y as x with fewer columns. Source: ONNX StringNormalizer, opset 10.
+struct StringNormalizer {
+  static constexpr std::string_view name = "StringNormalizer";
+  static constexpr OpTraits traits{.data_dependent = true};
+  enum class Case : std::uint8_t { none, lower, upper };
+
+  Case change = Case::none;
+  bool case_sensitive = false;
+  std::vector<std::string> stopwords;
+
+  void attributes(auto& a) {
+    std::string action;
+    a("case_change_action", action, "NONE");
+    a("is_case_sensitive", case_sensitive, 0);
+    a("stopwords", stopwords, std::vector<std::string>{});
+    a.ignored("locale");
+    if (action != "NONE" && action != "LOWER" && action != "UPPER")
+      fail(ErrorCode::invalid_graph, "unknown case_change_action '", action, "'");
+    change = action == "LOWER" ? Case::lower : action == "UPPER" ? Case::upper : Case::none;
+  }
+};
+
+/// How often each n-gram of a pool stands in a row. Shapes: x (C) or (B, C) -> y (N) or (B, N). Source: ONNX TfIdfVectorizer, opset 9.
+struct TfIdfVectorizer {
+  static constexpr std::string_view name = "TfIdfVectorizer";
+  enum class Mode : std::uint8_t { tf, idf, tfidf };
+
+  Mode mode = Mode::tf;
+  std::int64_t min_gram_length = 1;
+  std::int64_t max_gram_length = 1;
+  std::int64_t max_skip_count = 0;
+  std::vector<std::int64_t> ngram_counts;   ///< where the n-grams of length 1, 2 … start in the pool
+  std::vector<std::int64_t> ngram_indexes;  ///< of the output, by n-gram
+  std::vector<std::int64_t> pool_int64s;
+  std::vector<std::string> pool_strings;
+  std::vector<float> weights;
+
+  void attributes(auto& a) {
+    std::string text;
+    a.required("mode", text);
+    a.required("min_gram_length", min_gram_length);
+    a.required("max_gram_length", max_gram_length);
+    a.required("max_skip_count", max_skip_count);
+    a.required("ngram_counts", ngram_counts);
+    a.required("ngram_indexes", ngram_indexes);
+    a("pool_int64s", pool_int64s, std::vector<std::int64_t>{});
+    a("pool_strings", pool_strings, std::vector<std::string>{});
+    a("weights", weights, std::vector<float>{});
+    if (text != "TF" && text != "IDF" && text != "TFIDF") fail(ErrorCode::invalid_graph, "unknown mode '", text, "'");
+    mode = text == "TF" ? Mode::tf : text == "IDF" ? Mode::idf : Mode::tfidf;
+    if (min_gram_length < 1 || max_gram_length < min_gram_length || max_skip_count < 0) {
+      fail(ErrorCode::invalid_graph, "n-grams of ", min_gram_length, " to ", max_gram_length, " with ", max_skip_count,
+           " skipped do not exist");
+    }
+    for (const std::int64_t index : ngram_indexes)
+      if (index < 0 || index > (1 << 30)) fail(ErrorCode::invalid_graph, "ngram_indexes holds ", index);
+    const auto pool = static_cast<std::int64_t>(std::max(pool_int64s.size(), pool_strings.size()));
+    for (std::size_t i = 0; i < ngram_counts.size(); ++i) {
+      const std::int64_t end = i + 1 < ngram_counts.size() ? ngram_counts[i + 1] : pool;
+      if (ngram_counts[i] < 0 || ngram_counts[i] > end || end > pool)
+        fail(ErrorCode::invalid_graph, "ngram_counts do not fit a pool of ", pool);
+    }
+    if (!weights.empty() && static_cast<std::int64_t>(weights.size()) < outputs()) {
+      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", outputs(), " outputs");
+    }
+  }
+  /// Columns of the output.
+  [[nodiscard]] std::int64_t outputs() const {
+    return ngram_indexes.empty() ? 0 : *std::max_element(ngram_indexes.begin(), ngram_indexes.end()) + 1;
+  }
+  void types(const TypeContext& c) const { c.output(0, DType::float32); }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    if (x.rank() > 2) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (C) or (B, C)");
+    c.output(0, x.rank() == 2 ? Shape{x[0], outputs()} : Shape{outputs()});
+  }
+};
+
+/// Whether the pattern fits the whole string. Source: ONNX RegexFullMatch, opset 20.
+struct RegexFullMatch {
+  static constexpr std::string_view name = "RegexFullMatch";
+  std::string pattern;
+  void attributes(auto& a) { a.required("pattern", pattern); }
+  void types(const TypeContext& c) const { c.output(0, DType::boolean); }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuTextKernels = KernelList<
+    entry<ops::RegexFullMatch, std::string>,
+    entry<ops::StringConcat, std::string>,
+    entry<ops::StringNormalizer, std::string>,
+    entry<ops::StringSplit, std::string>,
+    entry<ops::TfIdfVectorizer>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_TRAINING_HPP
+
+#define HONE_SINGLE_OPS_OPTIMIZER_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// A step of gradient descent for any number of tensors.
+/// Inputs: rate R (), steps done T (), then all tensors X, all gradients G, and all of each kind of state. Outputs: new X, new states.
+struct Optimizer {
+  static constexpr std::string_view domain = "ai.onnx.preview.training";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = Arity::any, .max_outputs = Arity::any};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}, {all_inputs, DTypeSet{DType::float32, DType::float64}}};
+
+ protected:
+  template <class Op>
+  static void infer_types(const TypeContext& c) {
+    constexpr std::size_t kinds = 2 + Op::states;
+    const std::size_t tensors = (c.input_count() - 2) / kinds;
+    if (c.input_count() != 2 + tensors * kinds || tensors == 0 || c.output_count() > tensors * (kinds - 1)) {
+      fail(ErrorCode::invalid_graph, "it has ", c.input_count(), " inputs and ", c.output_count(), " outputs; each tensor needs ", kinds,
+           " inputs besides the first two");
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, c.input(2 + i % tensors));
+  }
+  template <class Op>
+  static void infer_shapes(const ShapeContext& c) {
+    const std::size_t tensors = (c.input_count() - 2) / (2 + Op::states);
+    for (std::size_t i = 2; i < c.input_count(); ++i) {
+      const Shape& wanted = c.shape(2 + (i - 2) % tensors);
+      if (!(c.shape(i) == wanted)) fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, c.shape(2 + i % tensors));
+  }
+};
+
+/// g = norm X + G, h = H + g^2, x = X - R / (1 + T decay) g / (sqrt(h) + epsilon). Source: ONNX training Adagrad, opset 1.
+struct Adagrad : Optimizer {
+  static constexpr std::string_view name = "Adagrad";
+  static constexpr std::size_t states = 1;
+  float norm = 0;
+  float epsilon = 0;
+  float decay = 0;
+  void attributes(auto& a) {
+    a("norm_coefficient", norm, 0.0f);
+    a("epsilon", epsilon, 1e-6f);
+    a("decay_factor", decay, 0.0f);
+  }
+  void types(const TypeContext& c) const { infer_types<Adagrad>(c); }
+  void shapes(const ShapeContext& c) const { infer_shapes<Adagrad>(c); }
+};
+
+/// g = norm X + G, v = alpha V + (1 - alpha) g, h = beta H + (1 - beta) g^2, x = (1 - post_norm) (X - r v / (sqrt(h) + epsilon)), where
+/// r = R sqrt(1 - beta^T) / (1 - alpha^T) after the first step. Source: ONNX training Adam, opset 1.
+struct Adam : Optimizer {
+  static constexpr std::string_view name = "Adam";
+  static constexpr std::size_t states = 2;
+  float alpha = 0;
+  float beta = 0;
+  float epsilon = 0;
+  float norm = 0;
+  float post_norm = 0;
+  void attributes(auto& a) {
+    a("alpha", alpha, 0.9f);
+    a("beta", beta, 0.999f);
+    a("epsilon", epsilon, 1e-6f);
+    a("norm_coefficient", norm, 0.0f);
+    a("norm_coefficient_post", post_norm, 0.0f);
+  }
+  void types(const TypeContext& c) const { infer_types<Adam>(c); }
+  void shapes(const ShapeContext& c) const { infer_shapes<Adam>(c); }
+};
+
+/// g = norm X + G, v = alpha V + b g with b = 1 at the first step, else beta; x = X - R v, or, with Nesterov's way, X - R (g + alpha v).
+/// Source: ONNX training Momentum, opset 1.
+struct Momentum : Optimizer {
+  static constexpr std::string_view name = "Momentum";
+  static constexpr std::size_t states = 1;
+  float alpha = 0;
+  float beta = 0;
+  float norm = 0;
+  bool nesterov = false;
+  void attributes(auto& a) {
+    std::string mode;
+    a.required("alpha", alpha);
+    a.required("beta", beta);
+    a.required("norm_coefficient", norm);
+    a.required("mode", mode);
+    if (mode != "standard" && mode != "nesterov") fail(ErrorCode::invalid_graph, "unknown mode '", mode, "'");
+    nesterov = mode == "nesterov";
+  }
+  void types(const TypeContext& c) const { infer_types<Momentum>(c); }
+  void shapes(const ShapeContext& c) const { infer_shapes<Momentum>(c); }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuTrainingKernels = KernelList<
+    entry<ops::Adagrad>,
+    entry<ops::Adam>,
+    entry<ops::Momentum>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_VISION_HPP
+
+#define HONE_SINGLE_OPS_CENTER_CROP_PAD_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The middle of x along some axes, or x in the middle of zeros. Where the difference is odd, the larger half is at the end.
+/// Inputs: x, sizes along `axes`, all without. Source: ONNX CenterCropPad, opset 18.
+struct CenterCropPad {
+  static constexpr std::string_view name = "CenterCropPad";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1)};
+
+  std::vector<std::int64_t> axes;
+
+  void attributes(auto& a) { a("axes", axes, std::vector<std::int64_t>{}); }
+  void shapes(const ShapeContext& c) const {
+    Shape y = c.shape(0);
+    const TensorRef& sizes = c.tensor(1);
+    check_list(sizes, "the shape");
+    const std::size_t count = axes.empty() ? y.rank() : axes.size();
+    if (sizes.elements() != static_cast<std::int64_t>(count)) {
+      fail(ErrorCode::invalid_argument, "there are ", sizes.elements(), " sizes for ", count, " axes");
+    }
+    AxisSet seen;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t axis = axes.empty() ? static_cast<std::int64_t>(i) : axes[i];
+      seen.insert(axis, y.rank());
+      y[normalized_axis(axis, y.rank())] = integer_at(sizes, static_cast<std::int64_t>(i));
+    }
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_COL2IM_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The sum of windows where they overlap: what undoes the gathering of windows into columns.
+/// Inputs: columns (N, C * block, windows), image shape, block shape -> y (N, C, *image shape). Source: ONNX Col2Im, opset 18.
+struct Col2Im {
+  static constexpr std::string_view name = "Col2Im";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2), .modular = true};
+
+  Window window;
+
+  void attributes(auto& a) { window.attributes(a); }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const auto image = c.int64s(1);
+    const auto block = c.int64s(2);
+    check_list(c.tensor(1), "the image shape");
+    if (x.rank() != 3 || image.empty() || image.size() != block.size() || image.size() + 2 > Shape::max_rank) {
+      fail(ErrorCode::invalid_argument, "columns of shape ", x, " with ", image.size(), " and ", block.size(), " spatial dimensions");
+    }
+    std::int64_t taps = 1;
+    std::int64_t windows = 1;
+    for (std::size_t i = 0; i < image.size(); ++i) {
+      if (image[i] < 0 || block[i] < 1)
+        fail(ErrorCode::invalid_argument, "an image of ", image[i], " and blocks of ", block[i], " elements");
+      const Window::Axis axis = window.axis(i, image.size(), image[i], block[i]);
+      taps = checked_product(taps, axis.kernel);
+      windows = checked_product(windows, axis.output);
+    }
+    if (x[1] % taps != 0 || x[2] != windows) {
+      fail(ErrorCode::invalid_argument, "columns of shape ", x, " do not hold ", windows, " windows of ", taps, " elements");
+    }
+    Shape y{x[0], x[1] / taps};
+    for (const std::int64_t size : image) y.push_back(size);
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_DEFORM_CONV_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Conv whose taps are displaced by offsets, with bilinear interpolation, and weighted by a mask.
+/// Shapes: x (N, C, H, W), w (M, C / group, kh, kw), offset (N, offset_group kh kw 2, oh, ow), bias (M), mask (N, offset_group kh kw, oh,
+/// ow)
+/// -> y (N, M, oh, ow). Source: ONNX DeformConv, opsets 19 to 22.
+struct DeformConv {
+  static constexpr std::string_view name = "DeformConv";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 5};
+
+  Window window;
+  std::int64_t group = 1;
+  std::int64_t offset_group = 1;
+
+  void attributes(auto& a) {
+    window.attributes(a);
+    a("group", group, 1);
+    a("offset_group", offset_group, 1);
+    if (group < 1 || offset_group < 1) fail(ErrorCode::invalid_graph, "group is ", group, " and offset_group ", offset_group);
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& w = c.shape(1);
+    if (x.rank() != 4 || w.rank() != 4 || x[1] != w[1] * group || w[0] % group != 0 || x[1] % offset_group != 0) {
+      fail(ErrorCode::invalid_argument, "its input of shape ", x, " and its weights of shape ", w, " do not fit together");
+    }
+    const Shape y{x[0], w[0], window.axis(0, 2, x[2], w[2]).output, window.axis(1, 2, x[3], w[3]).output};
+    const std::int64_t taps = offset_group * w[2] * w[3];
+    const auto check = [&](std::size_t i, const Shape& wanted) {
+      if (c.has_input(i) && !(c.shape(i) == wanted))
+        fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
+    };
+    check(2, {x[0], taps * 2, y[2], y[3]});
+    check(3, {w[0]});
+    check(4, {x[0], taps, y[2], y[3]});
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_GRID_SAMPLE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y[n, c, p] = x[n, c] interpolated at grid[n, p], whose coordinates run from -1 to 1 across x, the last dimension first.
+/// Shapes: x (N, C, *D), grid (N, *P, rank of D) -> y (N, C, *P). Source: ONNX GridSample, opsets 16 to 22.
+struct GridSample {
+  static constexpr std::string_view name = "GridSample";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr InputTypes input_types[] = {{inputs(1)}};
+  enum class Mode : std::uint8_t { nearest, linear, cubic };
+  enum class Padding : std::uint8_t { zeros, border, reflection };
+
+  Mode mode = Mode::linear;
+  Padding padding = Padding::zeros;
+  bool align_corners = false;
+
+  void attributes(auto& a) {
+    std::string text;
+    a("mode", text, a.opset() < 20 ? "bilinear" : "linear");
+    if (text != "nearest" && text != "linear" && text != "bilinear" && text != "cubic" && text != "bicubic") {
+      fail(ErrorCode::invalid_graph, "unknown mode '", text, "'");
+    }
+    mode = text == "nearest" ? Mode::nearest : text.ends_with("linear") ? Mode::linear : Mode::cubic;
+    a("padding_mode", text, "zeros");
+    if (text != "zeros" && text != "border" && text != "reflection") fail(ErrorCode::invalid_graph, "unknown padding_mode '", text, "'");
+    padding = text == "zeros" ? Padding::zeros : text == "border" ? Padding::border : Padding::reflection;
+    a("align_corners", align_corners, 0);
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& grid = c.shape(1);
+    if (x.rank() < 3 || grid.rank() != x.rank() || grid[0] != x[0] || grid.back() != static_cast<std::int64_t>(x.rank()) - 2) {
+      fail(ErrorCode::invalid_argument, "x of shape ", x, " and a grid of shape ", grid, " do not fit together");
+    }
+    Shape y{x[0], x[1]};
+    for (std::size_t i = 1; i + 1 < grid.rank(); ++i) y.push_back(grid[i]);
+    c.output(0, y);
+  }
+};
+
+/// The grid for GridSample that maps output positions p to theta (p, 1).
+/// Inputs: theta (N, R, R + 1), size (N, C, *P) -> y (N, *P, R). Source: ONNX AffineGrid, opset 20.
+struct AffineGrid {
+  static constexpr std::string_view name = "AffineGrid";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1)};
+
+  bool align_corners = false;
+
+  void attributes(auto& a) { a("align_corners", align_corners, 0); }
+  void shapes(const ShapeContext& c) const {
+    const Shape& theta = c.shape(0);
+    check_list(c.tensor(1), "size");
+    const Shape size(c.int64s(1));
+    const auto rank = static_cast<std::int64_t>(size.rank()) - 2;
+    if (rank < 2 || rank > 3 || !(theta == Shape{size[0], rank, rank + 1})) {
+      fail(ErrorCode::invalid_argument, "theta of shape ", theta, " does not fit the size ", size);
+    }
+    Shape y{size[0]};
+    for (std::size_t i = 2; i < size.rank(); ++i) y.push_back(size[i]);
+    y.push_back(rank);
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_MAX_UNPOOL_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Puts the maxima that MaxPool found back where they were, with zeros around them. The indices are those in a tensor of the shape that the
+/// window gives; a larger output shape adds zeros at the ends.
+/// Shapes: x (N, C, *), indices as x, output shape -> y (N, C, *). Source: ONNX MaxUnpool, opsets 9 to 22.
+struct MaxUnpool {
+  static constexpr std::string_view name = "MaxUnpool";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+  static constexpr InputTypes input_types[] = {{inputs(1), DTypeSet{DType::int64}}};
+  static constexpr OpTraits traits{.shape_inputs = inputs(2)};
+
+  Window window;
+
+  void attributes(auto& a) { window.attributes(a); }
+  /// The shape that the window gives.
+  [[nodiscard]] Shape unpooled(const Shape& x) const {
+    if (x.rank() < 3 || window.kernel_shape.size() != x.rank() - 2) fail(ErrorCode::invalid_argument, "its input has shape ", x);
+    Shape y{x[0], x[1]};
+    for (std::size_t i = 2; i < x.rank(); ++i) y.push_back(window.transposed_axis(i - 2, x.rank() - 2, x[i], 1, 0, {}).output);
+    return y;
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape inner = unpooled(c.shape(0));
+    if (!(c.shape(0) == c.shape(1))) fail(ErrorCode::invalid_argument, "x has shape ", c.shape(0), ", its indices ", c.shape(1));
+    if (!c.has_input(2)) return c.output(0, inner);
+    check_list(c.tensor(2), "the output shape");
+    const Shape y(c.int64s(2));
+    bool fits = y.rank() == inner.rank();
+    for (std::size_t i = 0; fits && i < y.rank(); ++i) fits = y[i] >= inner[i];
+    if (!fits) fail(ErrorCode::invalid_argument, "the output shape ", y, " does not hold ", inner);
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_ROI_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The average, or the maximum, of samples in each cell of a grid over each region of interest.
+/// Shapes: x (N, C, H, W), rois (R, 4) as x1, y1, x2, y2, batch indices (R) -> y (R, C, output_height, output_width).
+/// Source: ONNX RoiAlign, opsets 10 to 22.
+struct RoiAlign {
+  static constexpr std::string_view name = "RoiAlign";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
+  static constexpr InputTypes input_types[] = {{inputs(2), DTypeSet{DType::int32, DType::int64}}};
+
+  bool half_pixel = true;
+  bool maximum = false;
+  std::int64_t output_height = 1;
+  std::int64_t output_width = 1;
+  std::int64_t sampling_ratio = 0;  ///< samples per cell along each dimension; 0 for one per element of x
+  float spatial_scale = 1;
+
+  void attributes(auto& a) {
+    std::string text;
+    a("mode", text, "avg");
+    if (text != "avg" && text != "max") fail(ErrorCode::invalid_graph, "unknown mode '", text, "'");
+    maximum = text == "max";
+    if (a.opset() >= 16) a("coordinate_transformation_mode", text, "half_pixel");
+    half_pixel = a.opset() >= 16 && text == "half_pixel";
+    a("output_height", output_height, 1);
+    a("output_width", output_width, 1);
+    a("sampling_ratio", sampling_ratio, 0);
+    a("spatial_scale", spatial_scale, 1.0f);
+    if (sampling_ratio < 0 || sampling_ratio > 1 << 16) fail(ErrorCode::invalid_graph, "sampling_ratio is ", sampling_ratio);
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& rois = c.shape(1);
+    if (x.rank() != 4 || rois.rank() != 2 || rois[1] != 4 || !(c.shape(2) == Shape{rois[0]})) {
+      fail(ErrorCode::invalid_argument, "x ", x, ", regions ", rois, " and batch indices ", c.shape(2), " do not fit together");
+    }
+    c.output(0, {rois[0], x[1], output_height, output_width});
+  }
+};
+
+/// The maximum in each cell of a grid over each region of interest.
+/// Shapes: x (N, C, H, W), rois (R, 5) as batch index, x1, y1, x2, y2 -> y (R, C, *pooled_shape). Source: ONNX MaxRoiPool, opsets 1 to 22.
+struct MaxRoiPool {
+  static constexpr std::string_view name = "MaxRoiPool";
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+
+  std::vector<std::int64_t> pooled_shape;
+  float spatial_scale = 1;
+
+  void attributes(auto& a) {
+    a.required("pooled_shape", pooled_shape);
+    a("spatial_scale", spatial_scale, 1.0f);
+    if (pooled_shape.size() != 2) fail(ErrorCode::invalid_graph, "pooled_shape has ", pooled_shape.size(), " values, not 2");
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& rois = c.shape(1);
+    if (x.rank() != 4 || rois.rank() != 2 || rois[1] != 5)
+      fail(ErrorCode::invalid_argument, "x ", x, " and regions ", rois, " do not fit together");
+    c.output(0, {rois[0], x[1], pooled_shape[0], pooled_shape[1]});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuVisionKernels = KernelList<
+    entry<ops::AffineGrid, float, double>,
+    entry<ops::CenterCropPad>,
+    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t>,
+    entry<ops::DeformConv, float, double>,
+    entry<ops::GridSample, float, double>,
+    entry<ops::MaxRoiPool, float, double>,
+    entry<ops::MaxUnpool>,
+    entry<ops::RoiAlign, float, double>>;
+// clang-format on
 
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels =
-    KernelList<CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels, CpuConvolutionKernels, CpuIndexingKernels, CpuMatrixKernels,
-               CpuMovementKernels, CpuNormalizationKernels, CpuRecurrentKernels, CpuReductionKernels, CpuUnaryKernels>;
+using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels,
+                              CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMlKernels, CpuMovementKernels,
+                              CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels,
+                              CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_PROVIDER_HPP
 
-namespace hone::inline HONE_ABI {
-
-/// Offers the kernels of a list for one instruction set.
-class CpuProvider final : public Provider {
- public:
-  /// `arch`: "sse2", "avx2", "avx512", "neon", "baseline"; empty takes what HONE_FORCE_ARCH names, else the best one here.
-  /// Errors: invalid_argument that lists the instruction sets there are.
-  CpuProvider(std::string_view arch, std::span<const std::span<const KernelEntry<CpuDevice>>> lists) : device_{isa_of(arch)} {
-    for (const auto& list : lists)
-      for (const auto& entry : list) entries_[entry.op].push_back(&entry);
-  }
-
-  [[nodiscard]] std::string_view name() const noexcept override { return "CPUExecutionProvider"; }
-
-  [[nodiscard]] std::vector<const OpInfo*> operators() const override {
-    std::vector<const OpInfo*> result;
-    for (const auto& [op, entries] : entries_) result.push_back(op);
-    return result;
-  }
-
-  [[nodiscard]] Placement place(const NodeView& node) const override {
-    Placement placement;
-    const auto found = entries_.find(&node.node().op->info());
-    if (found == entries_.end()) {
-      placement.refusal = "no kernel for the operator";
-      return placement;
-    }
-    for (const auto* entry : found->second) {
-      const KernelChoice<CpuDevice> choice = choose(*entry, node);
-      if (choice.kernel != nullptr) {
-        placement.kernel = choice.kernel->create(node, device_);
-        placement.name = text(choice.name, " ", simd::name(device_.isa));
-        placement.refusal.clear();
-        return placement;
-      }
-      if (!placement.refusal.empty()) placement.refusal += "; ";
-      placement.refusal += choice.refusal;
-    }
-    return placement;
-  }
-
-  [[nodiscard]] bool supports(const NodeView& node) const override {
-    const auto found = entries_.find(&node.node().op->info());
-    return found != entries_.end() && std::any_of(found->second.begin(), found->second.end(),
-                                                  [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
-  }
-
-  [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
-
- private:
-  static simd::Isa isa_of(std::string_view arch) {
-    const simd::IsaSet available = simd::available_isas();
-    const auto refuse = [&](std::string_view what, std::string_view from) {
-      fail(ErrorCode::invalid_argument, from, " asks for the instruction set '", what, "'; available here: ", available.names());
-    };
-    if (available.size() == 0) {
-      fail(ErrorCode::invalid_argument, "this program was compiled for ", simd::name(simd::native_isa),
-           ", which this machine does not run");
-    }
-    if (arch.empty()) {
-      const simd::IsaChoice best = simd::best_isa();
-      if (best.refused != nullptr) refuse(best.refused, "HONE_FORCE_ARCH");
-      return best.isa;
-    }
-    const std::optional<simd::Isa> isa = simd::parse_isa(arch);
-    if (!isa || !available.contains(*isa)) refuse(arch, "the option arch of the CPU provider");
-    return *isa;
-  }
-
-  CpuDevice device_;
-  std::unordered_map<const OpInfo*, std::vector<const KernelEntry<CpuDevice>*>> entries_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#if !HONE_COMPILED
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_IMPL_HPP
-
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_IMPL_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_CAST_HPP
-
-#include <system_error>
+#define HONE_SINGLE_KERNELS_CPU_WIDENED_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_NUMBER_CONVERSION_HPP
 
@@ -7223,1147 +10043,318 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
 }
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_STRIDED_COPY_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_ELEMENT_MOVER_HPP
 
 namespace hone::inline HONE_ABI {
 
-/// Bytes that one thread moves at a time: enough to pay for waking it.
-inline constexpr std::int64_t copy_block_bytes = 64 * 1024;
-
-/// Copies and repeats elements of a type that is known at run time alone: bytes of any size, or strings. Pointers are to bytes, counts and
-/// offsets in elements. Kernels that move elements drive it instead of being templates on types.
-class ElementMover {
- public:
-  /// Precondition: support(dtype).
-  explicit ElementMover(DType dtype) noexcept : size_(static_cast<std::int64_t>(element_size(dtype))), strings_(dtype == DType::string) {}
-
-  /// Elements that share a byte cannot be moved one by one.
-  static Support support(DType dtype) {
-    return element_size(dtype) != 0 ? Support::yes() : Support::no("no kernel for elements of type ", hone::name(dtype));
-  }
-
-  /// Bytes of an element.
-  [[nodiscard]] std::int64_t size() const noexcept { return size_; }
-  [[nodiscard]] bool strings() const noexcept { return strings_; }
-  [[nodiscard]] const std::byte* at(const void* data, std::int64_t i) const noexcept {
-    return static_cast<const std::byte*>(data) + i * size_;
-  }
-  [[nodiscard]] std::byte* at(void* data, std::int64_t i) const noexcept { return static_cast<std::byte*>(data) + i * size_; }
-  /// Elements that are worth a thread, at least 1.
-  [[nodiscard]] std::int64_t block() const noexcept { return std::max<std::int64_t>(copy_block_bytes / size_, 1); }
-
-  /// Returns the end of the copies. Precondition: the two do not overlap.
-  std::byte* copy(const std::byte* from, std::int64_t n, std::byte* to) const {
-    if (n == 1) {
-      copy_one(from, to);
-    } else if (strings_) {
-      copy_strings(from, n, to);
-    } else if (n != 0) {
-      std::memcpy(to, from, static_cast<std::size_t>(n * size_));
-    }
-    return to + n * size_;
-  }
-
-  /// n times the element at `value`, or zeros, or empty strings, when it is null. Returns their end.
-  std::byte* fill(std::byte* to, std::int64_t n, const std::byte* value) const {
-    if (n == 0) return to;
-    const auto bytes = static_cast<std::size_t>(n * size_);
-    if (strings_) {
-      fill_strings(to, n, value);
-    } else if (value == nullptr) {
-      std::memset(to, 0, bytes);
-    } else {
-      copy_one(value, to);
-      for (std::size_t done = static_cast<std::size_t>(size_), more = 0; done < bytes; done += more) {
-        more = std::min(done, bytes - done);
-        std::memcpy(to + done, to, more);
-      }
-    }
-    return to + bytes;
-  }
-
- private:
-  void copy_one(const std::byte* from, std::byte* to) const {
-    switch (size_) {
-      case 1:
-        *to = *from;
-        return;
-      case 2:
-        std::memcpy(to, from, 2);
-        return;
-      case 4:
-        std::memcpy(to, from, 4);
-        return;
-      case 8:
-        std::memcpy(to, from, 8);
-        return;
-      default:
-        if (strings_) return copy_strings(from, 1, to);
-        std::memcpy(to, from, static_cast<std::size_t>(size_));
-    }
-  }
-  HONE_COLD static void copy_strings(const std::byte* from, std::int64_t n, std::byte* to) {
-    std::copy_n(reinterpret_cast<const std::string*>(from), n, reinterpret_cast<std::string*>(to));
-  }
-  HONE_COLD static void fill_strings(std::byte* to, std::int64_t n, const std::byte* value) {
-    std::fill_n(reinterpret_cast<std::string*>(to), n, value != nullptr ? *reinterpret_cast<const std::string*>(value) : std::string());
-  }
-
-  std::int64_t size_;
-  bool strings_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_STRIDED_BOX_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// The sizes of a box of elements and, for each of N arrays, the distance in elements between neighbours along each dimension:
-/// 0 broadcasts, negative ones run backwards. Dimensions are merged as they are added, so that rows get long.
-template <std::size_t N>
-class StridedBox {
- public:
-  using Offsets = std::array<std::int64_t, N>;
-
-  /// Adds a dimension inside the ones so far. Precondition: at most 2 * Shape::max_rank calls.
-  void push_back(std::int64_t size, const Offsets& strides) noexcept {
-    elements_ *= size;
-    if (size == 1) return;
-    if (rank_ > 0 && extends(strides, size)) {
-      sizes_[rank_ - 1] *= size;
-      strides_[rank_ - 1] = strides;
-      return;
-    }
-    sizes_[rank_] = size;
-    strides_[rank_] = strides;
-    ++rank_;
-  }
-
-  /// Makes a dimension the innermost one; the order of the others stays. Which element lies where does not change.
-  void move_inside(std::size_t dim) noexcept {
-    std::rotate(sizes_.begin() + dim, sizes_.begin() + dim + 1, sizes_.begin() + rank_);
-    std::rotate(strides_.begin() + dim, strides_.begin() + dim + 1, strides_.begin() + rank_);
-  }
-
-  [[nodiscard]] std::size_t rank() const noexcept { return rank_; }
-  [[nodiscard]] std::int64_t elements() const noexcept { return elements_; }
-  [[nodiscard]] std::int64_t size(std::size_t dim) const noexcept { return sizes_[dim]; }
-  [[nodiscard]] const Offsets& strides(std::size_t dim) const noexcept { return strides_[dim]; }
-
-  /// Length of the innermost dimension, 1 when there is none.
-  [[nodiscard]] std::int64_t row_size() const noexcept { return rank_ > 0 ? sizes_[rank_ - 1] : 1; }
-  [[nodiscard]] Offsets row_strides() const noexcept { return rank_ > 0 ? strides_[rank_ - 1] : Offsets{}; }
-  /// Number of rows: the product of all dimensions but the innermost one.
-  [[nodiscard]] std::int64_t rows() const noexcept {
-    std::int64_t product = 1;
-    for (std::size_t d = 0; d + 1 < rank_; ++d) product *= sizes_[d];
-    return product;
-  }
-
-  /// Offsets of the first element of a row.
-  [[nodiscard]] Offsets row_offsets(std::int64_t row) const noexcept {
-    Offsets offsets{};
-    for (std::size_t d = rank_ > 0 ? rank_ - 1 : 0; d-- > 0; row /= sizes_[d]) {
-      for (std::size_t a = 0; a < N; ++a) offsets[a] += row % sizes_[d] * strides_[d][a];
-    }
-    return offsets;
-  }
-
-  /// body(offsets of the first element) for the rows [begin, end).
-  void for_rows(std::int64_t begin, std::int64_t end, FunctionRef<void(const Offsets&)> body) const {
-    const std::size_t outer = rank_ > 0 ? rank_ - 1 : 0;
-    std::array<std::int64_t, 2 * Shape::max_rank> at{};
-    Offsets offsets{};
-    std::int64_t rest = begin;
-    for (std::size_t d = outer; d-- > 0;) {
-      at[d] = rest % sizes_[d];
-      rest /= sizes_[d];
-      for (std::size_t a = 0; a < N; ++a) offsets[a] += at[d] * strides_[d][a];
-    }
-    for (std::int64_t row = begin; row < end; ++row) {
-      body(offsets);
-      for (std::size_t d = outer; d-- > 0;) {
-        for (std::size_t a = 0; a < N; ++a) offsets[a] += strides_[d][a];
-        if (++at[d] < sizes_[d]) break;
-        for (std::size_t a = 0; a < N; ++a) offsets[a] -= sizes_[d] * strides_[d][a];
-        at[d] = 0;
-      }
-    }
-  }
-
- private:
-  [[nodiscard]] bool extends(const Offsets& strides, std::int64_t size) const noexcept {
-    for (std::size_t a = 0; a < N; ++a)
-      if (strides_[rank_ - 1][a] != strides[a] * size) return false;
-    return true;
-  }
-
-  std::size_t rank_ = 0;
-  std::int64_t elements_ = 1;
-  std::array<std::int64_t, 2 * Shape::max_rank> sizes_{};
-  std::array<Offsets, 2 * Shape::max_rank> strides_{};
-};
-
-/// The stride in elements of dimension `d` of `to` in a dense tensor of shape `from`, which is broadcast to `to`.
-[[nodiscard]] inline std::int64_t broadcast_stride(const Shape& from, const Shape& to, std::size_t d) noexcept {
-  const std::size_t missing = to.rank() - from.rank();
-  return d < missing || from[d - missing] == 1 ? 0 : from.stride(d - missing);
-}
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-/// Elements of T in a block, at least 1.
-template <class T>
-inline constexpr std::int64_t copy_block = copy_block_bytes / static_cast<std::int64_t>(sizeof(T));
-
-/// to[i * to_stride] = from[i * from_stride] for i in [0, n).
-template <class T>
-void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_stride, std::int64_t n) {
-  if (to_stride == 1 && from_stride == 1) {
-    std::copy_n(from, n, to);
-  } else if (to_stride == 1 && from_stride == 0) {
-    std::fill_n(to, n, *from);
-  } else if (to_stride == 1) {
-    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
-  }
-}
-
-namespace detail {
-
-/// A box whose rows are dense in the destination and whose source is dense along another dimension: a stack of matrix transposes.
-struct TransposePlan {
-  StridedBox<2> stack;
-  std::int64_t columns = 0;      ///< along which the source is dense
-  std::int64_t rows = 0;         ///< along which the destination is dense
-  std::int64_t from_stride = 0;  ///< from one row of the source to the next
-  std::int64_t to_stride = 0;    ///< from one column to the next in the destination
-};
-
-inline bool plan_transpose(const StridedBox<2>& box, TransposePlan& plan) {
-  if (box.rank() < 2 || box.row_strides()[1] != 1 || box.row_strides()[0] == 1 || box.row_size() < 4) return false;
-  const std::size_t inner = box.rank() - 1;
-  std::size_t dense = inner;
-  for (std::size_t d = 0; d < inner; ++d)
-    if (box.strides(d)[0] == 1 && box.size(d) >= 4) dense = d;
-  if (dense == inner) return false;
-  for (std::size_t d = 0; d < inner; ++d)
-    if (d != dense) plan.stack.push_back(box.size(d), box.strides(d));
-  plan.columns = box.size(dense);
-  plan.rows = box.row_size();
-  plan.from_stride = box.row_strides()[0];
-  plan.to_stride = box.strides(dense)[1];
-  return true;
-}
-
-/// to[c * to_stride + r] = from[r * from_stride + c] for r < rows and c < columns.
-template <class T>
-void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HONE_RESTRICT to, std::int64_t to_stride, std::int64_t rows,
-                    std::int64_t columns) {
-  // 8 x 8 at a time: the 8 cache lines on either side fit any L1, whatever the strides.
-  constexpr std::int64_t edge = 8;
-  std::int64_t r = 0;
-  for (; r + edge <= rows; r += edge) {
-    std::int64_t c = 0;
-    for (; c + edge <= columns; c += edge) {
-      for (std::int64_t i = 0; i < edge; ++i)
-        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
-    }
-    for (; c < columns; ++c)
-      for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
-  }
-  for (std::int64_t c = 0; c < columns; ++c)
-    for (std::int64_t j = r; j < rows; ++j) to[c * to_stride + j] = from[j * from_stride + c];
-}
-
-template <class T>
-void transpose_copy(const Context& c, const TransposePlan& plan, const T* from, T* to) {
-  // A task is a strip as wide as two cache lines of the source, which processors fetch together, so that each is read once.
-  constexpr std::int64_t width = std::max<std::int64_t>(128 / static_cast<std::int64_t>(sizeof(T)), 8);
-  constexpr std::int64_t height = 32;
-  const std::int64_t strips = (plan.columns + width - 1) / width;
-  const std::int64_t matrices = plan.stack.elements();
-  const std::int64_t per_strip = std::max<std::int64_t>(plan.rows * std::min(width, plan.columns), 1);
-  c.parallel_for(matrices * strips, std::max<std::int64_t>(copy_block<T> / per_strip, 1), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t matrix = task / strips;
-      const std::int64_t column = task % strips * width;
-      const std::int64_t columns = std::min(width, plan.columns - column);
-      const std::int64_t row_in_stack = matrix / plan.stack.row_size();
-      const std::int64_t along = matrix % plan.stack.row_size();
-      plan.stack.for_rows(row_in_stack, row_in_stack + 1, [&](const auto& offsets) {
-        const T* source = from + offsets[0] + along * plan.stack.row_strides()[0] + column;
-        T* target = to + offsets[1] + along * plan.stack.row_strides()[1] + column * plan.to_stride;
-        for (std::int64_t r = 0; r < plan.rows; r += height) {
-          transpose_tile(source + r * plan.from_stride, plan.from_stride, target + r, plan.to_stride, std::min(height, plan.rows - r),
-                         columns);
-        }
-      });
-    }
-  });
-}
-
-}  // namespace detail
-
-/// The same box with the nearest long dimension innermost where the innermost one is short.
-template <std::size_t N>
-[[nodiscard]] StridedBox<N> with_long_rows(const StridedBox<N>& box) noexcept {
-  constexpr std::int64_t long_enough = 8;
-  StridedBox<N> result = box;
-  if (box.row_size() >= long_enough) return result;
-  for (std::size_t d = box.rank(); d-- > 0;) {
-    if (box.size(d) < long_enough) continue;
-    result.move_inside(d);
-    break;
-  }
-  return result;
-}
-
-/// Copies the elements of a box: array 0 is the source, array 1 the destination. Runs on the threads of `c`.
-/// Precondition: the two do not overlap, and no two elements of the box have the same place in the destination.
-template <class T>
-void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from, T* to) {
-  if (elements.elements() == 0) return;
-  detail::TransposePlan plan;
-  if (detail::plan_transpose(elements, plan)) return detail::transpose_copy(c, plan, from, to);
-  const StridedBox<2> box = with_long_rows(elements);
-  const std::int64_t size = box.row_size();
-  const std::int64_t from_stride = box.row_strides()[0];
-  const std::int64_t to_stride = box.row_strides()[1];
-  const std::int64_t chunk = std::min(size, copy_block<T>);
-  const std::int64_t chunks = (size + chunk - 1) / chunk;
-  if (chunks == 1) {
-    c.parallel_for(box.rows(), std::max<std::int64_t>(copy_block<T> / size, 1), [&](std::int64_t begin, std::int64_t end) {
-      box.for_rows(begin, end, [&](const auto& at) { copy_row(from + at[0], from_stride, to + at[1], to_stride, size); });
-    });
-    return;
-  }
-  c.parallel_for(box.rows() * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t first = task % chunks * chunk;
-      box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) {
-        copy_row(from + at[0] + first * from_stride, from_stride, to + at[1] + first * to_stride, to_stride, std::min(chunk, size - first));
-      });
-    }
-  });
-}
-
-/// The same for a box of elements of any type, from element `from_first` of one tensor on, to element `to_first` of another one.
-/// Precondition: ElementMover::support(from.dtype).
-inline void strided_copy(const Context& c, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first,
-                         const TensorRef& to, std::int64_t to_first) {
-  const auto as = [&]<class T>(const T*) { strided_copy(c, elements, from.as<const T>() + from_first, to.as<T>() + to_first); };
-  if (from.dtype == DType::string) return as(static_cast<const std::string*>(nullptr));
-  switch (element_size(from.dtype)) {
-    case 1:
-      return as(static_cast<const Bytes<1>*>(nullptr));
-    case 2:
-      return as(static_cast<const Bytes<2>*>(nullptr));
-    case 4:
-      return as(static_cast<const Bytes<4>*>(nullptr));
-    case 8:
-      return as(static_cast<const Bytes<8>*>(nullptr));
+/// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
+/// the operator is modular, int32 and int64 for other integers.
+[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, bool modular) noexcept {
+  static constexpr DType floats[]{DType::float32, DType::float64};
+  static constexpr DType bytes[]{DType::uint8};
+  static constexpr DType integers[]{DType::int32, DType::int64};
+  switch (dtype) {
+    case DType::float16:
+    case DType::bfloat16:
+      return floats;
+    case DType::float32:
+      return std::span(floats).subspan(1);
+    case DType::uint4:
+    case DType::int4:
+    case DType::uint2:
+    case DType::int2:
+    case DType::float4e2m1:
+      return bytes;
+    case DType::uint64:
+      return std::span(integers).subspan(modular ? 1 : 2);
     default:
-      return as(static_cast<const Bytes<16>*>(nullptr));
+      return std::span(integers).first(modular && is_integral(dtype) && dtype != DType::int32 && dtype != DType::int64 ? 1 : 0);
   }
 }
 
-/// Copies a tensor of any element type to another one of the same type and number of elements; nothing when they are in the same memory.
-inline void copy_tensor(const Context& c, const TensorRef& from, const TensorRef& to) {
-  if (from.data == to.data) return;
-  if (from.dtype == DType::string) {
-    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
-    return;
-  }
-  const auto bytes = static_cast<std::int64_t>(from.bytes());
-  c.parallel_for(bytes, copy_block_bytes, [&](std::int64_t begin, std::int64_t end) {
-    std::memcpy(to.as<std::byte>() + begin, from.as<const std::byte>() + begin, static_cast<std::size_t>(end - begin));
+/// Converts the elements of a tensor to a type that wider_types() gives for theirs, or back: floats are rounded to nearest, integers cut,
+/// and elements that share a byte are taken as the bits that they are.
+inline void convert_elements(const TensorRef& from, const TensorRef& to, const Context& c) {
+  constexpr std::int64_t block = 512;
+  const auto bits_of = [](DType dtype) { return bit_width(dtype) == 4 ? DType::uint4 : bit_width(dtype) == 2 ? DType::uint2 : dtype; };
+  const DType source = bits_of(from.dtype);
+  const DType target = bits_of(to.dtype);
+  c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+    if (source == DType::float64) return store_numbers(target, to.data, begin, end - begin, from.as<double>() + begin, {});
+    float real[block];
+    std::int64_t integer[block];
+    for (std::int64_t i = begin; i < end; i += block) {
+      const std::int64_t n = std::min(block, end - i);
+      if (is_integer_like(source)) {
+        load_numbers(source, from.data, i, n, integer);
+        store_numbers(target, to.data, i, n, integer, {});
+      } else {
+        load_numbers(source, from.data, i, n, real);
+        store_numbers(target, to.data, i, n, real, {});
+      }
+    }
   });
 }
 
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-/// Reads a decimal number, or INF or NaN in any case. False when `text` is something else.
-template <class Real>
-[[nodiscard]] bool parse_real(std::string_view text, Real& value) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\n')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\n')) text.remove_suffix(1);
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (stop != end || text.empty()) return false;
-  if (error == std::errc::result_out_of_range) {
-    const bool tiny = text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos;
-    const Real magnitude = tiny ? Real(0) : std::numeric_limits<Real>::infinity();
-    value = text.front() == '-' ? -magnitude : magnitude;
-    return true;
-  }
-  return error == std::errc();
-}
-
-/// Reads an integer; a real number is truncated.
-[[nodiscard]] inline bool parse_integer(std::string_view text, bool is_unsigned, std::int64_t& value) {
-  const char* end = text.data() + text.size();
-  std::uint64_t magnitude = 0;
-  const auto [stop, error] = is_unsigned ? std::from_chars(text.data(), end, magnitude) : std::from_chars(text.data(), end, value);
-  if (stop == end && error == std::errc() && !text.empty()) {
-    if (is_unsigned) value = static_cast<std::int64_t>(magnitude);
-    return true;
-  }
-  double real = 0;
-  if (!parse_real(text, real)) return false;
-  value = is_unsigned ? static_cast<std::int64_t>(truncated<std::uint64_t>(real)) : ops::saturated_integer(real);
-  return true;
-}
-
-template <class Number>
-void print_number(Number value, std::string& to) {
-  if constexpr (std::is_floating_point_v<Number>) {
-    if (value != value) return void(to = "NaN");
-    if (std::isinf(value)) return void(to = value > 0 ? "INF" : "-INF");
-  }
-  char digits[64];
-  to.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-
-}  // namespace detail
-
-/// Converts through an intermediate type that holds the source exactly, a block at a time, instead of one loop per pair of types.
-class CastKernel {
+/// Lets the kernel of a wider type compute: tensors of the narrow type are converted before and after. That makes one kernel serve all
+/// types where conversions are cheap next to the computation, or where nobody waits for it.
+class WidenedKernel final : public AnyKernel {
  public:
-  CastKernel(bool saturate, ops::Cast::Rounding rounding) : options_{saturate, static_cast<PowerOfTwoFloat::Rounding>(rounding)} {}
+  /// `kernel` is made for the node as `widening` shows it.
+  WidenedKernel(std::unique_ptr<AnyKernel> kernel, std::unique_ptr<const Widening> widening)
+      : kernel_(std::move(kernel)), widening_(std::move(widening)) {}
 
   static Support supports(const NodeView& node) {
-    for (const DType dtype : {node.input_dtype(0), node.output_dtype(0)}) {
-      if (dtype == DType::complex64 || dtype == DType::complex128 || dtype == DType::undefined) {
-        return Support::no("there are no conversions of ", hone::name(dtype));
-      }
+    const auto is_tensor = [](const Type& type) { return type.is_tensor() || !type.is_known(); };
+    for (std::size_t i = 0; i < node.input_count(); ++i)
+      if (!is_tensor(node.input_type(i))) return Support::no("only tensors are converted");
+    if (node.node().op->traits().data_dependent || !node.node().subgraphs.empty()) {
+      return Support::no("results of unknown shape are not converted");
     }
     return Support::yes();
   }
 
-  void run(Context& c) const {
-    const TensorRef& from = c.input(0);
-    const TensorRef& to = c.output(0);
-    if (from.dtype == to.dtype) return copy_tensor(c, from, to);
-    if (from.dtype == DType::string) {
-      const bool whole = is_integer_like(to.dtype);
-      return to.dtype == DType::float64 ? parse<double>(c) : whole ? parse<std::int64_t>(c) : parse<float>(c);
+  /// The constants of the node in the wider type.
+  static std::unique_ptr<const Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
+    auto widening = std::make_unique<Widening>();
+    widening->from = from;
+    widening->to = to;
+    widening->constants.resize(node.input_count());
+    for (std::size_t i = 0; i < node.input_count(); ++i) {
+      const TensorRef* constant = node.constant(i);
+      if (constant == nullptr || constant->dtype != from) continue;
+      widening->constants[i] = Value::tensor(to, constant->shape);
+      convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
     }
-    const bool to_integer = is_integer_like(to.dtype);
-    const bool from_integer = is_integer_like(from.dtype);
-    const bool print = to.dtype == DType::string;
-    if (from.dtype == DType::float64 || (from_integer && to.dtype == DType::float64)) return convert<double>(c);
-    return from_integer && (to_integer || print) ? convert<std::int64_t>(c) : convert<float>(c);
+    return widening;
   }
 
- private:
-  static constexpr std::int64_t block = 512;  // elements; a multiple of what a byte can pack
-
-  template <class Pivot>
-  void convert(Context& c) const {
-    const TensorRef from = c.input(0);
-    const TensorRef to = c.output(0);
-    const bool large = from.dtype == DType::uint64;
-    c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
-      Pivot pivot[block];
-      for (std::int64_t i = begin; i < end; i += block) {
-        const std::int64_t n = std::min(block, end - i);
-        load_numbers(from.dtype, from.data, i, n, pivot);
-        if (to.dtype == DType::string) {
-          print(pivot, large, n, to.as<std::string>() + i);
-        } else {
-          store_numbers(to.dtype, to.data, i, n, pivot, options_);
-        }
-      }
-    });
+  [[nodiscard]] std::size_t workspace(const Context& c) const override {
+    std::vector<Slot> slots(c.input_count() + c.output_count());
+    std::vector<Slot*> pointers(slots.size());
+    const std::size_t converted = place(c, slots.data(), pointers.data(), nullptr);
+    return slots_bytes(c) + converted + kernel_->workspace(inner(c, pointers.data()));
   }
 
-  template <class Pivot>
-  static void print(const Pivot* from, bool large, std::int64_t n, std::string* to) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (std::is_same_v<Pivot, std::int64_t> && large) {
-        detail::print_number(static_cast<std::uint64_t>(from[i]), to[i]);
-      } else {
-        detail::print_number(from[i], to[i]);
-      }
+  void run(Context& c) const override {
+    const Slots slots(c);
+    std::byte* memory = c.workspace() + slots_bytes(c);
+    memory += place(c, slots.slots, slots.pointers, memory);
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      if (is_converted(c, i)) convert_elements(c.input(i), slots.slots[i].tensor, c);
     }
-  }
-
-  template <class Pivot>
-  void parse(Context& c) const {
-    const std::string* from = c.in<std::string>(0);
-    const TensorRef& to = c.output(0);
-    Pivot pivot[block];
-    const std::int64_t elements = to.elements();
-    for (std::int64_t i = 0; i < elements; i += block) {
-      const std::int64_t n = std::min(block, elements - i);
-      for (std::int64_t j = 0; j < n; ++j) {
-        bool good;
-        if constexpr (std::is_same_v<Pivot, std::int64_t>) {
-          good = detail::parse_integer(from[i + j], to.dtype == DType::uint64, pivot[j]);
-        } else {
-          good = detail::parse_real(from[i + j], pivot[j]);
-        }
-        if (!good) return c.fail("element ", i + j, ", '", from[i + j], "', is not a number");
-      }
-      store_numbers(to.dtype, to.data, i, n, pivot, options_);
-    }
-  }
-
-  ConversionOptions options_;
-};
-
-template <>
-class Kernel<ops::Cast, Cpu> : public CastKernel {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : CastKernel(node.op<ops::Cast>().saturate, node.op<ops::Cast>().rounding) {}
-};
-
-template <>
-class Kernel<ops::CastLike, Cpu> : public CastKernel {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : CastKernel(node.op<ops::CastLike>().saturate, node.op<ops::CastLike>().rounding) {}
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_RESIZE_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_RESAMPLING_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// Where element `i` of a resampled axis lies on the original one. Computed in float, as the implementations are whose rounding of
-/// ties models have been checked against.
-[[nodiscard]] inline float source_coordinate(ops::Resize::Coordinates mode, const ops::Resize::Axis& axis, std::int64_t i) noexcept {
-  using Coordinates = ops::Resize::Coordinates;
-  const auto at = static_cast<float>(i);
-  const auto in = static_cast<float>(axis.in);
-  switch (mode) {
-    case Coordinates::half_pixel:
-      break;
-    case Coordinates::half_pixel_symmetric: {
-      const float adjustment = static_cast<float>(axis.out) / axis.length;
-      return in / 2 * (1 - adjustment) + (at + 0.5F) / axis.scale - 0.5F;
-    }
-    case Coordinates::pytorch_half_pixel:
-      return axis.out > 1 ? (at + 0.5F) / axis.scale - 0.5F : 0;
-    case Coordinates::align_corners:
-      return axis.length == 1 ? 0 : at * (in - 1) / (axis.length - 1);
-    case Coordinates::asymmetric:
-      return at / axis.scale;
-    case Coordinates::tf_crop_and_resize: {
-      const float extent = axis.roi_end - axis.roi_start;
-      if (axis.length == 1) return 0.5F * (axis.roi_start + axis.roi_end) * (in - 1);
-      return axis.roi_start * (in - 1) + at * extent * (in - 1) / (axis.length - 1);
-    }
-    case Coordinates::tf_half_pixel_for_nn:
-      return (at + 0.5F) / axis.scale;
-  }
-  return (at + 0.5F) / axis.scale - 0.5F;
-}
-
-/// True when tf_crop_and_resize takes the extrapolation value there.
-[[nodiscard]] inline bool extrapolates(ops::Resize::Coordinates mode, const ops::Resize::Axis& axis, float x) noexcept {
-  return mode == ops::Resize::Coordinates::tf_crop_and_resize && !(x >= 0 && x <= static_cast<float>(axis.in - 1));
-}
-
-/// The element of the original axis that is nearest to x.
-[[nodiscard]] inline std::int64_t nearest_element(ops::Resize::Nearest mode, const ops::Resize::Axis& axis, float x) noexcept {
-  using Nearest = ops::Resize::Nearest;
-  const float below = std::floor(x);
-  float chosen = below;
-  switch (mode) {
-    case Nearest::round_prefer_floor:
-      chosen = x - below > 0.5F ? below + 1 : below;
-      break;
-    case Nearest::round_prefer_ceil:
-      chosen = x - below >= 0.5F ? below + 1 : below;
-      break;
-    case Nearest::floor:
-      break;
-    case Nearest::ceil:
-      chosen = std::ceil(x);
-      break;
-    case Nearest::simple:
-      chosen = axis.scale < 1 ? std::ceil(x) : below;
-      break;
-  }
-  const auto last = static_cast<float>(axis.in - 1);
-  return static_cast<std::int64_t>(chosen > 0 ? std::min(chosen, last) : 0);
-}
-
-/// For each element of a resampled axis, the elements of the original one that it is a weighted sum of.
-template <class Real>
-struct WeightTable {
-  std::int64_t taps = 0;            ///< terms of each sum
-  Real* weights = nullptr;          ///< (out, taps)
-  std::int64_t* sources = nullptr;  ///< (out, taps); -1 in the first one stands for the extrapolation value
-
-  /// How far the filter reaches to the left of a coordinate, in elements, as a negative number.
-  [[nodiscard]] static std::int64_t reach(const ops::Resize& op, float scale) noexcept {
-    const float radius = op.mode == ops::Resize::Mode::cubic ? 2 : 1;
-    const float shrink = op.antialias ? std::min(scale, 1.0F) : 1.0F;
-    return static_cast<std::int64_t>(std::floor(-radius / shrink)) + 1;
-  }
-  [[nodiscard]] static std::int64_t taps_of(const ops::Resize& op, const ops::Resize::Axis& axis) noexcept {
-    return 2 - 2 * reach(op, axis.scale);
-  }
-  /// Bytes of the table of one axis. Precondition: the axis has elements.
-  [[nodiscard]] static std::size_t bytes(const ops::Resize& op, const ops::Resize::Axis& axis) noexcept {
-    const auto entries = static_cast<std::size_t>(axis.out * taps_of(op, axis));
-    return align_up(entries * sizeof(Real)) + align_up(entries * sizeof(std::int64_t));
-  }
-
-  /// Fills the table. `memory` has bytes() bytes.
-  void fill(const ops::Resize& op, const ops::Resize::Axis& axis, std::byte* memory) noexcept {
-    const std::int64_t first = reach(op, axis.scale);
-    taps = taps_of(op, axis);
-    weights = reinterpret_cast<Real*>(memory);
-    sources = reinterpret_cast<std::int64_t*>(memory + align_up(static_cast<std::size_t>(axis.out * taps) * sizeof(Real)));
-    const Real shrink = op.antialias ? std::min(static_cast<Real>(axis.scale), Real(1)) : Real(1);
-    for (std::int64_t i = 0; i < axis.out; ++i) {
-      Real* weight = weights + i * taps;
-      std::int64_t* source = sources + i * taps;
-      const float x = source_coordinate(op.coordinates, axis, i);
-      if (extrapolates(op.coordinates, axis, x)) {
-        source[0] = -1;
-        continue;
-      }
-      const float floor = std::floor(std::clamp(x, -0x1p60F, 0x1p60F));
-      const auto ratio = static_cast<Real>(x - floor);
-      Real sum = 0;
-      for (std::int64_t t = 0; t < taps; ++t) {
-        const std::int64_t element = static_cast<std::int64_t>(floor) + first + t;
-        const bool outside = element < 0 || element >= axis.in;
-        const Real distance = (static_cast<Real>(first + t) - ratio) * shrink;
-        weight[t] = outside && op.exclude_outside ? 0 : filter(op, distance);
-        source[t] = std::clamp<std::int64_t>(element, 0, axis.in - 1);
-        sum += weight[t];
-      }
-      // Without antialiasing the weights of a full window add up to 1 already.
-      if (!op.antialias && !op.exclude_outside) continue;
-      for (std::int64_t t = 0; t < taps && sum != 0; ++t) weight[t] /= sum;
+    Context wide = inner(c, slots.pointers);
+    wide.set_workspace(memory);
+    kernel_->run(wide);
+    if (wide.failed()) return c.fail_as(wide);
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      if (c.has_output(i) && c.output(i).dtype == widening_->from) convert_elements(wide.output(i), c.output(i), c);
     }
   }
 
  private:
-  [[nodiscard]] static Real filter(const ops::Resize& op, Real distance) noexcept {
-    const Real d = std::abs(distance);
-    if (op.mode == ops::Resize::Mode::linear) return d < 1 ? 1 - d : 0;
-    // Keys, "Cubic convolution interpolation for digital image processing", 1981, equation (4).
-    const auto a = static_cast<Real>(op.cubic_coeff_a);
-    if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
-    return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+  /// Slots in the workspace.
+  struct Slots {
+    explicit Slots(const Context& c) : count(c.input_count() + c.output_count()), slots(reinterpret_cast<Slot*>(c.workspace())) {
+      pointers = reinterpret_cast<Slot**>(c.workspace() + align_up(count * sizeof(Slot)));
+      for (std::size_t i = 0; i < count; ++i) new (slots + i) Slot;
+    }
+    Slots(const Slots&) = delete;
+    Slots& operator=(const Slots&) = delete;
+    ~Slots() {
+      for (std::size_t i = 0; i < count; ++i) slots[i].~Slot();
+    }
+    std::size_t count;
+    Slot* slots;
+    Slot** pointers;
+  };
+
+  static std::size_t slots_bytes(const Context& c) noexcept {
+    const std::size_t count = c.input_count() + c.output_count();
+    return align_up(count * sizeof(Slot)) + align_up(count * sizeof(Slot*));
   }
+  static Context inner(const Context& c, Slot* const* slots) {
+    return {{slots, c.input_count()}, {slots + c.input_count(), c.output_count()}, c.pool()};
+  }
+  [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
+    return c.has_input(input) && c.input(input).dtype == widening_->from && !widening_->constants[input].has_value();
+  }
+
+  /// Points the slots to the tensors of c, or to memory for converted ones; gives the bytes of the latter.
+  std::size_t place(const Context& c, Slot* slots, Slot** pointers, std::byte* memory) const {
+    std::size_t bytes = 0;
+    const auto convert = [&](TensorRef& tensor) {
+      tensor.dtype = widening_->to;
+      tensor.data = memory != nullptr ? memory + bytes : nullptr;
+      bytes += align_up(checked_bytes(tensor.dtype, tensor.shape));
+    };
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      pointers[i] = c.has_input(i) ? &slots[i] : nullptr;
+      if (!c.has_input(i)) continue;
+      slots[i].tensor = c.input(i);
+      if (widening_->constants[i].has_value()) slots[i].tensor = widening_->constants[i].ref();
+      if (is_converted(c, i)) convert(slots[i].tensor);
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      const std::size_t at = c.input_count() + i;
+      pointers[at] = c.has_output(i) ? &slots[at] : nullptr;
+      if (!c.has_output(i)) continue;
+      slots[at].tensor = c.output(i);
+      if (c.output(i).dtype == widening_->from) convert(slots[at].tensor);
+    }
+    return bytes;
+  }
+
+  std::unique_ptr<AnyKernel> kernel_;
+  std::unique_ptr<const Widening> widening_;
 };
 
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
 
-namespace detail {
-
-inline ops::Resize::Resampling resampling(const ops::Resize& op, const Context& c) {
-  const auto given = [&](std::size_t i) { return c.has_input(i) && c.input(i).elements() > 0 ? &c.input(i) : nullptr; };
-  return op.resolve(c.input(0).shape, op.inputs_of(given));
-}
-
-/// y[i] = x[offsets[i]] for elements of type T, or `outside` where the offset is negative.
-template <class T>
-void copy_nearest(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to) {
-  const T* x = static_cast<const T*>(from);
-  T* y = static_cast<T*>(to);
-  for (std::int64_t i = 0; i < n; ++i) y[i] = offsets[i] < 0 ? *static_cast<const T*>(outside) : x[offsets[i]];
-}
-
-using CopyNearest = void (*)(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to);
-
-inline CopyNearest copy_nearest_of(DType dtype) noexcept {
-  if (dtype == DType::string) return &copy_nearest<std::string>;
-  switch (element_size(dtype)) {
-    case 1:
-      return &copy_nearest<Bytes<1>>;
-    case 2:
-      return &copy_nearest<Bytes<2>>;
-    case 4:
-      return &copy_nearest<Bytes<4>>;
-    case 8:
-      return &copy_nearest<Bytes<8>>;
-    default:
-      return &copy_nearest<Bytes<16>>;
-  }
-}
-
-/// Moves the nearest elements.
-class NearestResize {
+/// Offers the kernels of a list for one instruction set.
+class CpuProvider final : public Provider {
  public:
-  NearestResize(const ops::Resize& op, DType dtype) : op_(op), mover_(dtype), copy_(copy_nearest_of(dtype)) {
-    const float value = op.extrapolation_value;
-    if (dtype == DType::float64) {
-      const auto wide = static_cast<double>(value);
-      store_numbers(dtype, outside_, 0, 1, &wide, {});
-    } else if (dtype != DType::complex64 && dtype != DType::complex128 && dtype != DType::string) {
-      store_numbers(dtype, outside_, 0, 1, &value, {});
-    }
+  /// `arch`: "sse2", "avx2", "avx512", "neon", "baseline"; empty takes what HONE_FORCE_ARCH names, else the best one here.
+  /// Errors: invalid_argument that lists the instruction sets there are.
+  CpuProvider(std::string_view arch, std::span<const std::span<const KernelEntry<CpuDevice>>> lists) : device_{isa_of(arch)} {
+    for (const auto& list : lists)
+      for (const auto& entry : list) entries_[entry.op].push_back(&entry);
   }
 
-  [[nodiscard]] std::size_t workspace(const Context& c) const {
-    std::size_t entries = 0;
-    for (const std::int64_t dim : c.output(0).shape) entries += static_cast<std::size_t>(dim);
-    return entries * sizeof(std::int64_t);
-  }
+  [[nodiscard]] std::string_view name() const noexcept override { return "CPUExecutionProvider"; }
 
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    if (to.elements() == 0) return;
-    const ops::Resize::Resampling axes = resampling(op_, c);
-    // For each index of y along each axis, the offset in x, or -1.
-    std::array<const std::int64_t*, Shape::max_rank> offsets{};
-    auto* memory = reinterpret_cast<std::int64_t*>(c.workspace());
-    std::size_t resized = 0;
-    for (std::size_t d = 0; d < to.rank(); ++d) {
-      offsets[d] = memory;
-      for (std::int64_t i = 0; i < to[d]; ++i) *memory++ = axes[d].resized ? source(axes[d], i, from.stride(d)) : i * from.stride(d);
-      if (axes[d].resized) resized = d + 1;
-    }
-    if (resized == 0) return copy_tensor(c, c.input(0), c.output(0));
-    const std::size_t last = resized - 1;
-    const std::int64_t block = to.stride(last);
-    const std::int64_t row = to[last] * block;
-    const void* x = c.input(0).data;
-    const std::string nothing;
-    const auto* outside = mover_.strings() ? reinterpret_cast<const std::byte*>(&nothing) : outside_;
-    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(mover_.block() / row, 1), [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t previous = -1;
-      for (std::int64_t r = begin; r < end; ++r) {
-        std::int64_t base = 0;
-        bool inside = true;
-        std::int64_t rest = r;
-        for (std::size_t d = last; d-- > 0; rest /= to[d]) {
-          const std::int64_t offset = offsets[d][rest % to[d]];
-          inside = inside && offset >= 0;
-          base += offset;
-        }
-        std::byte* target = mover_.at(c.output(0).data, r * row);
-        if (!inside) {
-          mover_.fill(target, row, outside);
-          previous = -1;
-        } else if (base == previous) {
-          mover_.copy(target - row * mover_.size(), row, target);
-        } else {
-          copy_row(mover_.at(x, base), offsets[last], to[last], block, outside, target);
-          previous = base;
-        }
-      }
-    });
-  }
-
- private:
-  [[nodiscard]] std::int64_t source(const ops::Resize::Axis& axis, std::int64_t i, std::int64_t stride) const noexcept {
-    const float x = source_coordinate(op_.coordinates, axis, i);
-    if (extrapolates(op_.coordinates, axis, x)) return -1;
-    return nearest_element(op_.nearest, axis, x) * stride;
-  }
-
-  void copy_row(const std::byte* x, const std::int64_t* offsets, std::int64_t n, std::int64_t block, const std::byte* outside,
-                std::byte* y) const {
-    if (block == 1) return copy_(x, offsets, n, outside, y);
-    for (std::int64_t i = 0; i < n; ++i)
-      y = offsets[i] < 0 ? mover_.fill(y, block, outside) : mover_.copy(mover_.at(x, offsets[i]), block, y);
-  }
-
-  ops::Resize op_;
-  ElementMover mover_;
-  CopyNearest copy_;
-  alignas(16) std::byte outside_[16] = {};
-};
-
-/// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread. Real is double
-/// where float would lose digits; elements of other types are converted to it and back.
-template <class Real>
-class InterpolatingResize {
- public:
-  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(dtype) {}
-
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return plan(c).bytes(c.pool().size()); }
-
-  void run(Context& c) const {
-    if (c.output(0).elements() == 0) return;
-    Plan plan = this->plan(c);
-    if (plan.count == 0) return copy_tensor(c, c.input(0), c.output(0));
-    std::byte* memory = c.workspace();
-    for (std::size_t p = 0; p < plan.count; ++p) {
-      plan.passes[p].table.fill(op_, plan.passes[p].axis, memory);
-      memory += WeightTable<Real>::bytes(op_, plan.passes[p].axis);
-    }
-    const bool direct = dtype_ == dtype_of<Real>;
-    const void* x = c.input(0).data;
-    void* y = c.output(0).data;
-    const std::int64_t grain = std::max<std::int64_t>(ElementMover(dtype_).block() / 4 / plan.to_slice, 1);
-    c.parallel_for(plan.slices, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
-      auto* a = reinterpret_cast<Real*>(memory + static_cast<std::size_t>(slot) * 2 * plan.scratch);
-      auto* b = reinterpret_cast<Real*>(memory + (static_cast<std::size_t>(slot) * 2 + 1) * plan.scratch);
-      for (std::int64_t slice = begin; slice < end; ++slice) {
-        const Real* source;
-        if (direct) {
-          source = static_cast<const Real*>(x) + slice * plan.from_slice;
-        } else {
-          load_numbers(dtype_, x, slice * plan.from_slice, plan.from_slice, a);
-          source = a;
-          std::swap(a, b);
-        }
-        for (std::size_t p = 0; p < plan.count; ++p) {
-          Real* target = a;
-          if (direct && p + 1 == plan.count) target = static_cast<Real*>(y) + slice * plan.to_slice;
-          apply(plan.passes[p], source, target);
-          source = target;
-          std::swap(a, b);
-        }
-        if (!direct) {
-          // The last slice that was computed is in b now.
-          if (is_integral(dtype_)) round(b, plan.to_slice);
-          store_numbers(dtype_, y, slice * plan.to_slice, plan.to_slice, static_cast<const Real*>(b), {});
-        }
-      }
-    });
-  }
-
- private:
-  /// One axis: (rows, in, block) -> (rows, out, block).
-  struct Pass {
-    ops::Resize::Axis axis;
-    std::int64_t rows = 1;
-    std::int64_t block = 1;
-    WeightTable<Real> table;
-  };
-
-  /// x is `slices` times the elements behind the first resized axis.
-  struct Plan {
-    std::array<Pass, Shape::max_rank> passes;
-    std::size_t count = 0;
-    std::int64_t slices = 1;
-    std::int64_t from_slice = 0;
-    std::int64_t to_slice = 0;
-    std::size_t tables = 0;   ///< bytes of all weights
-    std::size_t scratch = 0;  ///< bytes of the largest intermediate slice
-
-    [[nodiscard]] std::size_t bytes(int threads) const noexcept { return tables + static_cast<std::size_t>(threads) * 2 * scratch; }
-  };
-
-  [[nodiscard]] Plan plan(const Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    Plan plan;
-    if (to.elements() == 0) return plan;
-    const ops::Resize::Resampling axes = resampling(op_, c);
-    std::size_t first = 0;
-    while (first < to.rank() && !axes[first].resized) ++first;
-    plan.slices = to.elements(0, first);
-    plan.from_slice = from.elements(first, from.rank());
-    plan.to_slice = to.elements(first, to.rank());
-    std::int64_t largest = plan.from_slice;
-    for (std::size_t d = first; d < to.rank(); ++d) {
-      if (!axes[d].resized) continue;
-      Pass& pass = plan.passes[plan.count++];
-      pass.axis = axes[d];
-      pass.rows = to.elements(first, d);
-      pass.block = from.stride(d);
-      largest = std::max(largest, pass.rows * pass.axis.out * pass.block);
-      plan.tables += WeightTable<Real>::bytes(op_, pass.axis);
-    }
-    plan.scratch = align_up(static_cast<std::size_t>(largest) * sizeof(Real));
-    return plan;
-  }
-
-  void apply(const Pass& pass, const Real* x, Real* y) const noexcept {
-    const auto outside = static_cast<Real>(op_.extrapolation_value);
-    const std::int64_t taps = pass.table.taps;
-    const std::int64_t n = pass.block;
-    for (std::int64_t r = 0; r < pass.rows; ++r, x += pass.axis.in * n) {
-      for (std::int64_t i = 0; i < pass.axis.out; ++i, y += n) {
-        const Real* w = pass.table.weights + i * taps;
-        const std::int64_t* s = pass.table.sources + i * taps;
-        if (s[0] < 0) {
-          std::fill_n(y, n, outside);
-        } else if (n == 1) {
-          Real sum = w[0] * x[s[0]];
-          for (std::int64_t t = 1; t < taps; ++t) sum += w[t] * x[s[t]];
-          *y = sum;
-        } else if (taps == 2) {
-          const Real* p = x + s[0] * n;
-          const Real* q = x + s[1] * n;
-          for (std::int64_t k = 0; k < n; ++k) y[k] = w[0] * p[k] + w[1] * q[k];
-        } else {
-          for (std::int64_t k = 0; k < n; ++k) y[k] = w[0] * x[s[0] * n + k];
-          for (std::int64_t t = 1; t < taps; ++t)
-            for (std::int64_t k = 0; k < n; ++k) y[k] += w[t] * x[s[t] * n + k];
-        }
-      }
-    }
-  }
-
-  /// Integers round to nearest even and saturate.
-  void round(Real* values, std::int64_t n) const noexcept {
-    const bool negative = dtype_ == DType::int8 || dtype_ == DType::int16 || dtype_ == DType::int32 || dtype_ == DType::int64;
-    const int bits = bit_width(dtype_);
-    const auto least = negative ? -std::ldexp(Real(1), bits - 1) : Real(0);
-    const auto beyond = std::ldexp(Real(1), negative ? bits - 1 : bits);
-    // 2^64 and 2^63 saturate when they are stored; smaller limits are numbers of type Real.
-    const Real most = bits < 64 ? beyond - 1 : beyond;
-    for (std::int64_t i = 0; i < n; ++i) {
-      const Real value = std::nearbyint(values[i]);
-      values[i] = !(value > least) ? least : value < most ? value : most;
-    }
-  }
-
-  ops::Resize op_;
-  DType dtype_;
-};
-
-/// The nearest elements move whatever they are, the other modes compute with numbers.
-class ResizeKernel {
- public:
-  using Shared = ResizeKernel;
-
-  static Support supports(const ops::Resize& op, DType dtype) {
-    if (op.mode == ops::Resize::Mode::nearest) return ElementMover::support(dtype);
-    switch (dtype) {
-      case DType::float32:
-      case DType::float64:
-      case DType::float16:
-      case DType::bfloat16:
-      case DType::uint8:
-      case DType::int8:
-      case DType::int16:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return Support::no("no interpolation of ", hone::name(dtype));
-    }
-  }
-  ResizeKernel(const ops::Resize& op, DType dtype) : resizer_(resizer(op, dtype)) {}
-  [[nodiscard]] std::size_t workspace(const Context& c) const {
-    return std::visit([&](const auto& resizer) { return resizer.workspace(c); }, resizer_);
-  }
-  void run(Context& c) const {
-    std::visit([&](const auto& resizer) { resizer.run(c); }, resizer_);
-  }
-
- private:
-  using Resizer = std::variant<NearestResize, InterpolatingResize<float>, InterpolatingResize<double>>;
-
-  static Resizer resizer(const ops::Resize& op, DType dtype) {
-    if (op.mode == ops::Resize::Mode::nearest) return NearestResize(op, dtype);
-    const bool wide = dtype == DType::float64 || dtype == DType::int32 || dtype == DType::int64;
-    return wide ? Resizer(InterpolatingResize<double>(op, dtype)) : Resizer(InterpolatingResize<float>(op, dtype));
-  }
-
-  Resizer resizer_;
-};
-
-}  // namespace detail
-
-template <>
-class Kernel<ops::Resize, Cpu> : public detail::ResizeKernel {
- public:
-  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Resize>(), node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Resize>(), node.input_dtype(0)) {}
-};
-
-template <>
-class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
- public:
-  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Upsample>(), node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Upsample>(), node.input_dtype(0)) {}
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVOLUTION_IMPL_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_CONV_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_CONV_GEOMETRY_HPP
-
-namespace hone::inline HONE_ABI::cpu {
-
-/// For runs of a few dozen elements, where calling memmove costs more than it does.
-template <class T>
-T* copy_short(const T* from, std::int64_t n, T* to) noexcept {
-  for (; n >= 8; n -= 8, from += 8, to += 8) std::memcpy(to, from, 8 * sizeof(T));
-  for (; n > 0; --n) *to++ = *from++;
-  return to;
-}
-
-/// The spatial side of a convolution: a window over `rank` axes, and the copies between planes and the matrix of their windows.
-struct ConvGeometry {
-  std::size_t rank = 0;
-  std::array<ops::Window::Axis, Shape::max_rank> axes;
-
-  [[nodiscard]] std::int64_t input_size() const noexcept { return product(&ops::Window::Axis::input); }
-  [[nodiscard]] std::int64_t output_size() const noexcept { return product(&ops::Window::Axis::output); }
-  [[nodiscard]] std::int64_t kernel_size() const noexcept { return product(&ops::Window::Axis::kernel); }
-
-  /// Whether the matrix of windows is the plane itself: a 1x1 window that visits every element once.
-  [[nodiscard]] bool is_pointwise() const noexcept {
-    for (std::size_t i = 0; i < rank; ++i) {
-      const auto& a = axes[i];
-      if (a.kernel != 1 || a.stride != 1 || a.pad_begin != 0 || a.output != a.input) return false;
-    }
-    return true;
-  }
-
-  /// Rows [p, p + depth) and columns [first, last) of the matrix whose row c * kernel_size + k holds tap `k` of channel `c` in every
-  /// window, as panels of `width` columns, k-major: element (row, column) of a panel lies at row * width + column. Missing columns are
-  /// zeros.
-  template <class T>
-  void pack_windows(const T* x, std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t width,
-                    T* panels) const noexcept {
-    const std::int64_t taps = kernel_size();
-    const std::int64_t plane = input_size();
-    for (std::int64_t column = first; column < last; column += width, panels += depth * width) {
-      const std::int64_t count = std::min(width, last - column);
-      for (std::int64_t k = 0; k < taps; ++k) {
-        // Channels c with p <= c * taps + k < p + depth.
-        const std::int64_t begin = p > k ? (p - k + taps - 1) / taps : 0;
-        const std::int64_t end = p + depth > k ? (p + depth - k + taps - 1) / taps : 0;
-        if (begin >= end) continue;
-        Pieces pieces;
-        cut(k, column, count, width, pieces);
-        for (std::int64_t c = begin; c < end; ++c) pieces.copy(x + c * plane, panels + (c * taps + k - p) * width);
-      }
-    }
-  }
-
-  /// y at tap `k` of window j += columns[j], for all windows; taps in the padding fall away.
-  template <class T>
-  void scatter_tap(const T* columns, std::int64_t k, T* y) const noexcept {
-    for_segments(k, 0, output_size(), [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
-      if (row < 0) return;
-      const auto& last = axes[rank - 1];
-      const std::int64_t tap = k % last.kernel * last.dilation - last.pad_begin;
-      const auto [valid_begin, valid_end] = valid_windows(last, tap, begin, end);
-      T* to = y + row * last.input + tap;
-      for (std::int64_t o = valid_begin; o < valid_end; ++o) to[o * last.stride] += columns[at + o - begin];
-    });
-  }
-
- private:
-  [[nodiscard]] std::int64_t product(std::int64_t ops::Window::Axis::*member) const noexcept {
-    std::int64_t result = 1;
-    for (std::size_t i = 0; i < rank; ++i) result *= axes[i].*member;
+  [[nodiscard]] std::vector<const OpInfo*> operators() const override {
+    std::vector<const OpInfo*> result;
+    for (const auto& [op, entries] : entries_) result.push_back(op);
     return result;
   }
 
-  /// One row of a panel as runs of neighbours in a plane, or of zeros. The same for every channel.
-  struct Pieces {
-    struct Piece {
-      std::int32_t to;
-      std::int32_t count;
-      std::int64_t from;    ///< in the plane
-      std::int64_t stride;  ///< 0: zeros
+  [[nodiscard]] Placement place(const NodeView& node) const override {
+    Placement placement;
+    const auto found = entries_.find(&node.node().op->info());
+    if (found == entries_.end()) {
+      placement.refusal = "no kernel for the operator";
+      return placement;
+    }
+    for (const auto* entry : found->second) {
+      const KernelChoice<CpuDevice> choice = choose(*entry, node);
+      if (choice.kernel != nullptr) {
+        placement.kernel = choice.kernel->create(node, device_);
+        placement.name = text(choice.name, " ", simd::name(device_.isa));
+        placement.refusal.clear();
+        return placement;
+      }
+      if (place_widened(*entry, node, placement)) return placement;
+      if (!placement.refusal.empty()) placement.refusal += "; ";
+      placement.refusal += choice.refusal;
+    }
+    return placement;
+  }
+
+  [[nodiscard]] bool supports(const NodeView& node) const override {
+    const auto found = entries_.find(&node.node().op->info());
+    return found != entries_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                  [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
+  }
+
+  [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
+
+ private:
+  /// Places the node on a kernel for a wider type.
+  bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
+    const DType from = node.input_dtype(entry.op->type_input);
+    const std::span<const DType> wider = wider_types(from, node.node().op->traits().modular);
+    if (wider.empty() || !WidenedKernel::supports(node)) return false;
+    for (const DType to : wider) {
+      std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
+      const NodeView wide(node, *widening);
+      const KernelChoice<CpuDevice> choice = choose(entry, wide);
+      if (choice.kernel == nullptr) continue;
+      placement.kernel = std::make_unique<WidenedKernel>(choice.kernel->create(wide, device_), std::move(widening));
+      placement.name = text(choice.name, " ", simd::name(device_.isa), ", ", hone::name(from), " converted");
+      placement.refusal.clear();
+      return true;
+    }
+    return false;
+  }
+
+  static simd::Isa isa_of(std::string_view arch) {
+    const simd::IsaSet available = simd::available_isas();
+    const auto refuse = [&](std::string_view what, std::string_view from) {
+      fail(ErrorCode::invalid_argument, from, " asks for the instruction set '", what, "'; available here: ", available.names());
     };
-    /// Panels have at most 64 columns, each of them at worst a piece of its own with padding around it.
-    static constexpr std::size_t max_pieces = 3 * 64 + 1;
-
-    void add(std::int64_t to, std::int64_t number, std::int64_t from, std::int64_t stride) noexcept {
-      if (number > 0) pieces[size++] = {static_cast<std::int32_t>(to), static_cast<std::int32_t>(number), from, stride};
+    if (available.size() == 0) {
+      fail(ErrorCode::invalid_argument, "this program was compiled for ", simd::name(simd::native_isa),
+           ", which this machine does not run");
     }
-    template <class T>
-    void copy(const T* plane, T* row) const noexcept {
-      for (std::size_t i = 0; i < size; ++i) {
-        const Piece& piece = pieces[i];
-        T* to = row + piece.to;
-        const T* from = plane + piece.from;
-        if (piece.stride == 1) {
-          copy_short(from, piece.count, to);
-        } else if (piece.stride == 0) {
-          for (std::int32_t j = 0; j < piece.count; ++j) to[j] = T(0);
-        } else {
-          for (std::int32_t j = 0; j < piece.count; ++j) to[j] = from[j * piece.stride];
-        }
-      }
+    if (arch.empty()) {
+      const simd::IsaChoice best = simd::best_isa();
+      if (best.refused != nullptr) refuse(best.refused, "HONE_FORCE_ARCH");
+      return best.isa;
     }
-
-    std::array<Piece, max_pieces> pieces;
-    std::size_t size = 0;
-  };
-
-  /// Tap `k` of windows [first, first + count), followed by zeros up to `width`.
-  void cut(std::int64_t k, std::int64_t first, std::int64_t count, std::int64_t width, Pieces& pieces) const noexcept {
-    for_segments(k, first, count, [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
-      if (row < 0) return pieces.add(at, end - begin, 0, 0);
-      const auto& last = axes[rank - 1];
-      const std::int64_t tap = k % last.kernel * last.dilation - last.pad_begin;
-      const auto [valid_begin, valid_end] = valid_windows(last, tap, begin, end);
-      pieces.add(at, valid_begin - begin, 0, 0);
-      pieces.add(at + valid_begin - begin, valid_end - valid_begin, row * last.input + tap + valid_begin * last.stride, last.stride);
-      pieces.add(at + valid_end - begin, end - valid_end, 0, 0);
-    });
-    pieces.add(count, width - count, 0, 0);
+    const std::optional<simd::Isa> isa = simd::parse_isa(arch);
+    if (!isa || !available.contains(*isa)) refuse(arch, "the option arch of the CPU provider");
+    return *isa;
   }
 
-  struct Range {
-    std::int64_t begin;
-    std::int64_t end;
-  };
-  /// The windows of [begin, end) whose tap lies inside the input: 0 <= o * stride + tap < input.
-  [[nodiscard]] static Range valid_windows(const ops::Window::Axis& axis, std::int64_t tap, std::int64_t begin, std::int64_t end) noexcept {
-    const std::int64_t lo = tap >= 0 ? 0 : (-tap + axis.stride - 1) / axis.stride;
-    const std::int64_t room = axis.input - 1 - tap;
-    const std::int64_t hi = room < 0 ? 0 : room / axis.stride + 1;
-    const std::int64_t valid_begin = std::clamp(lo, begin, end);
-    return {valid_begin, std::clamp(hi, valid_begin, end)};
+  CpuDevice device_;
+  std::unordered_map<const OpInfo*, std::vector<const KernelEntry<CpuDevice>*>> entries_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#if !HONE_COMPILED
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_IMPL_HPP
+
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ALGEBRA_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_DET_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// The product of the pivots of Gaussian elimination with partial pivoting.
+template <>
+class Kernel<ops::Det, Cpu, double> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const std::int64_t n = c.input(0).shape.back();
+    return static_cast<std::size_t>(n * n) * sizeof(double);
+  }
+  void run(Context& c) const {
+    const std::int64_t n = c.input(0).shape.back();
+    auto* a = reinterpret_cast<double*>(c.workspace());  // (n, n)
+    for (std::int64_t i = 0; i < c.output(0).elements(); ++i) {
+      std::copy_n(c.in<double>(0) + i * n * n, n * n, a);
+      c.out<double>(0)[i] = determinant(a, n);
+    }
   }
 
-  /// visit(row, begin, end, at): windows [begin, end) along the last axis, for each run of windows of [first, first + count) that share
-  /// the other axes. `row`: the row of the input that the tap touches, -1 in the padding. `at`: where the run starts, from `first`.
-  template <class Visit>
-  void for_segments(std::int64_t k, std::int64_t first, std::int64_t count, const Visit& visit) const noexcept {
-    const std::int64_t width = axes[rank - 1].output;
-    for (std::int64_t j = first; j < first + count;) {
-      const std::int64_t begin = j % width;
-      const std::int64_t end = std::min(width, begin + first + count - j);
-      std::int64_t window = j / width;
-      std::int64_t tap = k / axes[rank - 1].kernel;
-      std::int64_t row = 0;
-      std::int64_t row_stride = 1;
-      for (std::size_t i = rank - 1; i-- > 0;) {
-        const auto& a = axes[i];
-        const std::int64_t position = window % a.output * a.stride + tap % a.kernel * a.dilation - a.pad_begin;
-        if (position < 0 || position >= a.input) row = -1;
-        if (row >= 0) row += position * row_stride;
-        row_stride *= a.input;
-        window /= a.output;
-        tap /= a.kernel;
+ private:
+  static double determinant(double* a, std::int64_t n) noexcept {
+    double result = 1;
+    for (std::int64_t k = 0; k < n; ++k) {
+      std::int64_t pivot = k;
+      for (std::int64_t i = k + 1; i < n; ++i)
+        if (std::abs(a[i * n + k]) > std::abs(a[pivot * n + k])) pivot = i;
+      if (pivot != k) {
+        std::swap_ranges(a + k * n, a + (k + 1) * n, a + pivot * n);
+        result = -result;
       }
-      visit(row, begin, end, j - first);
-      j += end - begin;
+      result *= a[k * n + k];
+      if (a[k * n + k] == 0) return result;
+      for (std::int64_t i = k + 1; i < n; ++i) {
+        const double factor = a[i * n + k] / a[k * n + k];
+        for (std::int64_t j = k + 1; j < n; ++j) a[i * n + j] -= factor * a[k * n + j];
+      }
     }
+    return result;
   }
 };
 
-}  // namespace hone::inline HONE_ABI::cpu
-#define HONE_SINGLE_KERNELS_CPU_EPILOGUE_HPP
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_EINSUM_HPP
 
-namespace hone::inline HONE_ABI::cpu {
-
-/// Called by a kernel for elements [begin, begin + count) of its output 0 once they are final, each exactly once, while they are in cache;
-/// from several threads at a time.
-using Epilogue = FunctionRef<void(std::int64_t begin, std::int64_t count)>;
-
-}  // namespace hone::inline HONE_ABI::cpu
 #define HONE_SINGLE_KERNELS_CPU_MATRIX_PRODUCT_HPP
 
 #define HONE_SINGLE_SIMD_GEMM_HPP
@@ -8696,8 +10687,16 @@ struct Mod {
     if constexpr (std::unsigned_integral<V>) {
       return r;
     } else {
-      return r != V(0) && (r < V(0)) != (b < V(0)) ? static_cast<V>(r + b) : r;
+      return r != V(0) && (r < V(0)) != (b < V(0)) ? static_cast<V>(r + b) : signed_zero(r, b);
     }
+  }
+
+ private:
+  /// A zero has the sign of b, as in Python.
+  template <class V>
+  HONE_LANE static V signed_zero(V r, V b) noexcept {
+    if constexpr (std::floating_point<V>) return r == V(0) ? std::copysign(r, b) : r;
+    return r;
   }
 };
 
@@ -8726,13 +10725,13 @@ struct Pow {
   }
 };
 
-// Bits. Shifting by the width of the type or more gives 0.
+// Bits. Shifting by the width of the type or more, or by a negative number, moves every bit out; a right shift copies the sign.
 // clang-format off
 struct BitAnd { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a & b); } };
 struct BitOr  { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a | b); } };
 struct BitXor { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a ^ b); } };
 struct ShiftLeft  { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a << b) : T(0); } };
-struct ShiftRight { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a >> b) : T(0); } };
+struct ShiftRight { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { constexpr T most(8 * sizeof(T) - 1); return b >= T(0) && b <= most ? static_cast<T>(a >> b) : static_cast<T>(T(a >> most) >> 1); } };
 // Comparisons; a comparison with NaN is false.
 struct Equal          { using sign_free = void; using commutative = void; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a == b; } };
 struct Less           { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a < b; } };
@@ -9781,6 +11780,2117 @@ class MatrixProduct {
 };
 
 }  // namespace hone::inline HONE_ABI::cpu
+
+namespace hone::inline HONE_ABI {
+
+/// Two inputs are matrix products over one label each of rows, columns and depth, in loops over all other labels. Whatever does not fit
+/// that is summed element by element.
+template <class T>
+class Kernel<ops::Einsum, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::Einsum>()), product_(device.isa) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Problem p(op_, c);
+    return p.is_product() ? product_.workspace_bytes(p.size(p.row), p.size(p.column), p.size(p.depth)) : 0;
+  }
+
+  void run(Context& c) const {
+    const Problem p(op_, c);
+    T* y = c.out<T>(0);
+    const std::int64_t elements = c.output(0).elements();
+    if (elements == 0) return;
+    if (!p.is_product() || p.is_empty()) std::fill_n(y, elements, T(0));
+    if (p.is_empty()) return;
+    if (!p.is_product())
+      return p.for_each(p.labels, p.count, [&](const auto& at) {
+        T product = c.in<T>(0)[at[0]];
+        for (std::size_t i = 1; i < p.inputs; ++i) product = static_cast<T>(product * c.in<T>(i)[at[i]]);
+        y[at[p.inputs]] = static_cast<T>(y[at[p.inputs]] + product);
+      });
+    const auto& a = p.layout.strides[p.left];
+    const auto& b = p.layout.strides[1 - p.left];
+    const auto outer = p.outer();
+    bool first = true;
+    std::int64_t before = -1;
+    p.for_each(outer.labels, outer.count, [&](const auto& at) {
+      // Labels that are summed stand innermost: the output stays where it is while they run.
+      first = at[2] != before;
+      before = at[2];
+      cpu::ProductOptions<T> options;
+      options.accumulate = !first;
+      product_.run(p.size(p.row), p.size(p.column), p.size(p.depth), {c.in<T>(p.left) + at[p.left], a[p.row], a[p.depth]},
+                   {c.in<T>(1 - p.left) + at[1 - p.left], b[p.depth], b[p.column]}, y + at[2], p.layout.output_strides[p.row], options,
+                   c.workspace(), c.pool());
+    });
+  }
+
+ private:
+  using Labels = std::array<std::size_t, ops::Einsum::max_labels>;
+  static constexpr std::size_t none = ops::Einsum::max_labels;
+
+  struct Problem {
+    Problem(const ops::Einsum& op, const Context& c)
+        : inputs(c.input_count()), layout(op.layout(c.input_count(), [&](std::size_t i) -> const Shape& { return c.input(i).shape; })) {
+      // Those of the output first, so that the sums run innermost.
+      for (const bool summed : {false, true}) {
+        for (std::size_t label = 0; label < ops::Einsum::max_labels; ++label) {
+          if (layout.used[label] && layout.sizes[label] != 1 && (layout.output_strides[label] == 0) == summed) labels[count++] = label;
+        }
+      }
+      if (inputs == 2) find_product();
+    }
+
+    /// Picks a column label that is innermost in the output and belongs to one input alone, then rows and depth.
+    void find_product() {
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t label = labels[i];
+        const bool in_0 = layout.strides[0][label] != 0;
+        const bool in_1 = layout.strides[1][label] != 0;
+        const std::int64_t out = layout.output_strides[label];
+        if (out == 1 && in_0 != in_1) {
+          column = label;
+          left = in_0 ? 1 : 0;
+        }
+      }
+      if (column == none) return;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t label = labels[i];
+        const bool in_left = layout.strides[left][label] != 0;
+        const bool in_right = layout.strides[1 - left][label] != 0;
+        if (in_left && !in_right && layout.output_strides[label] != 0 && size(label) > size(row)) row = label;
+        if (in_left && in_right && layout.output_strides[label] == 0 && size(label) > size(depth)) depth = label;
+      }
+    }
+    [[nodiscard]] bool is_product() const noexcept { return row != none && column != none && depth != none; }
+    [[nodiscard]] bool is_empty() const noexcept {
+      return std::any_of(labels.begin(), labels.begin() + static_cast<std::ptrdiff_t>(count),
+                         [&](std::size_t label) { return layout.sizes[label] == 0; });
+    }
+    [[nodiscard]] std::int64_t size(std::size_t label) const noexcept { return label == none ? 0 : layout.sizes[label]; }
+
+    struct Outer {
+      Labels labels;
+      std::size_t count;
+    };
+    /// The labels besides those of the matrices.
+    [[nodiscard]] Outer outer() const noexcept {
+      Outer result{{}, 0};
+      for (std::size_t i = 0; i < count; ++i)
+        if (labels[i] != row && labels[i] != column && labels[i] != depth) result.labels[result.count++] = labels[i];
+      return result;
+    }
+
+    /// body(offsets in each input, then in the output) for all indices of the labels, the last one innermost.
+    template <class Body>
+    void for_each(const Labels& over, std::size_t n, const Body& body) const {
+      std::array<std::int64_t, 17> at{};
+      Labels index{};
+      for (;;) {
+        body(at);
+        std::size_t i = n;
+        for (; i-- > 0;) {
+          const std::size_t label = over[i];
+          const bool wraps = ++index[i] == static_cast<std::size_t>(layout.sizes[label]);
+          const std::int64_t steps = wraps ? 1 - layout.sizes[label] : 1;
+          for (std::size_t k = 0; k < inputs; ++k) at[k] += steps * layout.strides[k][label];
+          at[inputs] += steps * layout.output_strides[label];
+          if (!wraps) break;
+          index[i] = 0;
+        }
+        if (i == static_cast<std::size_t>(-1)) return;
+      }
+    }
+
+    std::size_t inputs;
+    ops::Einsum::Layout layout;
+    Labels labels{};
+    std::size_t count = 0;
+    std::size_t left = 0;  ///< the input that has the rows
+    std::size_t row = none;
+    std::size_t column = none;
+    std::size_t depth = none;
+  };
+
+  ops::Einsum op_;
+  cpu::MatrixProduct<T> product_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_STANDARDIZE_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_STRIDED_BOX_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// The sizes of a box of elements and, for each of N arrays, the distance in elements between neighbours along each dimension:
+/// 0 broadcasts, negative ones run backwards. Dimensions are merged as they are added, so that rows get long.
+template <std::size_t N>
+class StridedBox {
+ public:
+  using Offsets = std::array<std::int64_t, N>;
+
+  /// Adds a dimension inside the ones so far. Precondition: at most 2 * Shape::max_rank calls.
+  void push_back(std::int64_t size, const Offsets& strides) noexcept {
+    elements_ *= size;
+    if (size == 1) return;
+    if (rank_ > 0 && extends(strides, size)) {
+      sizes_[rank_ - 1] *= size;
+      strides_[rank_ - 1] = strides;
+      return;
+    }
+    sizes_[rank_] = size;
+    strides_[rank_] = strides;
+    ++rank_;
+  }
+
+  /// Makes a dimension the innermost one; the order of the others stays. Which element lies where does not change.
+  void move_inside(std::size_t dim) noexcept {
+    std::rotate(sizes_.begin() + dim, sizes_.begin() + dim + 1, sizes_.begin() + rank_);
+    std::rotate(strides_.begin() + dim, strides_.begin() + dim + 1, strides_.begin() + rank_);
+  }
+
+  [[nodiscard]] std::size_t rank() const noexcept { return rank_; }
+  [[nodiscard]] std::int64_t elements() const noexcept { return elements_; }
+  [[nodiscard]] std::int64_t size(std::size_t dim) const noexcept { return sizes_[dim]; }
+  [[nodiscard]] const Offsets& strides(std::size_t dim) const noexcept { return strides_[dim]; }
+
+  /// Length of the innermost dimension, 1 when there is none.
+  [[nodiscard]] std::int64_t row_size() const noexcept { return rank_ > 0 ? sizes_[rank_ - 1] : 1; }
+  [[nodiscard]] Offsets row_strides() const noexcept { return rank_ > 0 ? strides_[rank_ - 1] : Offsets{}; }
+  /// Number of rows: the product of all dimensions but the innermost one.
+  [[nodiscard]] std::int64_t rows() const noexcept {
+    std::int64_t product = 1;
+    for (std::size_t d = 0; d + 1 < rank_; ++d) product *= sizes_[d];
+    return product;
+  }
+
+  /// Offsets of the first element of a row.
+  [[nodiscard]] Offsets row_offsets(std::int64_t row) const noexcept {
+    Offsets offsets{};
+    for (std::size_t d = rank_ > 0 ? rank_ - 1 : 0; d-- > 0; row /= sizes_[d]) {
+      for (std::size_t a = 0; a < N; ++a) offsets[a] += row % sizes_[d] * strides_[d][a];
+    }
+    return offsets;
+  }
+
+  /// body(offsets of the first element) for the rows [begin, end).
+  void for_rows(std::int64_t begin, std::int64_t end, FunctionRef<void(const Offsets&)> body) const {
+    const std::size_t outer = rank_ > 0 ? rank_ - 1 : 0;
+    std::array<std::int64_t, 2 * Shape::max_rank> at{};
+    Offsets offsets{};
+    std::int64_t rest = begin;
+    for (std::size_t d = outer; d-- > 0;) {
+      at[d] = rest % sizes_[d];
+      rest /= sizes_[d];
+      for (std::size_t a = 0; a < N; ++a) offsets[a] += at[d] * strides_[d][a];
+    }
+    for (std::int64_t row = begin; row < end; ++row) {
+      body(offsets);
+      for (std::size_t d = outer; d-- > 0;) {
+        for (std::size_t a = 0; a < N; ++a) offsets[a] += strides_[d][a];
+        if (++at[d] < sizes_[d]) break;
+        for (std::size_t a = 0; a < N; ++a) offsets[a] -= sizes_[d] * strides_[d][a];
+        at[d] = 0;
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] bool extends(const Offsets& strides, std::int64_t size) const noexcept {
+    for (std::size_t a = 0; a < N; ++a)
+      if (strides_[rank_ - 1][a] != strides[a] * size) return false;
+    return true;
+  }
+
+  std::size_t rank_ = 0;
+  std::int64_t elements_ = 1;
+  std::array<std::int64_t, 2 * Shape::max_rank> sizes_{};
+  std::array<Offsets, 2 * Shape::max_rank> strides_{};
+};
+
+/// The stride in elements of dimension `d` of `to` in a dense tensor of shape `from`, which is broadcast to `to`.
+[[nodiscard]] inline std::int64_t broadcast_stride(const Shape& from, const Shape& to, std::size_t d) noexcept {
+  const std::size_t missing = to.rank() - from.rank();
+  return d < missing || from[d - missing] == 1 ? 0 : from.stride(d - missing);
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// visit(element offset) for each group of elements that are normalized together: every index of the dimensions that are not `grouped`.
+/// `elements(visit)` then runs over the elements of the group, as distances from that offset.
+template <class Grouped, class Body>
+void for_groups(const Context& c, const Grouped& grouped, const Body& body) {
+  const Shape& x = c.input(0).shape;
+  StridedBox<1> groups;
+  StridedBox<1> group;
+  for (std::size_t d = 0; d < x.rank(); ++d) (grouped(d) ? group : groups).push_back(x[d], {x.stride(d)});
+  if (x.elements() == 0) return;
+  const std::int64_t row = groups.row_size();
+  const std::int64_t step = groups.row_strides()[0];
+  const auto elements = [&group](const auto& visit) {
+    const std::int64_t stride = group.row_strides()[0];
+    group.for_rows(0, group.rows(), [&](const auto& at) {
+      for (std::int64_t i = 0; i < group.row_size(); ++i) visit(at[0] + i * stride);
+    });
+  };
+  c.parallel_for(groups.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+    groups.for_rows(begin, end, [&](const auto& at) {
+      for (std::int64_t i = 0; i < row; ++i) body(at[0] + i * step, elements);
+    });
+  });
+}
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::LpNormalization, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::LpNormalization>()) {}
+  void run(Context& c) const {
+    const std::size_t axis = normalized_axis(op_.axis, c.input(0).shape.rank());
+    cpu::for_groups(
+        c, [axis](std::size_t d) { return d == axis; },
+        [&](std::int64_t first, const auto& elements) {
+          const T* x = c.in<T>(0) + first;
+          T* y = c.out<T>(0) + first;
+          double sum = 0;
+          elements([&](std::int64_t i) {
+            sum += op_.p == 1 ? std::abs(static_cast<double>(x[i])) : static_cast<double>(x[i]) * static_cast<double>(x[i]);
+          });
+          const double norm = op_.p == 1 ? sum : std::sqrt(sum);
+          elements([&](std::int64_t i) { y[i] = norm == 0 ? T(0) : static_cast<T>(static_cast<double>(x[i]) / norm); });
+        });
+  }
+
+ private:
+  ops::LpNormalization op_;
+};
+
+template <class T>
+class Kernel<ops::MeanVarianceNormalization, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::MeanVarianceNormalization>()) {}
+  void run(Context& c) const {
+    const std::size_t rank = c.input(0).shape.rank();
+    const auto grouped = [&](std::size_t d) {
+      return std::any_of(op_.axes.begin(), op_.axes.end(), [&](std::int64_t axis) { return normalized_axis(axis, rank) == d; });
+    };
+    cpu::for_groups(c, grouped, [&](std::int64_t first, const auto& elements) {
+      const T* x = c.in<T>(0) + first;
+      T* y = c.out<T>(0) + first;
+      double sum = 0;
+      double count = 0;
+      elements([&](std::int64_t i) {
+        sum += static_cast<double>(x[i]);
+        ++count;
+      });
+      const double mean = sum / count;
+      double squares = 0;
+      elements([&](std::int64_t i) { squares += (static_cast<double>(x[i]) - mean) * (static_cast<double>(x[i]) - mean); });
+      // The definition of the operator adds 1e-9 to keep the quotient finite.
+      const double deviation = std::sqrt(squares / count) + 1e-9;
+      elements([&](std::int64_t i) { y[i] = static_cast<T>((static_cast<double>(x[i]) - mean) / deviation); });
+    });
+  }
+
+ private:
+  ops::MeanVarianceNormalization op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ATTENTION_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_ATTENTION_HPP
+
+#define HONE_SINGLE_SIMD_SOFTMAX_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// Softmax and its relatives over one contiguous row. With m = max(x) and s = sum(exp(x - m)):
+///   softmax:     y = exp(x - m) / s
+///   log_softmax: y = x - m - log(s)
+///   log_sum_exp: returns m + log(s); m where m is infinite
+///   accumulate_exp: acc[i] += exp(x[i] - m[i]), for rows that run along another axis
+/// Shapes: x (n), y (n), acc (n), m (n). Any alignment; y may be x. A NaN in a row makes the whole row NaN, and so does a row of
+/// nothing but -inf (softmax, log_softmax), as in numpy.
+template <class T>
+struct SoftmaxRow {
+  void (*softmax)(const T* x, T* y, std::size_t n) noexcept;
+  void (*log_softmax)(const T* x, T* y, std::size_t n) noexcept;
+  T (*log_sum_exp)(const T* x, std::size_t n) noexcept;
+  void (*accumulate_exp)(T* acc, const T* x, const T* m, std::size_t n) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr SoftmaxRow make() noexcept;
+};
+
+namespace detail {
+
+/// exp(x[i] - m), each register also handed to `keep(i, count, value)`. Returns the sum. The elements that pad the last register
+/// are -inf, whose exponential is 0.
+template <class V, class Keep>
+HONE_ALWAYS_INLINE lane_t<V> sum_exp(const lane_t<V>* x, lane_t<V> m, std::size_t n, Keep keep) noexcept {
+  using T = lane_t<V>;
+  return fold<Sum, V>(
+      Sum{}, n,
+      [=](std::size_t i) {
+        const V e = exp(V::load_unaligned(x + i) - V(m));
+        keep(i, V::size, e);
+        return e;
+      },
+      [=](std::size_t i, std::size_t count) {
+        const V e = exp(load_part<V>(x + i, count, -std::numeric_limits<T>::infinity()) - V(m));
+        keep(i, count, e);
+        return e;
+      });
+}
+
+template <class T, class Arch>
+void softmax_row(const T* x, T* y, std::size_t n) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  const T m = reduce_contiguous<MaxOf, T, Arch>(x, n);
+  const T s = sum_exp<V>(x, m, n, [y](std::size_t i, std::size_t count, V e) {
+    if (count == V::size) {
+      e.store_unaligned(y + i);
+    } else {
+      store_part(e, y + i, count);
+    }
+  });
+  const T scale = T(1) / s;
+  std::size_t i = 0;
+  for (; i + V::size <= n; i += V::size) (V::load_unaligned(y + i) * V(scale)).store_unaligned(y + i);
+  for (; i < n; ++i) y[i] *= scale;
+}
+
+template <class T, class Arch>
+void log_softmax_row(const T* x, T* y, std::size_t n) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  const T m = reduce_contiguous<MaxOf, T, Arch>(x, n);
+  const T log_s = std::log(sum_exp<V>(x, m, n, [](std::size_t, std::size_t, V) {}));
+  std::size_t i = 0;
+  for (; i + V::size <= n; i += V::size) (V::load_unaligned(x + i) - V(m) - V(log_s)).store_unaligned(y + i);
+  for (; i < n; ++i) y[i] = x[i] - m - log_s;
+}
+
+template <class T, class Arch>
+T log_sum_exp_row(const T* x, std::size_t n) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  const T m = reduce_contiguous<MaxOf, T, Arch>(x, n);
+  if (m == std::numeric_limits<T>::infinity() || m == -std::numeric_limits<T>::infinity()) return m;
+  return m + std::log(sum_exp<V>(x, m, n, [](std::size_t, std::size_t, V) {}));
+}
+
+template <class T, class Arch>
+void accumulate_exp(T* acc, const T* x, const T* m, std::size_t n) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  std::size_t i = 0;
+  for (; i + V::size <= n; i += V::size) {
+    (V::load_unaligned(acc + i) + exp(V::load_unaligned(x + i) - V::load_unaligned(m + i))).store_unaligned(acc + i);
+  }
+  if (i < n) {
+    const std::size_t rest = n - i;
+    store_part(load_part<V>(acc + i, rest) + exp(load_part<V>(x + i, rest) - load_part<V>(m + i, rest)), acc + i, rest);
+  }
+}
+
+}  // namespace detail
+
+template <class T>
+template <class Arch>
+constexpr SoftmaxRow<T> SoftmaxRow<T>::make() noexcept {
+  return {.softmax = &detail::softmax_row<T, Arch>,
+          .log_softmax = &detail::log_softmax_row<T, Arch>,
+          .log_sum_exp = &detail::log_sum_exp_row<T, Arch>,
+          .accumulate_exp = &detail::accumulate_exp<T, Arch>,
+          .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Which keys each query may attend to, and what is added to the scores of those.
+template <class T>
+class AttentionMask {
+ public:
+  AttentionMask(const ops::Attention& op, const ops::Attention::Sizes& s, const Context& c)
+      : left_(op.left_window), right_(op.causal ? 0 : op.right_window), total_(s.past + s.keys), offset_(s.past) {
+    if (c.has_input(6)) {
+      valid_ = c.in<std::int64_t>(6);
+      if (!c.has_input(4)) queries_ = s.queries;
+    }
+    if (!c.has_input(3)) return;
+    const TensorRef& mask = c.input(3);
+    const std::size_t rank = mask.shape.rank();
+    (mask.dtype == DType::boolean ? allowed_ : added_) = mask.data;
+    width_ = mask.shape.back();
+    for (std::size_t i = 0; i + 1 < rank; ++i) strides_[i + 4 - rank] = mask.shape[i] == 1 ? 0 : mask.shape.stride(i);
+  }
+
+  /// Masks the scores of query `i`; false when it may attend to no key.
+  bool apply(std::int64_t b, std::int64_t h, std::int64_t i, T* scores) const noexcept {
+    constexpr T never = -std::numeric_limits<T>::infinity();
+    const std::int64_t position = i + (valid_ != nullptr && queries_ >= 0 ? valid_[b] - queries_ : offset_);
+    const std::int64_t at = b * strides_[0] + h * strides_[1] + i * strides_[2];
+    std::int64_t begin = left_ >= 0 ? std::clamp<std::int64_t>(position - left_, 0, total_) : 0;
+    std::int64_t end = right_ >= 0 ? std::clamp<std::int64_t>(position + right_ + 1, 0, total_) : total_;
+    if (valid_ != nullptr) end = std::clamp<std::int64_t>(valid_[b], 0, end);
+    if (width_ >= 0) end = std::min(end, width_);
+    begin = std::min(begin, end);
+    std::fill(scores, scores + begin, never);
+    std::fill(scores + end, scores + total_, never);
+    bool any = false;
+    if (allowed_ != nullptr) {
+      const bool* allowed = static_cast<const bool*>(allowed_) + at;
+      for (std::int64_t j = begin; j < end; ++j) {
+        any = any || allowed[j];
+        if (!allowed[j]) scores[j] = never;
+      }
+      return any;
+    }
+    if (added_ != nullptr) {
+      const T* added = static_cast<const T*>(added_) + at;
+      for (std::int64_t j = begin; j < end; ++j) {
+        any = any || added[j] != never;
+        scores[j] = added[j] == never ? never : scores[j] + added[j];
+      }
+      return any;
+    }
+    return begin < end;
+  }
+
+ private:
+  std::int64_t left_;
+  std::int64_t right_;
+  std::int64_t total_;
+  std::int64_t offset_;
+  std::int64_t queries_ = -1;  ///< set when positions count from the last key that is no padding
+  const std::int64_t* valid_ = nullptr;
+  const void* allowed_ = nullptr;
+  const void* added_ = nullptr;
+  std::int64_t width_ = -1;
+  std::array<std::int64_t, 3> strides_{};
+};
+
+/// The matrices of one head of q, k, v or y inside a tensor (B, H, S, D) or (B, S, H D).
+struct Heads {
+  std::int64_t batch_stride;
+  std::int64_t head_stride;
+  std::int64_t row_stride;
+
+  Heads(bool packed, std::int64_t heads, std::int64_t rows, std::int64_t size)
+      : batch_stride(heads * rows * size), head_stride(packed ? size : rows * size), row_stride(packed ? heads * size : size) {}
+  [[nodiscard]] std::int64_t at(std::int64_t b, std::int64_t h) const noexcept { return b * batch_stride + h * head_stride; }
+};
+
+}  // namespace cpu
+
+/// One product per head for the scores and one for the result; heads are shared among the threads.
+template <class T>
+class Kernel<ops::Attention, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) {
+    const DType own = dtype_of<T>;
+    for (const std::size_t i : {1, 2, 4, 5}) {
+      if (node.has_input(i) && node.input_dtype(i) != own) return Support::no("queries of ", name(own), " and ", name(node.input_dtype(i)));
+    }
+    if (node.has_input(3) && node.input_dtype(3) != own && node.input_dtype(3) != DType::boolean) {
+      return Support::no("a mask of ", name(node.input_dtype(3)));
+    }
+    return Support::yes();
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::Attention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Sizes s = sizes(c);
+    return cache_bytes(c, 1, s.size, s) + cache_bytes(c, 2, s.value_size, s) + per_thread(s) * static_cast<std::size_t>(c.pool().size());
+  }
+
+  void run(Context& c) const {
+    const Sizes s = sizes(c);
+    const bool packed = c.input(0).shape.rank() == 3;
+    const std::int64_t total = s.past + s.keys;
+    if (c.has_input(6)) {
+      for (std::int64_t b = 0; b < s.batch; ++b) {
+        const std::int64_t valid = c.in<std::int64_t>(6)[b];
+        if (valid < 0 || valid > total) return c.fail("nonpad_kv_seqlen holds ", valid, "; there are ", total, " keys");
+      }
+    }
+    std::byte* memory = c.workspace();
+    const auto [k, k_heads] = joined(c, 1, s.size, s, memory);
+    const auto [v, v_heads] = joined(c, 2, s.value_size, s, memory);
+    const cpu::Heads q_heads(packed, s.q_heads, s.queries, s.size);
+    const cpu::Heads y_heads(packed, s.q_heads, s.queries, s.value_size);
+    const cpu::AttentionMask<T> mask(op_, s, c);
+    const T* q = c.in<T>(0);
+    T* y = c.out<T>(0);
+    T* shown = c.has_output(3) ? c.out<T>(3) : nullptr;
+    const T scale = op_.scale ? static_cast<T>(*op_.scale) : T(1) / std::sqrt(static_cast<T>(s.size));
+    const std::int64_t group = s.heads == 0 ? 1 : s.q_heads / s.heads;
+    const std::size_t share = per_thread(s);
+    c.parallel_for(
+        s.batch * s.q_heads, 1, [&, k = k, v = v, k_heads = k_heads, v_heads = v_heads](std::int64_t begin, std::int64_t end, int slot) {
+          std::byte* own = memory + static_cast<std::size_t>(slot) * share;
+          T* scores = reinterpret_cast<T*>(own);  // (queries, total)
+          std::byte* scratch = own + scores_bytes(s);
+          for (std::int64_t task = begin; task < end; ++task) {
+            const std::int64_t b = task / s.q_heads;
+            const std::int64_t h = task % s.q_heads;
+            const cpu::MatrixRef<T> keys{k + k_heads.at(b, h / group), k_heads.row_stride, 1};
+            product_.run(s.queries, total, s.size, {q + q_heads.at(b, h), q_heads.row_stride, 1}, keys.transposed(), scores, total, {},
+                         scratch, c.pool());
+            for (std::int64_t i = 0; i < s.queries; ++i) {
+              T* row = scores + i * total;
+              T* show = shown != nullptr ? shown + (task * s.queries + i) * total : nullptr;
+              weigh(row, show, total, scale, [&] { return mask.apply(b, h, i, row); });
+            }
+            product_.run(s.queries, s.value_size, total, {scores, total, 1}, {v + v_heads.at(b, h / group), v_heads.row_stride, 1},
+                         y + y_heads.at(b, h), y_heads.row_stride, {}, scratch, c.pool());
+          }
+        });
+  }
+
+ private:
+  using Sizes = ops::Attention::Sizes;
+  struct Cache {
+    const T* data;
+    cpu::Heads heads;
+  };
+
+  [[nodiscard]] Sizes sizes(const Context& c) const {
+    return op_.sizes(c.input(0).shape, c.input(1).shape, c.input(2).shape, c.has_input(4) ? &c.input(4).shape : nullptr);
+  }
+  [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
+    return align_up(static_cast<std::size_t>(s.queries * (s.past + s.keys)) * sizeof(T));
+  }
+  [[nodiscard]] std::size_t per_thread(const Sizes& s) const noexcept {
+    const std::int64_t total = s.past + s.keys;
+    return scores_bytes(s) +
+           align_up(std::max(product_.workspace_bytes(s.queries, total, s.size), product_.workspace_bytes(s.queries, s.value_size, total)));
+  }
+  /// Bytes for the past and the new rows of input `i` together, 0 when there is no past or an output has them.
+  [[nodiscard]] static std::size_t cache_bytes(const Context& c, std::size_t i, std::int64_t size, const Sizes& s) noexcept {
+    if (!c.has_input(4) || c.has_output(i)) return 0;
+    return align_up(static_cast<std::size_t>(s.batch * s.heads * (s.past + s.keys) * size) * sizeof(T));
+  }
+
+  /// The rows of input `i`, keys or values, after the past ones.
+  Cache joined(const Context& c, std::size_t i, std::int64_t size, const Sizes& s, std::byte*& memory) const {
+    const bool packed = c.input(0).shape.rank() == 3;
+    const cpu::Heads from(packed, s.heads, s.keys, size);
+    const T* given = c.in<T>(i);
+    if (!c.has_input(4) && !c.has_output(i)) return {given, from};
+    T* to = c.has_output(i) ? c.out<T>(i) : reinterpret_cast<T*>(memory);
+    memory += cache_bytes(c, i, size, s);
+    const std::int64_t total = s.past + s.keys;
+    for (std::int64_t head = 0; head < s.batch * s.heads; ++head) {
+      T* out = to + head * total * size;
+      if (s.past != 0) out = std::copy_n(c.in<T>(i + 3) + head * s.past * size, s.past * size, out);
+      const T* rows = given + from.at(head / s.heads, head % s.heads);
+      for (std::int64_t j = 0; j < s.keys; ++j) out = std::copy_n(rows + j * from.row_stride, size, out);
+    }
+    return {to, cpu::Heads(false, s.heads, total, size)};
+  }
+
+  /// Turns the products of a query into the weights of the values; `show` gets the scores in between.
+  template <class Mask>
+  void weigh(T* row, T* show, std::int64_t n, T scale, const Mask& mask) const {
+    using Scores = ops::Attention::Scores;
+    const auto keep = [&](Scores mode) {
+      if (show != nullptr && op_.scores_mode == mode) std::copy_n(row, n, show);
+    };
+    for (std::int64_t j = 0; j < n; ++j) row[j] *= scale;
+    keep(Scores::product);
+    if (op_.softcap > 0) {
+      const T cap = static_cast<T>(op_.softcap);
+      for (std::int64_t j = 0; j < n; ++j) row[j] = cap * std::tanh(row[j] / cap);
+    }
+    keep(Scores::capped);
+    const bool any = mask();
+    keep(Scores::masked);
+    const T lowest = -std::numeric_limits<T>::infinity();
+    if (any && std::any_of(row, row + n, [&](T x) { return x != lowest; })) {
+      rows_->softmax(row, row, static_cast<std::size_t>(n));
+    } else {
+      std::fill_n(row, n, T(0));
+    }
+    keep(Scores::softmax);
+  }
+
+  ops::Attention op_;
+  cpu::MatrixProduct<T> product_;
+  const simd::SoftmaxRow<T>* rows_;
+};
+
+/// The subgraphs see the scores of all heads at once.
+template <class T>
+class Kernel<ops::FlexAttention, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) {
+    const auto& precision = node.op<ops::FlexAttention>().precision;
+    if (!precision || *precision == static_cast<std::int64_t>(dtype_of<T>)) return Support::yes();
+    return node.node().subgraphs.empty() ? Support::yes() : Support::no("subgraphs that take another type than the queries");
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::FlexAttention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {
+    const auto& subgraphs = node.node().subgraphs;
+    for (std::size_t i = 0; i < subgraphs.size(); ++i)
+      (subgraphs[i].attribute == "score_mod" ? score_mod_ : prob_mod_) = static_cast<int>(i);
+  }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const auto s = sizes(c);
+    return std::max(product_.workspace_bytes(s.queries, s.keys, s.size), product_.workspace_bytes(s.queries, s.value_size, s.keys));
+  }
+
+  void run(Context& c) const {
+    const auto s = sizes(c);
+    const std::int64_t group = s.heads == 0 ? 1 : s.q_heads / s.heads;
+    const T scale = op_.scale ? static_cast<T>(*op_.scale) : T(1) / std::sqrt(static_cast<T>(s.size));
+    const cpu::Heads q(false, s.q_heads, s.queries, s.size);
+    const cpu::Heads k(false, s.heads, s.keys, s.size);
+    const cpu::Heads v(false, s.heads, s.keys, s.value_size);
+    const cpu::Heads p(false, s.q_heads, s.queries, s.keys);
+    const cpu::Heads y(false, s.q_heads, s.queries, s.value_size);
+    const Shape shape{s.batch, s.q_heads, s.queries, s.keys};
+    Slot first;
+    Slot second;
+    Slot* scores = &first;
+    Slot* other = &second;
+    scores->allocate(dtype_of<T>, shape);
+    const auto modify = [&](int subgraph) {
+      if (subgraph < 0) return true;
+      const Slot* in[]{scores};
+      Slot* out[]{other};
+      if (!c.run_subgraph(static_cast<std::size_t>(subgraph), in, out)) return false;
+      std::swap(scores, other);
+      if (scores->tensor.dtype == dtype_of<T> && scores->tensor.shape == shape) return true;
+      c.fail("a subgraph gives ", name(scores->tensor.dtype), " of shape ", scores->tensor.shape, " for scores of shape ", shape);
+      return false;
+    };
+    const auto each_head = [&](const auto& body) {
+      for (std::int64_t b = 0; b < s.batch; ++b)
+        for (std::int64_t h = 0; h < s.q_heads; ++h) body(b, h, scores->tensor.template as<T>() + p.at(b, h));
+    };
+    each_head([&](std::int64_t b, std::int64_t h, T* to) {
+      const cpu::MatrixRef<T> keys{c.in<T>(1) + k.at(b, h / group), k.row_stride, 1};
+      product_.run(s.queries, s.keys, s.size, {c.in<T>(0) + q.at(b, h), q.row_stride, 1}, keys.transposed(), to, s.keys, {}, c.workspace(),
+                   c.pool());
+      for (std::int64_t i = 0; i < s.queries * s.keys; ++i) to[i] *= scale;
+    });
+    if (!modify(score_mod_)) return;
+    each_head([&](std::int64_t, std::int64_t, T* to) {
+      for (std::int64_t i = 0; i < s.queries && s.keys != 0; ++i)
+        rows_->softmax(to + i * s.keys, to + i * s.keys, static_cast<std::size_t>(s.keys));
+    });
+    if (!modify(prob_mod_)) return;
+    each_head([&](std::int64_t b, std::int64_t h, const T* from) {
+      product_.run(s.queries, s.value_size, s.keys, {from, s.keys, 1}, {c.in<T>(2) + v.at(b, h / group), v.row_stride, 1},
+                   c.out<T>(0) + y.at(b, h), y.row_stride, {}, c.workspace(), c.pool());
+    });
+  }
+
+ private:
+  [[nodiscard]] static ops::Attention::Sizes sizes(const Context& c) {
+    return ops::Attention{}.sizes(c.input(0).shape, c.input(1).shape, c.input(2).shape, nullptr);
+  }
+
+  ops::FlexAttention op_;
+  cpu::MatrixProduct<T> product_;
+  const simd::SoftmaxRow<T>* rows_;
+  int score_mod_ = -1;
+  int prob_mod_ = -1;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_CAUSAL_CONV_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Tap by tap over whole rows, which are shared among the threads.
+template <class T>
+class Kernel<ops::CausalConvWithState, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : silu_(node.op<ops::CausalConvWithState>().silu) {}
+  void run(Context& c) const {
+    const Shape& shape = c.input(0).shape;
+    const std::int64_t n = shape[2];
+    const std::int64_t taps = c.input(1).shape[2];
+    const std::int64_t before = taps - 1;
+    c.parallel_for(shape[0] * shape[1], std::max<std::int64_t>(1, 8192 / (n * taps + 1)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t channel = row % shape[1];
+        const T* x = c.in<T>(0) + row * n;
+        const T* past = c.has_input(3) ? c.in<T>(3) + row * before : nullptr;
+        const T* w = c.in<T>(1) + channel * taps;
+        T* y = c.out<T>(0) + row * n;
+        std::fill_n(y, n, c.has_input(2) ? c.in<T>(2)[channel] : T(0));
+        for (std::int64_t i = 0; i < taps; ++i) {
+          // z[t + i] is past[t + i] up to t + i = before, and x[t + i - before] from there on.
+          const std::int64_t first = std::min(n, before - i);
+          for (std::int64_t t = 0; past != nullptr && t < first; ++t) y[t] += w[i] * past[t + i];
+          for (std::int64_t t = first; t < n; ++t) y[t] += w[i] * x[t + i - before];
+        }
+        if (silu_) {
+          for (std::int64_t t = 0; t < n; ++t) y[t] = y[t] / (T(1) + std::exp(-y[t]));
+        }
+        if (!c.has_output(1)) continue;
+        T* state = c.out<T>(1) + row * before;
+        for (std::int64_t j = 0; j < before; ++j) {
+          const std::int64_t at = n + j;  // in z
+          state[j] = at >= before ? x[at - before] : past != nullptr ? past[at] : T(0);
+        }
+      }
+    });
+  }
+
+ private:
+  bool silu_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_LINEAR_ATTENTION_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Each thread carries the states of its heads through the tokens.
+template <class T>
+class Kernel<ops::LinearAttention, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) {
+    return !node.has_input(3) || node.input_dtype(3) == dtype_of<T> ? Support::yes() : Support::no("a state of another type");
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::LinearAttention>()) {}
+
+  /// Room for the corrected values of a head, and for its state when no output takes it.
+  [[nodiscard]] std::size_t workspace(const Context& c) const { return per_thread(c) * static_cast<std::size_t>(c.pool().size()); }
+
+  void run(Context& c) const {
+    const std::int64_t heads = op_.kv_num_heads;
+    const std::int64_t group = op_.q_num_heads / heads;
+    const std::int64_t tokens = c.input(0).shape[1];
+    const std::int64_t depth = c.input(0).shape[2] / op_.q_num_heads;
+    const std::int64_t width = c.input(2).shape[2] / heads;
+    const std::int64_t decays = c.has_input(4) ? c.input(4).shape[2] : 0;
+    const std::int64_t betas = c.has_input(5) ? c.input(5).shape[2] : 0;
+    const T scale = op_.scale != 0 ? static_cast<T>(op_.scale) : T(1) / std::sqrt(static_cast<T>(depth));
+    c.parallel_for(c.input(0).shape[0] * heads, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+      T* own = reinterpret_cast<T*>(c.workspace() + static_cast<std::size_t>(slot) * per_thread(c));
+      T* value = own + (c.has_output(1) ? 0 : depth * width);
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t b = task / heads;
+        const std::int64_t h = task % heads;
+        T* state = c.has_output(1) ? c.out<T>(1) + task * depth * width : own;  // (depth, width)
+        if (c.has_input(3)) {
+          std::copy_n(c.in<T>(3) + task * depth * width, depth * width, state);
+        } else {
+          std::fill_n(state, depth * width, T(0));
+        }
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          const std::int64_t token = b * tokens + t;
+          const T* k = c.in<T>(1) + (token * heads + h) * depth;
+          std::copy_n(c.in<T>(2) + (token * heads + h) * width, width, value);
+          if (op_.gated) {
+            const T* decay = c.in<T>(4) + token * decays;
+            for (std::int64_t d = 0; d < depth; ++d)
+              scale_row(state + d * width, width, std::exp(decays == heads ? decay[h] : decay[h * depth + d]));
+          }
+          if (op_.delta) {
+            const T beta = c.in<T>(5)[token * betas + (betas == 1 ? 0 : h)];
+            for (std::int64_t d = 0; d < depth; ++d) add_row(value, state + d * width, width, -k[d]);
+            scale_row(value, width, beta);
+          }
+          for (std::int64_t d = 0; d < depth; ++d) add_row(state + d * width, value, width, k[d]);
+          for (std::int64_t g = h * group; g < (h + 1) * group; ++g) {
+            const T* q = c.in<T>(0) + (token * op_.q_num_heads + g) * depth;
+            T* y = c.out<T>(0) + (token * op_.q_num_heads + g) * width;
+            std::fill_n(y, width, T(0));
+            for (std::int64_t d = 0; d < depth; ++d) add_row(y, state + d * width, width, q[d]);
+            scale_row(y, width, scale);
+          }
+        }
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] std::size_t per_thread(const Context& c) const noexcept {
+    const std::int64_t depth = c.input(0).shape[2] / op_.q_num_heads;
+    const std::int64_t width = c.input(2).shape[2] / op_.kv_num_heads;
+    return align_up(static_cast<std::size_t>((c.has_output(1) ? 1 : depth + 1) * width) * sizeof(T));
+  }
+  static void scale_row(T* row, std::int64_t n, T by) noexcept {
+    for (std::int64_t i = 0; i < n; ++i) row[i] *= by;
+  }
+  static void add_row(T* HONE_RESTRICT to, const T* HONE_RESTRICT row, std::int64_t n, T times) noexcept {
+    for (std::int64_t i = 0; i < n; ++i) to[i] += times * row[i];
+  }
+
+  ops::LinearAttention op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_ROTARY_EMBEDDING_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_INDEX_INPUT_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A tensor of int32 or int64 indices.
+class IndexInput {
+ public:
+  explicit IndexInput(const TensorRef& tensor) noexcept : data_(tensor.data), wide_(tensor.dtype == DType::int64) {}
+  [[nodiscard]] std::int64_t operator[](std::int64_t i) const noexcept {
+    return wide_ ? static_cast<const std::int64_t*>(data_)[i] : static_cast<const std::int32_t*>(data_)[i];
+  }
+
+  /// True for int32 and int64.
+  static bool accepts(DType dtype) noexcept { return dtype == DType::int32 || dtype == DType::int64; }
+  static Support support(DType dtype) {
+    return accepts(dtype) ? Support::yes() : Support::no("the indices must be int32 or int64, not ", hone::name(dtype));
+  }
+
+ private:
+  const void* data_;
+  bool wide_;
+};
+
+/// `index` counted from the front of an axis of size `size`.
+[[nodiscard]] constexpr std::int64_t wrapped_index(std::int64_t index, std::int64_t size) noexcept {
+  return index < 0 ? index + size : index;
+}
+
+/// True when `index` is in [-size, size).
+[[nodiscard]] constexpr bool index_in_range(std::int64_t index, std::int64_t size) noexcept { return index >= -size && index < size; }
+
+inline void fail_index(Context& c, std::int64_t index, std::size_t axis, std::int64_t size) {
+  c.fail("index ", index, " is out of range for axis ", axis, " of size ", size);
+}
+
+/// Reports the first index outside [-size, size). Precondition: `indices` is int32 or int64.
+[[nodiscard]] inline bool check_indices(Context& c, const TensorRef& indices, std::size_t axis, std::int64_t size) {
+  const IndexInput index(indices);
+  const std::int64_t n = indices.elements();
+  bool good = true;
+  for (std::int64_t i = 0; i < n; ++i) good &= index_in_range(index[i], size);
+  if (good) return true;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (!index_in_range(index[i], size)) {
+      fail_index(c, index[i], axis, size);
+      break;
+    }
+  return false;
+}
+
+/// Turns index tuples (n, depth) into offsets in a tensor whose first `depth` dimensions after `batch` they address.
+class TupleIndex {
+ public:
+  TupleIndex(const Shape& data, std::size_t batch, std::size_t depth) noexcept : depth_(depth), batch_(batch) {
+    for (std::size_t d = 0; d < depth; ++d) {
+      sizes_[d] = data[batch + d];
+      strides_[d] = data.stride(batch + d);
+    }
+  }
+  /// Offset in elements. Precondition: the tuple is in range.
+  [[nodiscard]] std::int64_t offset(const std::int64_t* tuple) const noexcept {
+    std::int64_t sum = 0;
+    for (std::size_t d = 0; d < depth_; ++d) sum += wrapped_index(tuple[d], sizes_[d]) * strides_[d];
+    return sum;
+  }
+  /// Reports the first index of `count` tuples that is out of range.
+  [[nodiscard]] bool check(Context& c, const std::int64_t* tuples, std::int64_t count) const {
+    for (std::int64_t i = 0; i < count; ++i, tuples += depth_) {
+      for (std::size_t d = 0; d < depth_; ++d) {
+        if (index_in_range(tuples[d], sizes_[d])) continue;
+        fail_index(c, tuples[d], batch_ + d, sizes_[d]);
+        return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  std::size_t depth_;
+  std::size_t batch_;
+  std::array<std::int64_t, Shape::max_rank> sizes_{};
+  std::array<std::int64_t, Shape::max_rank> strides_{};
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::RotaryEmbedding, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::RotaryEmbedding>()) {}
+  void run(Context& c) const {
+    const auto s = op_.sizes(c.input(0).shape);
+    const bool packed = c.input(0).shape.rank() == 3;
+    const std::int64_t half = s.rotated / 2;
+    const std::int64_t positions = c.has_input(3) ? c.input(1).shape[0] : 0;
+    if (c.has_input(3) && !check_indices(c, c.input(3), 0, positions)) return;
+    // Neighbours are `step` apart, partners `apart`.
+    const std::int64_t step = op_.interleaved ? 2 : 1;
+    const std::int64_t apart = op_.interleaved ? 1 : half;
+    c.parallel_for(s.batch * s.heads * s.length, std::max<std::int64_t>(1, 8192 / (s.size + 1)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t inner = packed ? row / s.heads % s.length : row % s.length;
+        const std::int64_t at = row / (s.heads * s.length) * s.length + inner;
+        const std::int64_t entry = c.has_input(3) ? wrapped_index(c.in<std::int64_t>(3)[at], positions) : at;
+        const T* cos = c.in<T>(1) + entry * half;
+        const T* sin = c.in<T>(2) + entry * half;
+        const T* x = c.in<T>(0) + row * s.size;
+        T* y = c.out<T>(0) + row * s.size;
+        for (std::int64_t i = 0; i < half; ++i) {
+          const T real = x[i * step];
+          const T imaginary = x[i * step + apart];
+          y[i * step] = cos[i] * real - sin[i] * imaginary;
+          y[i * step + apart] = sin[i] * real + cos[i] * imaginary;
+        }
+        std::copy(x + s.rotated, x + s.size, y + s.rotated);
+      }
+    });
+  }
+
+ private:
+  ops::RotaryEmbedding op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_SWIGLU_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::SwiGLU, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : alpha_(static_cast<T>(node.op<ops::SwiGLU>().alpha)) {}
+  void run(Context& c) const {
+    const T* a = c.in<T>(0);
+    const T* b = c.in<T>(1);
+    T* y = c.out<T>(0);
+    c.parallel_for(c.output(0).elements(), 4 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = a[i] / (T(1) + std::exp(-alpha_ * a[i])) * b[i];
+    });
+  }
+
+ private:
+  T alpha_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_TENSOR_SCATTER_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_STRIDED_COPY_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_ELEMENT_MOVER_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Bytes that one thread moves at a time: enough to pay for waking it.
+inline constexpr std::int64_t copy_block_bytes = 64 * 1024;
+
+/// Copies and repeats elements of a type that is known at run time alone: bytes of any size, or strings. Pointers are to bytes, counts and
+/// offsets in elements. Kernels that move elements drive it instead of being templates on types.
+class ElementMover {
+ public:
+  /// Precondition: support(dtype).
+  explicit ElementMover(DType dtype) noexcept : size_(static_cast<std::int64_t>(element_size(dtype))), strings_(dtype == DType::string) {}
+
+  /// Elements that share a byte cannot be moved one by one.
+  static Support support(DType dtype) {
+    return element_size(dtype) != 0 ? Support::yes() : Support::no("no kernel for elements of type ", hone::name(dtype));
+  }
+
+  /// Bytes of an element.
+  [[nodiscard]] std::int64_t size() const noexcept { return size_; }
+  [[nodiscard]] bool strings() const noexcept { return strings_; }
+  [[nodiscard]] const std::byte* at(const void* data, std::int64_t i) const noexcept {
+    return static_cast<const std::byte*>(data) + i * size_;
+  }
+  [[nodiscard]] std::byte* at(void* data, std::int64_t i) const noexcept { return static_cast<std::byte*>(data) + i * size_; }
+  /// Elements that are worth a thread, at least 1.
+  [[nodiscard]] std::int64_t block() const noexcept { return std::max<std::int64_t>(copy_block_bytes / size_, 1); }
+
+  /// Returns the end of the copies. Precondition: the two do not overlap.
+  std::byte* copy(const std::byte* from, std::int64_t n, std::byte* to) const {
+    if (n == 1) {
+      copy_one(from, to);
+    } else if (strings_) {
+      copy_strings(from, n, to);
+    } else if (n != 0) {
+      std::memcpy(to, from, static_cast<std::size_t>(n * size_));
+    }
+    return to + n * size_;
+  }
+
+  /// n times the element at `value`, or zeros, or empty strings, when it is null. Returns their end.
+  std::byte* fill(std::byte* to, std::int64_t n, const std::byte* value) const {
+    if (n == 0) return to;
+    const auto bytes = static_cast<std::size_t>(n * size_);
+    if (strings_) {
+      fill_strings(to, n, value);
+    } else if (value == nullptr) {
+      std::memset(to, 0, bytes);
+    } else {
+      copy_one(value, to);
+      for (std::size_t done = static_cast<std::size_t>(size_), more = 0; done < bytes; done += more) {
+        more = std::min(done, bytes - done);
+        std::memcpy(to + done, to, more);
+      }
+    }
+    return to + bytes;
+  }
+
+ private:
+  void copy_one(const std::byte* from, std::byte* to) const {
+    switch (size_) {
+      case 1:
+        *to = *from;
+        return;
+      case 2:
+        std::memcpy(to, from, 2);
+        return;
+      case 4:
+        std::memcpy(to, from, 4);
+        return;
+      case 8:
+        std::memcpy(to, from, 8);
+        return;
+      default:
+        if (strings_) return copy_strings(from, 1, to);
+        std::memcpy(to, from, static_cast<std::size_t>(size_));
+    }
+  }
+  HONE_COLD static void copy_strings(const std::byte* from, std::int64_t n, std::byte* to) {
+    std::copy_n(reinterpret_cast<const std::string*>(from), n, reinterpret_cast<std::string*>(to));
+  }
+  HONE_COLD static void fill_strings(std::byte* to, std::int64_t n, const std::byte* value) {
+    std::fill_n(reinterpret_cast<std::string*>(to), n, value != nullptr ? *reinterpret_cast<const std::string*>(value) : std::string());
+  }
+
+  std::int64_t size_;
+  bool strings_;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// Elements of T in a block, at least 1.
+template <class T>
+inline constexpr std::int64_t copy_block = copy_block_bytes / static_cast<std::int64_t>(sizeof(T));
+
+/// to[i * to_stride] = from[i * from_stride] for i in [0, n).
+template <class T>
+void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_stride, std::int64_t n) {
+  if (to_stride == 1 && from_stride == 1) {
+    std::copy_n(from, n, to);
+  } else if (to_stride == 1 && from_stride == 0) {
+    std::fill_n(to, n, *from);
+  } else if (to_stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
+  }
+}
+
+namespace detail {
+
+/// A box whose rows are dense in the destination and whose source is dense along another dimension: a stack of matrix transposes.
+struct TransposePlan {
+  StridedBox<2> stack;
+  std::int64_t columns = 0;      ///< along which the source is dense
+  std::int64_t rows = 0;         ///< along which the destination is dense
+  std::int64_t from_stride = 0;  ///< from one row of the source to the next
+  std::int64_t to_stride = 0;    ///< from one column to the next in the destination
+};
+
+inline bool plan_transpose(const StridedBox<2>& box, TransposePlan& plan) {
+  if (box.rank() < 2 || box.row_strides()[1] != 1 || box.row_strides()[0] == 1 || box.row_size() < 4) return false;
+  const std::size_t inner = box.rank() - 1;
+  std::size_t dense = inner;
+  for (std::size_t d = 0; d < inner; ++d)
+    if (box.strides(d)[0] == 1 && box.size(d) >= 4) dense = d;
+  if (dense == inner) return false;
+  for (std::size_t d = 0; d < inner; ++d)
+    if (d != dense) plan.stack.push_back(box.size(d), box.strides(d));
+  plan.columns = box.size(dense);
+  plan.rows = box.row_size();
+  plan.from_stride = box.row_strides()[0];
+  plan.to_stride = box.strides(dense)[1];
+  return true;
+}
+
+/// to[c * to_stride + r] = from[r * from_stride + c] for r < rows and c < columns.
+template <class T>
+void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HONE_RESTRICT to, std::int64_t to_stride, std::int64_t rows,
+                    std::int64_t columns) {
+  // 8 x 8 at a time: the 8 cache lines on either side fit any L1, whatever the strides.
+  constexpr std::int64_t edge = 8;
+  std::int64_t r = 0;
+  for (; r + edge <= rows; r += edge) {
+    std::int64_t c = 0;
+    for (; c + edge <= columns; c += edge) {
+      for (std::int64_t i = 0; i < edge; ++i)
+        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+    }
+    for (; c < columns; ++c)
+      for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
+  }
+  for (std::int64_t c = 0; c < columns; ++c)
+    for (std::int64_t j = r; j < rows; ++j) to[c * to_stride + j] = from[j * from_stride + c];
+}
+
+template <class T>
+void transpose_copy(const Context& c, const TransposePlan& plan, const T* from, T* to) {
+  // A task is a strip as wide as two cache lines of the source, which processors fetch together, so that each is read once.
+  constexpr std::int64_t width = std::max<std::int64_t>(128 / static_cast<std::int64_t>(sizeof(T)), 8);
+  constexpr std::int64_t height = 32;
+  const std::int64_t strips = (plan.columns + width - 1) / width;
+  const std::int64_t matrices = plan.stack.elements();
+  const std::int64_t per_strip = std::max<std::int64_t>(plan.rows * std::min(width, plan.columns), 1);
+  c.parallel_for(matrices * strips, std::max<std::int64_t>(copy_block<T> / per_strip, 1), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t matrix = task / strips;
+      const std::int64_t column = task % strips * width;
+      const std::int64_t columns = std::min(width, plan.columns - column);
+      const std::int64_t row_in_stack = matrix / plan.stack.row_size();
+      const std::int64_t along = matrix % plan.stack.row_size();
+      plan.stack.for_rows(row_in_stack, row_in_stack + 1, [&](const auto& offsets) {
+        const T* source = from + offsets[0] + along * plan.stack.row_strides()[0] + column;
+        T* target = to + offsets[1] + along * plan.stack.row_strides()[1] + column * plan.to_stride;
+        for (std::int64_t r = 0; r < plan.rows; r += height) {
+          transpose_tile(source + r * plan.from_stride, plan.from_stride, target + r, plan.to_stride, std::min(height, plan.rows - r),
+                         columns);
+        }
+      });
+    }
+  });
+}
+
+}  // namespace detail
+
+/// The same box with the nearest long dimension innermost where the innermost one is short.
+template <std::size_t N>
+[[nodiscard]] StridedBox<N> with_long_rows(const StridedBox<N>& box) noexcept {
+  constexpr std::int64_t long_enough = 8;
+  StridedBox<N> result = box;
+  if (box.row_size() >= long_enough) return result;
+  for (std::size_t d = box.rank(); d-- > 0;) {
+    if (box.size(d) < long_enough) continue;
+    result.move_inside(d);
+    break;
+  }
+  return result;
+}
+
+/// Copies the elements of a box: array 0 is the source, array 1 the destination. Runs on the threads of `c`.
+/// Precondition: the two do not overlap, and no two elements of the box have the same place in the destination.
+template <class T>
+void strided_copy(const Context& c, const StridedBox<2>& elements, const T* from, T* to) {
+  if (elements.elements() == 0) return;
+  detail::TransposePlan plan;
+  if (detail::plan_transpose(elements, plan)) return detail::transpose_copy(c, plan, from, to);
+  const StridedBox<2> box = with_long_rows(elements);
+  const std::int64_t size = box.row_size();
+  const std::int64_t from_stride = box.row_strides()[0];
+  const std::int64_t to_stride = box.row_strides()[1];
+  const std::int64_t chunk = std::min(size, copy_block<T>);
+  const std::int64_t chunks = (size + chunk - 1) / chunk;
+  if (chunks == 1) {
+    c.parallel_for(box.rows(), std::max<std::int64_t>(copy_block<T> / size, 1), [&](std::int64_t begin, std::int64_t end) {
+      box.for_rows(begin, end, [&](const auto& at) { copy_row(from + at[0], from_stride, to + at[1], to_stride, size); });
+    });
+    return;
+  }
+  c.parallel_for(box.rows() * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task % chunks * chunk;
+      box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) {
+        copy_row(from + at[0] + first * from_stride, from_stride, to + at[1] + first * to_stride, to_stride, std::min(chunk, size - first));
+      });
+    }
+  });
+}
+
+/// The same for a box of elements of any type, from element `from_first` of one tensor on, to element `to_first` of another one.
+/// Precondition: ElementMover::support(from.dtype).
+inline void strided_copy(const Context& c, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first,
+                         const TensorRef& to, std::int64_t to_first) {
+  const auto as = [&]<class T>(const T*) { strided_copy(c, elements, from.as<const T>() + from_first, to.as<T>() + to_first); };
+  if (from.dtype == DType::string) return as(static_cast<const std::string*>(nullptr));
+  switch (element_size(from.dtype)) {
+    case 1:
+      return as(static_cast<const Bytes<1>*>(nullptr));
+    case 2:
+      return as(static_cast<const Bytes<2>*>(nullptr));
+    case 4:
+      return as(static_cast<const Bytes<4>*>(nullptr));
+    case 8:
+      return as(static_cast<const Bytes<8>*>(nullptr));
+    default:
+      return as(static_cast<const Bytes<16>*>(nullptr));
+  }
+}
+
+/// Copies a tensor of any element type to another one of the same type and number of elements; nothing when they are in the same memory.
+inline void copy_tensor(const Context& c, const TensorRef& from, const TensorRef& to) {
+  if (from.data == to.data) return;
+  if (from.dtype == DType::string) {
+    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
+    return;
+  }
+  const auto bytes = static_cast<std::int64_t>(from.bytes());
+  c.parallel_for(bytes, copy_block_bytes, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(to.as<std::byte>() + begin, from.as<const std::byte>() + begin, static_cast<std::size_t>(end - begin));
+  });
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+template <>
+class Kernel<ops::TensorScatter, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    if (node.has_input(2) && node.input_dtype(2) != DType::int64) return Support::no("the indices must be int64");
+    return ElementMover::support(node.input_dtype(0));
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::TensorScatter>()) {}
+  void run(Context& c) const {
+    const Shape& cache = c.input(0).shape;
+    const std::size_t along = normalized_axis(op_.axis, cache.rank());
+    const std::int64_t size = cache[along];
+    const std::int64_t count = c.input(1).shape[along];
+    const std::int64_t inner = cache.stride(along);
+    const std::int64_t per_batch = cache.elements(1, along);
+    for (std::int64_t b = 0; c.has_input(2) && b < cache[0]; ++b) {
+      const std::int64_t start = c.in<std::int64_t>(2)[b];
+      if (start < 0 || (!op_.circular && start > size - count)) {
+        return c.fail(count, " rows from position ", start, " on do not fit into ", size);
+      }
+    }
+    if (c.output(0).data != c.input(0).data) copy_tensor(c, c.input(0), c.output(0));
+    const ElementMover mover(c.input(0).dtype);
+    for (std::int64_t row = 0; row < cache.elements(0, along) && count != 0; ++row) {
+      const std::int64_t start = c.has_input(2) ? c.in<std::int64_t>(2)[row / per_batch] % std::max<std::int64_t>(size, 1) : 0;
+      const std::int64_t straight = std::min(count, size - start);  // rows before the end
+      const std::byte* from = mover.at(c.input(1).data, row * count * inner);
+      mover.copy(from, straight * inner, mover.at(c.output(0).data, (row * size + start) * inner));
+      mover.copy(from + straight * inner * mover.size(), (count - straight) * inner, mover.at(c.output(0).data, row * size * inner));
+    }
+  }
+
+ private:
+  ops::TensorScatter op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_CAST_HPP
+
+#include <system_error>
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// Reads a decimal number, or INF or NaN in any case. False when `text` is something else.
+template <class Real>
+[[nodiscard]] bool parse_real(std::string_view text, Real& value) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\n')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\n')) text.remove_suffix(1);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (stop != end || text.empty()) return false;
+  if (error == std::errc::result_out_of_range) {
+    const bool tiny = text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos;
+    const Real magnitude = tiny ? Real(0) : std::numeric_limits<Real>::infinity();
+    value = text.front() == '-' ? -magnitude : magnitude;
+    return true;
+  }
+  return error == std::errc();
+}
+
+/// Reads an integer; a real number is truncated.
+[[nodiscard]] inline bool parse_integer(std::string_view text, bool is_unsigned, std::int64_t& value) {
+  const char* end = text.data() + text.size();
+  std::uint64_t magnitude = 0;
+  const auto [stop, error] = is_unsigned ? std::from_chars(text.data(), end, magnitude) : std::from_chars(text.data(), end, value);
+  if (stop == end && error == std::errc() && !text.empty()) {
+    if (is_unsigned) value = static_cast<std::int64_t>(magnitude);
+    return true;
+  }
+  double real = 0;
+  if (!parse_real(text, real)) return false;
+  value = is_unsigned ? static_cast<std::int64_t>(truncated<std::uint64_t>(real)) : ops::saturated_integer(real);
+  return true;
+}
+
+template <class Number>
+void print_number(Number value, std::string& to) {
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (value != value) return void(to = "NaN");
+    if (std::isinf(value)) return void(to = value > 0 ? "INF" : "-INF");
+  }
+  char digits[64];
+  to.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+}  // namespace detail
+
+/// Converts through an intermediate type that holds the source exactly, a block at a time, instead of one loop per pair of types.
+class CastKernel {
+ public:
+  CastKernel(bool saturate, ops::Cast::Rounding rounding) : options_{saturate, static_cast<PowerOfTwoFloat::Rounding>(rounding)} {}
+
+  static Support supports(const NodeView& node) {
+    for (const DType dtype : {node.input_dtype(0), node.output_dtype(0)}) {
+      if (dtype == DType::complex64 || dtype == DType::complex128 || dtype == DType::undefined) {
+        return Support::no("there are no conversions of ", hone::name(dtype));
+      }
+    }
+    return Support::yes();
+  }
+
+  void run(Context& c) const {
+    const TensorRef& from = c.input(0);
+    const TensorRef& to = c.output(0);
+    if (from.dtype == to.dtype) return copy_tensor(c, from, to);
+    if (from.dtype == DType::string) {
+      const bool whole = is_integer_like(to.dtype);
+      return to.dtype == DType::float64 ? parse<double>(c) : whole ? parse<std::int64_t>(c) : parse<float>(c);
+    }
+    const bool to_integer = is_integer_like(to.dtype);
+    const bool from_integer = is_integer_like(from.dtype);
+    const bool print = to.dtype == DType::string;
+    if (from.dtype == DType::float64 || (from_integer && to.dtype == DType::float64)) return convert<double>(c);
+    return from_integer && (to_integer || print) ? convert<std::int64_t>(c) : convert<float>(c);
+  }
+
+ private:
+  static constexpr std::int64_t block = 512;  // elements; a multiple of what a byte can pack
+
+  template <class Pivot>
+  void convert(Context& c) const {
+    const TensorRef from = c.input(0);
+    const TensorRef to = c.output(0);
+    const bool large = from.dtype == DType::uint64;
+    c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+      Pivot pivot[block];
+      for (std::int64_t i = begin; i < end; i += block) {
+        const std::int64_t n = std::min(block, end - i);
+        load_numbers(from.dtype, from.data, i, n, pivot);
+        if (to.dtype == DType::string) {
+          print(pivot, large, n, to.as<std::string>() + i);
+        } else {
+          store_numbers(to.dtype, to.data, i, n, pivot, options_);
+        }
+      }
+    });
+  }
+
+  template <class Pivot>
+  static void print(const Pivot* from, bool large, std::int64_t n, std::string* to) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (std::is_same_v<Pivot, std::int64_t> && large) {
+        detail::print_number(static_cast<std::uint64_t>(from[i]), to[i]);
+      } else {
+        detail::print_number(from[i], to[i]);
+      }
+    }
+  }
+
+  template <class Pivot>
+  void parse(Context& c) const {
+    const std::string* from = c.in<std::string>(0);
+    const TensorRef& to = c.output(0);
+    Pivot pivot[block];
+    const std::int64_t elements = to.elements();
+    for (std::int64_t i = 0; i < elements; i += block) {
+      const std::int64_t n = std::min(block, elements - i);
+      for (std::int64_t j = 0; j < n; ++j) {
+        bool good;
+        if constexpr (std::is_same_v<Pivot, std::int64_t>) {
+          good = detail::parse_integer(from[i + j], to.dtype == DType::uint64, pivot[j]);
+        } else {
+          good = detail::parse_real(from[i + j], pivot[j]);
+        }
+        if (!good) return c.fail("element ", i + j, ", '", from[i + j], "', is not a number");
+      }
+      store_numbers(to.dtype, to.data, i, n, pivot, options_);
+    }
+  }
+
+  ConversionOptions options_;
+};
+
+template <>
+class Kernel<ops::BitCast, Cpu> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    TensorRef from = c.input(0);
+    from.dtype = c.output(0).dtype;
+    copy_tensor(c, from, c.output(0));
+  }
+};
+
+template <>
+class Kernel<ops::Cast, Cpu> : public CastKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : CastKernel(node.op<ops::Cast>().saturate, node.op<ops::Cast>().rounding) {}
+};
+
+template <>
+class Kernel<ops::CastLike, Cpu> : public CastKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : CastKernel(node.op<ops::CastLike>().saturate, node.op<ops::CastLike>().rounding) {}
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_RESIZE_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_RESAMPLING_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Where element `i` of a resampled axis lies on the original one. Computed in float, as the implementations are whose rounding of
+/// ties models have been checked against.
+[[nodiscard]] inline float source_coordinate(ops::Resize::Coordinates mode, const ops::Resize::Axis& axis, std::int64_t i) noexcept {
+  using Coordinates = ops::Resize::Coordinates;
+  const auto at = static_cast<float>(i);
+  const auto in = static_cast<float>(axis.in);
+  switch (mode) {
+    case Coordinates::half_pixel:
+      break;
+    case Coordinates::half_pixel_symmetric: {
+      const float adjustment = static_cast<float>(axis.out) / axis.length;
+      return in / 2 * (1 - adjustment) + (at + 0.5F) / axis.scale - 0.5F;
+    }
+    case Coordinates::pytorch_half_pixel:
+      return axis.out > 1 ? (at + 0.5F) / axis.scale - 0.5F : 0;
+    case Coordinates::align_corners:
+      return axis.length == 1 ? 0 : at * (in - 1) / (axis.length - 1);
+    case Coordinates::asymmetric:
+      return at / axis.scale;
+    case Coordinates::tf_crop_and_resize: {
+      const float extent = axis.roi_end - axis.roi_start;
+      if (axis.length == 1) return 0.5F * (axis.roi_start + axis.roi_end) * (in - 1);
+      return axis.roi_start * (in - 1) + at * extent * (in - 1) / (axis.length - 1);
+    }
+    case Coordinates::tf_half_pixel_for_nn:
+      return (at + 0.5F) / axis.scale;
+  }
+  return (at + 0.5F) / axis.scale - 0.5F;
+}
+
+/// True when tf_crop_and_resize takes the extrapolation value there.
+[[nodiscard]] inline bool extrapolates(ops::Resize::Coordinates mode, const ops::Resize::Axis& axis, float x) noexcept {
+  return mode == ops::Resize::Coordinates::tf_crop_and_resize && !(x >= 0 && x <= static_cast<float>(axis.in - 1));
+}
+
+/// The element of the original axis that is nearest to x.
+[[nodiscard]] inline std::int64_t nearest_element(ops::Resize::Nearest mode, const ops::Resize::Axis& axis, float x) noexcept {
+  using Nearest = ops::Resize::Nearest;
+  const float below = std::floor(x);
+  float chosen = below;
+  switch (mode) {
+    case Nearest::round_prefer_floor:
+      chosen = x - below > 0.5F ? below + 1 : below;
+      break;
+    case Nearest::round_prefer_ceil:
+      chosen = x - below >= 0.5F ? below + 1 : below;
+      break;
+    case Nearest::floor:
+      break;
+    case Nearest::ceil:
+      chosen = std::ceil(x);
+      break;
+    case Nearest::simple:
+      chosen = axis.scale < 1 ? std::ceil(x) : below;
+      break;
+  }
+  const auto last = static_cast<float>(axis.in - 1);
+  return static_cast<std::int64_t>(chosen > 0 ? std::min(chosen, last) : 0);
+}
+
+/// For each element of a resampled axis, the elements of the original one that it is a weighted sum of.
+template <class Real>
+struct WeightTable {
+  std::int64_t taps = 0;            ///< terms of each sum
+  Real* weights = nullptr;          ///< (out, taps)
+  std::int64_t* sources = nullptr;  ///< (out, taps); -1 in the first one stands for the extrapolation value
+
+  /// How far the filter reaches to the left of a coordinate, in elements, as a negative number.
+  [[nodiscard]] static std::int64_t reach(const ops::Resize& op, float scale) noexcept {
+    const float radius = op.mode == ops::Resize::Mode::cubic ? 2 : 1;
+    const float shrink = op.antialias ? std::min(scale, 1.0F) : 1.0F;
+    return static_cast<std::int64_t>(std::floor(-radius / shrink)) + 1;
+  }
+  [[nodiscard]] static std::int64_t taps_of(const ops::Resize& op, const ops::Resize::Axis& axis) noexcept {
+    return 2 - 2 * reach(op, axis.scale);
+  }
+  /// Bytes of the table of one axis. Precondition: the axis has elements.
+  [[nodiscard]] static std::size_t bytes(const ops::Resize& op, const ops::Resize::Axis& axis) noexcept {
+    const auto entries = static_cast<std::size_t>(axis.out * taps_of(op, axis));
+    return align_up(entries * sizeof(Real)) + align_up(entries * sizeof(std::int64_t));
+  }
+
+  /// Fills the table. `memory` has bytes() bytes.
+  void fill(const ops::Resize& op, const ops::Resize::Axis& axis, std::byte* memory) noexcept {
+    const std::int64_t first = reach(op, axis.scale);
+    taps = taps_of(op, axis);
+    weights = reinterpret_cast<Real*>(memory);
+    sources = reinterpret_cast<std::int64_t*>(memory + align_up(static_cast<std::size_t>(axis.out * taps) * sizeof(Real)));
+    const Real shrink = op.antialias ? std::min(static_cast<Real>(axis.scale), Real(1)) : Real(1);
+    for (std::int64_t i = 0; i < axis.out; ++i) {
+      Real* weight = weights + i * taps;
+      std::int64_t* source = sources + i * taps;
+      const float x = source_coordinate(op.coordinates, axis, i);
+      if (extrapolates(op.coordinates, axis, x)) {
+        source[0] = -1;
+        continue;
+      }
+      const float floor = std::floor(std::clamp(x, -0x1p60F, 0x1p60F));
+      const auto ratio = static_cast<Real>(x - floor);
+      Real sum = 0;
+      for (std::int64_t t = 0; t < taps; ++t) {
+        const std::int64_t element = static_cast<std::int64_t>(floor) + first + t;
+        const bool outside = element < 0 || element >= axis.in;
+        const Real distance = (static_cast<Real>(first + t) - ratio) * shrink;
+        weight[t] = outside && op.exclude_outside ? 0 : filter(op, distance);
+        source[t] = std::clamp<std::int64_t>(element, 0, axis.in - 1);
+        sum += weight[t];
+      }
+      // Without antialiasing the weights of a full window add up to 1 already.
+      if (!op.antialias && !op.exclude_outside) continue;
+      for (std::int64_t t = 0; t < taps && sum != 0; ++t) weight[t] /= sum;
+    }
+  }
+
+ private:
+  [[nodiscard]] static Real filter(const ops::Resize& op, Real distance) noexcept {
+    const Real d = std::abs(distance);
+    if (op.mode == ops::Resize::Mode::linear) return d < 1 ? 1 - d : 0;
+    // Keys, "Cubic convolution interpolation for digital image processing", 1981, equation (4).
+    const auto a = static_cast<Real>(op.cubic_coeff_a);
+    if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+    return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+inline ops::Resize::Resampling resampling(const ops::Resize& op, const Context& c) {
+  const auto given = [&](std::size_t i) { return c.has_input(i) && c.input(i).elements() > 0 ? &c.input(i) : nullptr; };
+  return op.resolve(c.input(0).shape, op.inputs_of(given));
+}
+
+/// y[i] = x[offsets[i]] for elements of type T, or `outside` where the offset is negative.
+template <class T>
+void copy_nearest(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to) {
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  for (std::int64_t i = 0; i < n; ++i) y[i] = offsets[i] < 0 ? *static_cast<const T*>(outside) : x[offsets[i]];
+}
+
+using CopyNearest = void (*)(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to);
+
+inline CopyNearest copy_nearest_of(DType dtype) noexcept {
+  if (dtype == DType::string) return &copy_nearest<std::string>;
+  switch (element_size(dtype)) {
+    case 1:
+      return &copy_nearest<Bytes<1>>;
+    case 2:
+      return &copy_nearest<Bytes<2>>;
+    case 4:
+      return &copy_nearest<Bytes<4>>;
+    case 8:
+      return &copy_nearest<Bytes<8>>;
+    default:
+      return &copy_nearest<Bytes<16>>;
+  }
+}
+
+/// Moves the nearest elements.
+class NearestResize {
+ public:
+  NearestResize(const ops::Resize& op, DType dtype) : op_(op), mover_(dtype), copy_(copy_nearest_of(dtype)) {
+    const float value = op.extrapolation_value;
+    if (dtype == DType::float64) {
+      const auto wide = static_cast<double>(value);
+      store_numbers(dtype, outside_, 0, 1, &wide, {});
+    } else if (dtype != DType::complex64 && dtype != DType::complex128 && dtype != DType::string) {
+      store_numbers(dtype, outside_, 0, 1, &value, {});
+    }
+  }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    std::size_t entries = 0;
+    for (const std::int64_t dim : c.output(0).shape) entries += static_cast<std::size_t>(dim);
+    return entries * sizeof(std::int64_t);
+  }
+
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    if (to.elements() == 0) return;
+    const ops::Resize::Resampling axes = resampling(op_, c);
+    // For each index of y along each axis, the offset in x, or -1.
+    std::array<const std::int64_t*, Shape::max_rank> offsets{};
+    auto* memory = reinterpret_cast<std::int64_t*>(c.workspace());
+    std::size_t resized = 0;
+    for (std::size_t d = 0; d < to.rank(); ++d) {
+      offsets[d] = memory;
+      for (std::int64_t i = 0; i < to[d]; ++i) *memory++ = axes[d].resized ? source(axes[d], i, from.stride(d)) : i * from.stride(d);
+      if (axes[d].resized) resized = d + 1;
+    }
+    if (resized == 0) return copy_tensor(c, c.input(0), c.output(0));
+    const std::size_t last = resized - 1;
+    const std::int64_t block = to.stride(last);
+    const std::int64_t row = to[last] * block;
+    const void* x = c.input(0).data;
+    const std::string nothing;
+    const auto* outside = mover_.strings() ? reinterpret_cast<const std::byte*>(&nothing) : outside_;
+    c.parallel_for(to.elements(0, last), std::max<std::int64_t>(mover_.block() / row, 1), [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t previous = -1;
+      for (std::int64_t r = begin; r < end; ++r) {
+        std::int64_t base = 0;
+        bool inside = true;
+        std::int64_t rest = r;
+        for (std::size_t d = last; d-- > 0; rest /= to[d]) {
+          const std::int64_t offset = offsets[d][rest % to[d]];
+          inside = inside && offset >= 0;
+          base += offset;
+        }
+        std::byte* target = mover_.at(c.output(0).data, r * row);
+        if (!inside) {
+          mover_.fill(target, row, outside);
+          previous = -1;
+        } else if (base == previous) {
+          mover_.copy(target - row * mover_.size(), row, target);
+        } else {
+          copy_row(mover_.at(x, base), offsets[last], to[last], block, outside, target);
+          previous = base;
+        }
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] std::int64_t source(const ops::Resize::Axis& axis, std::int64_t i, std::int64_t stride) const noexcept {
+    const float x = source_coordinate(op_.coordinates, axis, i);
+    if (extrapolates(op_.coordinates, axis, x)) return -1;
+    return nearest_element(op_.nearest, axis, x) * stride;
+  }
+
+  void copy_row(const std::byte* x, const std::int64_t* offsets, std::int64_t n, std::int64_t block, const std::byte* outside,
+                std::byte* y) const {
+    if (block == 1) return copy_(x, offsets, n, outside, y);
+    for (std::int64_t i = 0; i < n; ++i)
+      y = offsets[i] < 0 ? mover_.fill(y, block, outside) : mover_.copy(mover_.at(x, offsets[i]), block, y);
+  }
+
+  ops::Resize op_;
+  ElementMover mover_;
+  CopyNearest copy_;
+  alignas(16) std::byte outside_[16] = {};
+};
+
+/// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread. Real is double
+/// where float would lose digits; elements of other types are converted to it and back.
+template <class Real>
+class InterpolatingResize {
+ public:
+  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(dtype) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const { return plan(c).bytes(c.pool().size()); }
+
+  void run(Context& c) const {
+    if (c.output(0).elements() == 0) return;
+    Plan plan = this->plan(c);
+    if (plan.count == 0) return copy_tensor(c, c.input(0), c.output(0));
+    std::byte* memory = c.workspace();
+    for (std::size_t p = 0; p < plan.count; ++p) {
+      plan.passes[p].table.fill(op_, plan.passes[p].axis, memory);
+      memory += WeightTable<Real>::bytes(op_, plan.passes[p].axis);
+    }
+    const bool direct = dtype_ == dtype_of<Real>;
+    const void* x = c.input(0).data;
+    void* y = c.output(0).data;
+    const std::int64_t grain = std::max<std::int64_t>(ElementMover(dtype_).block() / 4 / plan.to_slice, 1);
+    c.parallel_for(plan.slices, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
+      auto* a = reinterpret_cast<Real*>(memory + static_cast<std::size_t>(slot) * 2 * plan.scratch);
+      auto* b = reinterpret_cast<Real*>(memory + (static_cast<std::size_t>(slot) * 2 + 1) * plan.scratch);
+      for (std::int64_t slice = begin; slice < end; ++slice) {
+        const Real* source;
+        if (direct) {
+          source = static_cast<const Real*>(x) + slice * plan.from_slice;
+        } else {
+          load_numbers(dtype_, x, slice * plan.from_slice, plan.from_slice, a);
+          source = a;
+          std::swap(a, b);
+        }
+        for (std::size_t p = 0; p < plan.count; ++p) {
+          Real* target = a;
+          if (direct && p + 1 == plan.count) target = static_cast<Real*>(y) + slice * plan.to_slice;
+          apply(plan.passes[p], source, target);
+          source = target;
+          std::swap(a, b);
+        }
+        if (!direct) {
+          // The last slice that was computed is in b now.
+          if (is_integral(dtype_)) round(b, plan.to_slice);
+          store_numbers(dtype_, y, slice * plan.to_slice, plan.to_slice, static_cast<const Real*>(b), {});
+        }
+      }
+    });
+  }
+
+ private:
+  /// One axis: (rows, in, block) -> (rows, out, block).
+  struct Pass {
+    ops::Resize::Axis axis;
+    std::int64_t rows = 1;
+    std::int64_t block = 1;
+    WeightTable<Real> table;
+  };
+
+  /// x is `slices` times the elements behind the first resized axis.
+  struct Plan {
+    std::array<Pass, Shape::max_rank> passes;
+    std::size_t count = 0;
+    std::int64_t slices = 1;
+    std::int64_t from_slice = 0;
+    std::int64_t to_slice = 0;
+    std::size_t tables = 0;   ///< bytes of all weights
+    std::size_t scratch = 0;  ///< bytes of the largest intermediate slice
+
+    [[nodiscard]] std::size_t bytes(int threads) const noexcept { return tables + static_cast<std::size_t>(threads) * 2 * scratch; }
+  };
+
+  [[nodiscard]] Plan plan(const Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    Plan plan;
+    if (to.elements() == 0) return plan;
+    const ops::Resize::Resampling axes = resampling(op_, c);
+    std::size_t first = 0;
+    while (first < to.rank() && !axes[first].resized) ++first;
+    plan.slices = to.elements(0, first);
+    plan.from_slice = from.elements(first, from.rank());
+    plan.to_slice = to.elements(first, to.rank());
+    std::int64_t largest = plan.from_slice;
+    for (std::size_t d = first; d < to.rank(); ++d) {
+      if (!axes[d].resized) continue;
+      Pass& pass = plan.passes[plan.count++];
+      pass.axis = axes[d];
+      pass.rows = to.elements(first, d);
+      pass.block = from.stride(d);
+      largest = std::max(largest, pass.rows * pass.axis.out * pass.block);
+      plan.tables += WeightTable<Real>::bytes(op_, pass.axis);
+    }
+    plan.scratch = align_up(static_cast<std::size_t>(largest) * sizeof(Real));
+    return plan;
+  }
+
+  void apply(const Pass& pass, const Real* x, Real* y) const noexcept {
+    const auto outside = static_cast<Real>(op_.extrapolation_value);
+    const std::int64_t taps = pass.table.taps;
+    const std::int64_t n = pass.block;
+    for (std::int64_t r = 0; r < pass.rows; ++r, x += pass.axis.in * n) {
+      for (std::int64_t i = 0; i < pass.axis.out; ++i, y += n) {
+        const Real* w = pass.table.weights + i * taps;
+        const std::int64_t* s = pass.table.sources + i * taps;
+        if (s[0] < 0) {
+          std::fill_n(y, n, outside);
+        } else if (n == 1) {
+          Real sum = w[0] * x[s[0]];
+          for (std::int64_t t = 1; t < taps; ++t) sum += w[t] * x[s[t]];
+          *y = sum;
+        } else if (taps == 2) {
+          const Real* p = x + s[0] * n;
+          const Real* q = x + s[1] * n;
+          for (std::int64_t k = 0; k < n; ++k) y[k] = w[0] * p[k] + w[1] * q[k];
+        } else {
+          for (std::int64_t k = 0; k < n; ++k) y[k] = w[0] * x[s[0] * n + k];
+          for (std::int64_t t = 1; t < taps; ++t)
+            for (std::int64_t k = 0; k < n; ++k) y[k] += w[t] * x[s[t] * n + k];
+        }
+      }
+    }
+  }
+
+  /// Integers round to nearest even and saturate.
+  void round(Real* values, std::int64_t n) const noexcept {
+    const bool negative = dtype_ == DType::int8 || dtype_ == DType::int16 || dtype_ == DType::int32 || dtype_ == DType::int64;
+    const int bits = bit_width(dtype_);
+    const auto least = negative ? -std::ldexp(Real(1), bits - 1) : Real(0);
+    const auto beyond = std::ldexp(Real(1), negative ? bits - 1 : bits);
+    // 2^64 and 2^63 saturate when they are stored; smaller limits are numbers of type Real.
+    const Real most = bits < 64 ? beyond - 1 : beyond;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Real value = std::nearbyint(values[i]);
+      values[i] = !(value > least) ? least : value < most ? value : most;
+    }
+  }
+
+  ops::Resize op_;
+  DType dtype_;
+};
+
+/// The nearest elements move whatever they are, the other modes compute with numbers.
+class ResizeKernel {
+ public:
+  using Shared = ResizeKernel;
+
+  static Support supports(const ops::Resize& op, DType dtype) {
+    if (op.mode == ops::Resize::Mode::nearest) return ElementMover::support(dtype);
+    switch (dtype) {
+      case DType::float32:
+      case DType::float64:
+      case DType::float16:
+      case DType::bfloat16:
+      case DType::uint8:
+      case DType::int8:
+      case DType::int16:
+      case DType::int32:
+      case DType::int64:
+        return Support::yes();
+      default:
+        return Support::no("no interpolation of ", hone::name(dtype));
+    }
+  }
+  ResizeKernel(const ops::Resize& op, DType dtype) : resizer_(resizer(op, dtype)) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return std::visit([&](const auto& resizer) { return resizer.workspace(c); }, resizer_);
+  }
+  void run(Context& c) const {
+    std::visit([&](const auto& resizer) { resizer.run(c); }, resizer_);
+  }
+
+ private:
+  using Resizer = std::variant<NearestResize, InterpolatingResize<float>, InterpolatingResize<double>>;
+
+  static Resizer resizer(const ops::Resize& op, DType dtype) {
+    if (op.mode == ops::Resize::Mode::nearest) return NearestResize(op, dtype);
+    const bool wide = dtype == DType::float64 || dtype == DType::int32 || dtype == DType::int64;
+    return wide ? Resizer(InterpolatingResize<double>(op, dtype)) : Resizer(InterpolatingResize<float>(op, dtype));
+  }
+
+  Resizer resizer_;
+};
+
+}  // namespace detail
+
+template <>
+class Kernel<ops::Resize, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Resize>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Resize>(), node.input_dtype(0)) {}
+};
+
+template <>
+class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Upsample>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Upsample>(), node.input_dtype(0)) {}
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVOLUTION_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_CONV_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_CONV_GEOMETRY_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// For runs of a few dozen elements, where calling memmove costs more than it does.
+template <class T>
+T* copy_short(const T* from, std::int64_t n, T* to) noexcept {
+  for (; n >= 8; n -= 8, from += 8, to += 8) std::memcpy(to, from, 8 * sizeof(T));
+  for (; n > 0; --n) *to++ = *from++;
+  return to;
+}
+
+/// The spatial side of a convolution: a window over `rank` axes, and the copies between planes and the matrix of their windows.
+struct ConvGeometry {
+  std::size_t rank = 0;
+  std::array<ops::Window::Axis, Shape::max_rank> axes;
+
+  [[nodiscard]] std::int64_t input_size() const noexcept { return product(&ops::Window::Axis::input); }
+  [[nodiscard]] std::int64_t output_size() const noexcept { return product(&ops::Window::Axis::output); }
+  [[nodiscard]] std::int64_t kernel_size() const noexcept { return product(&ops::Window::Axis::kernel); }
+
+  /// Whether the matrix of windows is the plane itself: a 1x1 window that visits every element once.
+  [[nodiscard]] bool is_pointwise() const noexcept {
+    for (std::size_t i = 0; i < rank; ++i) {
+      const auto& a = axes[i];
+      if (a.kernel != 1 || a.stride != 1 || a.pad_begin != 0 || a.output != a.input) return false;
+    }
+    return true;
+  }
+
+  /// Rows [p, p + depth) and columns [first, last) of the matrix whose row c * kernel_size + k holds tap `k` of channel `c` in every
+  /// window, as panels of `width` columns, k-major: element (row, column) of a panel lies at row * width + column. Missing columns are
+  /// zeros.
+  template <class T>
+  void pack_windows(const T* x, std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t width,
+                    T* panels) const noexcept {
+    const std::int64_t taps = kernel_size();
+    const std::int64_t plane = input_size();
+    for (std::int64_t column = first; column < last; column += width, panels += depth * width) {
+      const std::int64_t count = std::min(width, last - column);
+      for (std::int64_t k = 0; k < taps; ++k) {
+        // Channels c with p <= c * taps + k < p + depth.
+        const std::int64_t begin = p > k ? (p - k + taps - 1) / taps : 0;
+        const std::int64_t end = p + depth > k ? (p + depth - k + taps - 1) / taps : 0;
+        if (begin >= end) continue;
+        Pieces pieces;
+        cut(k, column, count, width, pieces);
+        for (std::int64_t c = begin; c < end; ++c) pieces.copy(x + c * plane, panels + (c * taps + k - p) * width);
+      }
+    }
+  }
+
+  /// y at tap `k` of window j += columns[j], for all windows; taps in the padding fall away.
+  template <class T>
+  void scatter_tap(const T* columns, std::int64_t k, T* y) const noexcept {
+    for_segments(k, 0, output_size(), [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
+      if (row < 0) return;
+      const auto& last = axes[rank - 1];
+      const std::int64_t tap = k % last.kernel * last.dilation - last.pad_begin;
+      const auto [valid_begin, valid_end] = valid_windows(last, tap, begin, end);
+      T* to = y + row * last.input + tap;
+      for (std::int64_t o = valid_begin; o < valid_end; ++o) to[o * last.stride] += columns[at + o - begin];
+    });
+  }
+
+ private:
+  [[nodiscard]] std::int64_t product(std::int64_t ops::Window::Axis::*member) const noexcept {
+    std::int64_t result = 1;
+    for (std::size_t i = 0; i < rank; ++i) result *= axes[i].*member;
+    return result;
+  }
+
+  /// One row of a panel as runs of neighbours in a plane, or of zeros. The same for every channel.
+  struct Pieces {
+    struct Piece {
+      std::int32_t to;
+      std::int32_t count;
+      std::int64_t from;    ///< in the plane
+      std::int64_t stride;  ///< 0: zeros
+    };
+    /// Panels have at most 64 columns, each of them at worst a piece of its own with padding around it.
+    static constexpr std::size_t max_pieces = 3 * 64 + 1;
+
+    void add(std::int64_t to, std::int64_t number, std::int64_t from, std::int64_t stride) noexcept {
+      if (number > 0) pieces[size++] = {static_cast<std::int32_t>(to), static_cast<std::int32_t>(number), from, stride};
+    }
+    template <class T>
+    void copy(const T* plane, T* row) const noexcept {
+      for (std::size_t i = 0; i < size; ++i) {
+        const Piece& piece = pieces[i];
+        T* to = row + piece.to;
+        const T* from = plane + piece.from;
+        if (piece.stride == 1) {
+          copy_short(from, piece.count, to);
+        } else if (piece.stride == 0) {
+          for (std::int32_t j = 0; j < piece.count; ++j) to[j] = T(0);
+        } else {
+          for (std::int32_t j = 0; j < piece.count; ++j) to[j] = from[j * piece.stride];
+        }
+      }
+    }
+
+    std::array<Piece, max_pieces> pieces;
+    std::size_t size = 0;
+  };
+
+  /// Tap `k` of windows [first, first + count), followed by zeros up to `width`.
+  void cut(std::int64_t k, std::int64_t first, std::int64_t count, std::int64_t width, Pieces& pieces) const noexcept {
+    for_segments(k, first, count, [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
+      if (row < 0) return pieces.add(at, end - begin, 0, 0);
+      const auto& last = axes[rank - 1];
+      const std::int64_t tap = k % last.kernel * last.dilation - last.pad_begin;
+      const auto [valid_begin, valid_end] = valid_windows(last, tap, begin, end);
+      pieces.add(at, valid_begin - begin, 0, 0);
+      pieces.add(at + valid_begin - begin, valid_end - valid_begin, row * last.input + tap + valid_begin * last.stride, last.stride);
+      pieces.add(at + valid_end - begin, end - valid_end, 0, 0);
+    });
+    pieces.add(count, width - count, 0, 0);
+  }
+
+  struct Range {
+    std::int64_t begin;
+    std::int64_t end;
+  };
+  /// The windows of [begin, end) whose tap lies inside the input: 0 <= o * stride + tap < input.
+  [[nodiscard]] static Range valid_windows(const ops::Window::Axis& axis, std::int64_t tap, std::int64_t begin, std::int64_t end) noexcept {
+    const std::int64_t lo = tap >= 0 ? 0 : (-tap + axis.stride - 1) / axis.stride;
+    const std::int64_t room = axis.input - 1 - tap;
+    const std::int64_t hi = room < 0 ? 0 : room / axis.stride + 1;
+    const std::int64_t valid_begin = std::clamp(lo, begin, end);
+    return {valid_begin, std::clamp(hi, valid_begin, end)};
+  }
+
+  /// visit(row, begin, end, at): windows [begin, end) along the last axis, for each run of windows of [first, first + count) that share
+  /// the other axes. `row`: the row of the input that the tap touches, -1 in the padding. `at`: where the run starts, from `first`.
+  template <class Visit>
+  void for_segments(std::int64_t k, std::int64_t first, std::int64_t count, const Visit& visit) const noexcept {
+    const std::int64_t width = axes[rank - 1].output;
+    for (std::int64_t j = first; j < first + count;) {
+      const std::int64_t begin = j % width;
+      const std::int64_t end = std::min(width, begin + first + count - j);
+      std::int64_t window = j / width;
+      std::int64_t tap = k / axes[rank - 1].kernel;
+      std::int64_t row = 0;
+      std::int64_t row_stride = 1;
+      for (std::size_t i = rank - 1; i-- > 0;) {
+        const auto& a = axes[i];
+        const std::int64_t position = window % a.output * a.stride + tap % a.kernel * a.dilation - a.pad_begin;
+        if (position < 0 || position >= a.input) row = -1;
+        if (row >= 0) row += position * row_stride;
+        row_stride *= a.input;
+        window /= a.output;
+        tap /= a.kernel;
+      }
+      visit(row, begin, end, j - first);
+      j += end - begin;
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_KERNELS_CPU_EPILOGUE_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Called by a kernel for elements [begin, begin + count) of its output 0 once they are final, each exactly once, while they are in cache;
+/// from several threads at a time.
+using Epilogue = FunctionRef<void(std::int64_t begin, std::int64_t count)>;
+
+}  // namespace hone::inline HONE_ABI::cpu
 #define HONE_SINGLE_SIMD_DEPTHWISE_HPP
 
 namespace hone::inline HONE_ABI::simd {
@@ -10355,6 +14465,16 @@ void run_scalars(const Context& c, const F& f) {
   });
 }
 
+/// A float of any type as double.
+template <class T>
+[[nodiscard]] double as_double(T x) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<double>(x);
+  } else {
+    return static_cast<double>(SmallFloat::of(dtype_of<T>).decode(x.bits));
+  }
+}
+
 }  // namespace cpu
 
 template <cpu::UnaryOp Op, class T>
@@ -10401,12 +14521,64 @@ class Kernel<ops::Not, Cpu, bool> {
   }
 };
 
+template <std::unsigned_integral T>
+class Kernel<ops::Abs, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return x; });
+  }
+};
+
+template <std::unsigned_integral T>
+class Kernel<ops::Sign, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return T(x != 0); });
+  }
+};
+
+/// Integers of any width, byte by byte.
+template <>
+class Kernel<ops::BitwiseNot, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    return is_integral(node.input_dtype(0)) ? Support::yes() : Support::no("there are no bits of ", name(node.input_dtype(0)));
+  }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const auto* x = c.in<std::uint8_t>(0);
+    auto* y = c.out<std::uint8_t>(0);
+    c.parallel_for(static_cast<std::int64_t>(c.input(0).bytes()), 64 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(~x[i]);
+    });
+  }
+};
+
+template <class T>
+class Kernel<ops::Shrink, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Shrink>()) {}
+  void run(Context& c) const {
+    // Integers are compared and moved as numpy does it: in double.
+    using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
+    cpu::run_scalars<T, T>(c, [lambd = Real(op_.lambd), bias = Real(op_.bias)](T x) {
+      const auto value = static_cast<Real>(x);
+      return value < -lambd ? static_cast<T>(value + bias) : value > lambd ? static_cast<T>(value - bias) : T(0);
+    });
+  }
+
+ private:
+  ops::Shrink op_;
+};
+
 template <class T>
 class Kernel<ops::IsNaN, Cpu, T> {
  public:
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
-    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(static_cast<double>(x)); });
+    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(cpu::as_double(x)); });
   }
 };
 
@@ -10416,7 +14588,7 @@ class Kernel<ops::IsInf, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::IsInf>()) {}
   void run(Context& c) const {
     cpu::run_scalars<T, bool>(c, [this](T x) {
-      const auto value = static_cast<double>(x);
+      const double value = cpu::as_double(x);
       return std::isinf(value) && (value > 0 ? op_.positive : op_.negative);
     });
   }
@@ -10653,9 +14825,11 @@ class Kernel<ops::Mod, Cpu, T> : public cpu::BinaryKernel {
 template <class T>
 class Kernel<ops::BitShift, Cpu, T> : public cpu::BinaryKernel {
  public:
+  using Bits = std::make_unsigned_t<T>;  // as which a negative shift is a large one
+
   Kernel(const NodeView& node, const CpuDevice& device)
       : BinaryKernel(node.op<ops::BitShift>(), node.op<ops::BitShift>().left
-                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, T>>(device.isa))
+                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, Bits>>(device.isa))
                                                    : cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(device.isa))) {}
 };
 
@@ -10674,16 +14848,13 @@ class PowKernel {
     const TensorRef y = c.output(0);
     if (a.dtype == b.dtype) return same_.run(c);
     const auto visit = [&](const BroadcastRow& row) {
-      double base[block];
-      double exponent[block];
+      double power[block];
       for (std::int64_t i = 0; i < row.size; i += block) {
         const std::int64_t n = std::min(block, row.size - i);
-        load(a, row.a + i * row.a_stride, row.a_stride, n, base);
-        load(b, row.b + i * row.b_stride, row.b_stride, n, exponent);
-        for (std::int64_t k = 0; k < n; ++k) base[k] = std::pow(base[k], exponent[k]);
-        with_type(y.dtype, [&]<class T>(T) {
-          for (std::int64_t k = 0; k < n; ++k) y.as<T>()[row.y + i + k] = static_cast<T>(base[k]);
-        });
+        for (std::int64_t k = 0; k < n; ++k) {
+          power[k] = std::pow(ops::number_at(a, row.a + (i + k) * row.a_stride), ops::number_at(b, row.b + (i + k) * row.b_stride));
+        }
+        store_numbers(y.dtype, y.data, row.y + i, n, power, {});
       }
     };
     for_broadcast_rows(a.shape, op_.right_shape(a.shape, b.shape), y.shape, c.pool(), visit);
@@ -10691,40 +14862,6 @@ class PowKernel {
 
  private:
   static constexpr std::int64_t block = 128;
-
-  static void load(const TensorRef& from, std::int64_t first, std::int64_t stride, std::int64_t n, double* to) {
-    with_type(from.dtype, [&]<class T>(T) {
-      for (std::int64_t k = 0; k < n; ++k) to[k] = static_cast<double>(from.as<const T>()[first + k * stride]);
-    });
-  }
-  static void with_type(DType dtype, const auto& body) {
-    switch (dtype) {
-      case DType::float32:
-        return body(float{});
-      case DType::float64:
-        return body(double{});
-      case DType::int8:
-        return body(std::int8_t{});
-      case DType::int16:
-        return body(std::int16_t{});
-      case DType::int32:
-        return body(std::int32_t{});
-      case DType::uint8:
-        return body(std::uint8_t{});
-      case DType::uint16:
-        return body(std::uint16_t{});
-      case DType::uint32:
-        return body(std::uint32_t{});
-      case DType::uint64:
-        return body(std::uint64_t{});
-      case DType::float16:
-        return body(Half{});
-      case DType::bfloat16:
-        return body(BFloat16{});
-      default:
-        return body(std::int64_t{});
-    }
-  }
 
   ops::Pow op_;
   BinaryKernel same_;
@@ -10736,15 +14873,9 @@ template <class T>
 class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
  public:
   static Support supports(const NodeView& node) {
-    switch (node.input_dtype(1)) {
-      case DType::float32:
-      case DType::float64:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return Support::no("no kernel for exponents of ", name(node.input_dtype(1)));
-    }
+    const DType exponent = node.input_dtype(1);
+    const bool real = exponent == DType::float32 || exponent == DType::float64 || exponent == DType::float16 || exponent == DType::bfloat16;
+    return real || is_integral(exponent) ? Support::yes() : Support::no("no kernel for exponents of ", name(exponent));
   }
   Kernel(const NodeView& node, const CpuDevice& device)
       : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
@@ -11565,92 +15696,6 @@ class Kernel<ops::CumProd, Cpu, T> : public detail::CumulativeKernel<detail::Cum
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_GATHER_HPP
 
-#define HONE_SINGLE_KERNELS_CPU_INDEX_INPUT_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// A tensor of int32 or int64 indices.
-class IndexInput {
- public:
-  explicit IndexInput(const TensorRef& tensor) noexcept : data_(tensor.data), wide_(tensor.dtype == DType::int64) {}
-  [[nodiscard]] std::int64_t operator[](std::int64_t i) const noexcept {
-    return wide_ ? static_cast<const std::int64_t*>(data_)[i] : static_cast<const std::int32_t*>(data_)[i];
-  }
-
-  /// True for int32 and int64.
-  static bool accepts(DType dtype) noexcept { return dtype == DType::int32 || dtype == DType::int64; }
-  static Support support(DType dtype) {
-    return accepts(dtype) ? Support::yes() : Support::no("the indices must be int32 or int64, not ", hone::name(dtype));
-  }
-
- private:
-  const void* data_;
-  bool wide_;
-};
-
-/// `index` counted from the front of an axis of size `size`.
-[[nodiscard]] constexpr std::int64_t wrapped_index(std::int64_t index, std::int64_t size) noexcept {
-  return index < 0 ? index + size : index;
-}
-
-/// True when `index` is in [-size, size).
-[[nodiscard]] constexpr bool index_in_range(std::int64_t index, std::int64_t size) noexcept { return index >= -size && index < size; }
-
-inline void fail_index(Context& c, std::int64_t index, std::size_t axis, std::int64_t size) {
-  c.fail("index ", index, " is out of range for axis ", axis, " of size ", size);
-}
-
-/// Reports the first index outside [-size, size). Precondition: `indices` is int32 or int64.
-[[nodiscard]] inline bool check_indices(Context& c, const TensorRef& indices, std::size_t axis, std::int64_t size) {
-  const IndexInput index(indices);
-  const std::int64_t n = indices.elements();
-  bool good = true;
-  for (std::int64_t i = 0; i < n; ++i) good &= index_in_range(index[i], size);
-  if (good) return true;
-  for (std::int64_t i = 0; i < n; ++i)
-    if (!index_in_range(index[i], size)) {
-      fail_index(c, index[i], axis, size);
-      break;
-    }
-  return false;
-}
-
-/// Turns index tuples (n, depth) into offsets in a tensor whose first `depth` dimensions after `batch` they address.
-class TupleIndex {
- public:
-  TupleIndex(const Shape& data, std::size_t batch, std::size_t depth) noexcept : depth_(depth), batch_(batch) {
-    for (std::size_t d = 0; d < depth; ++d) {
-      sizes_[d] = data[batch + d];
-      strides_[d] = data.stride(batch + d);
-    }
-  }
-  /// Offset in elements. Precondition: the tuple is in range.
-  [[nodiscard]] std::int64_t offset(const std::int64_t* tuple) const noexcept {
-    std::int64_t sum = 0;
-    for (std::size_t d = 0; d < depth_; ++d) sum += wrapped_index(tuple[d], sizes_[d]) * strides_[d];
-    return sum;
-  }
-  /// Reports the first index of `count` tuples that is out of range.
-  [[nodiscard]] bool check(Context& c, const std::int64_t* tuples, std::int64_t count) const {
-    for (std::int64_t i = 0; i < count; ++i, tuples += depth_) {
-      for (std::size_t d = 0; d < depth_; ++d) {
-        if (index_in_range(tuples[d], sizes_[d])) continue;
-        fail_index(c, tuples[d], batch_ + d, sizes_[d]);
-        return false;
-      }
-    }
-    return true;
-  }
-
- private:
-  std::size_t depth_;
-  std::size_t batch_;
-  std::array<std::int64_t, Shape::max_rank> sizes_{};
-  std::array<std::int64_t, Shape::max_rank> strides_{};
-};
-
-}  // namespace hone::inline HONE_ABI
-
 namespace hone::inline HONE_ABI {
 
 template <>
@@ -12470,6 +16515,72 @@ class Kernel<ops::Unique, Cpu> {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_LOSS_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_LOSS_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class Op, class T>
+requires std::derived_from<Op, ops::ClassLoss>
+class Kernel<Op, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) { return IndexInput::support(node.input_dtype(1)); }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+
+  void run(Context& c) const {
+    using Reduction = ops::ClassLoss::Reduction;
+    const Shape& shape = c.input(0).shape;
+    const std::int64_t classes = shape[1];
+    const std::int64_t inner = shape.stride(1);
+    const std::int64_t positions = shape[0] * inner;
+    const IndexInput target(c.input(1));
+    const T* weight = c.has_input(2) ? c.in<T>(2) : nullptr;
+    double sum = 0;
+    double weights = 0;
+    for (std::int64_t i = 0; i < positions; ++i) {
+      const std::int64_t first = i / inner * classes * inner + i % inner;
+      const T* x = c.in<T>(0) + first;
+      const double log_sum = normalizer(c, x, first, classes, inner);
+      const std::int64_t t = target[i];
+      double loss = 0;
+      if (t != op_.ignore_index) {
+        if (t < 0 || t >= classes) return c.fail("target ", i, " is class ", t, " of ", classes);
+        const double w = weight != nullptr ? static_cast<double>(weight[t]) : 1.0;
+        loss = w * (log_sum - static_cast<double>(x[t * inner]));
+        weights += w;
+      }
+      sum += loss;
+      if (op_.reduction == Reduction::none) c.out<T>(0)[i] = static_cast<T>(loss);
+    }
+    if (op_.reduction == Reduction::sum) *c.out<T>(0) = static_cast<T>(sum);
+    if (op_.reduction == Reduction::mean) *c.out<T>(0) = static_cast<T>(sum / weights);
+  }
+
+ private:
+  /// What is subtracted from the scores of a position, log(sum(exp(x))), which is 0 when they are logarithms already.
+  static double normalizer(const Context& c, const T* x, std::int64_t first, std::int64_t classes, std::int64_t stride) {
+    if constexpr (std::same_as<Op, ops::NegativeLogLikelihoodLoss>) {
+      return 0;
+    } else {
+      if (classes == 0) return 0;
+      T max = x[0];
+      for (std::int64_t k = 1; k < classes; ++k) max = std::max(max, x[k * stride]);
+      double sum = 0;
+      for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(x[k * stride] - max));
+      const double result = static_cast<double>(max) + std::log(sum);
+      if (c.has_output(1)) {
+        T* log_prob = c.out<T>(1) + first;
+        for (std::int64_t k = 0; k < classes; ++k) log_prob[k * stride] = static_cast<T>(static_cast<double>(x[k * stride]) - result);
+      }
+      return result;
+    }
+  }
+
+  Op op_;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_MATRIX_IMPL_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_GEMM_HPP
@@ -12664,6 +16775,1042 @@ class Kernel<ops::MatMul, Cpu, T> {
 
   cpu::MatrixProduct<T> product_;
   Buffer packed_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ML_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_FEATURES_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Element `i` of a list with one value for all features, or one for each.
+template <class T>
+[[nodiscard]] T of_feature(const std::vector<T>& list, std::int64_t i) noexcept {
+  return list[static_cast<std::size_t>(i) % list.size()];
+}
+
+inline Support real_numbers(const NodeView& node) {
+  const DType dtype = node.input_dtype(0);
+  return dtype != DType::string && dtype != DType::boolean && element_size(dtype) != 0 ? Support::yes()
+                                                                                       : Support::no("no numbers in ", name(dtype));
+}
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::ArrayFeatureExtractor, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    if (node.input_dtype(1) != DType::int64) return Support::no("the indices must be int64");
+    return ElementMover::support(node.input_dtype(0));
+  }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const std::int64_t features = c.input(0).shape.back();
+    const std::int64_t count = c.input(1).elements();
+    const ElementMover mover(c.input(0).dtype);
+    for (std::int64_t k = 0; k < count; ++k) {
+      const std::int64_t at = c.in<std::int64_t>(1)[k];
+      if (at < 0 || at >= features) return fail_index(c, at, c.input(0).shape.rank() - 1, features);
+    }
+    for (std::int64_t i = 0; i < c.output(0).elements(); ++i) {
+      const std::int64_t from = i / count * features + c.in<std::int64_t>(1)[i % count];
+      mover.copy(mover.at(static_cast<const void*>(c.input(0).data), from), 1, mover.at(c.output(0).data, i));
+    }
+  }
+};
+
+template <>
+class Kernel<ops::Binarizer, Cpu> {
+ public:
+  static Support supports(const NodeView& node) { return cpu::real_numbers(node); }
+  Kernel(const NodeView& node, const CpuDevice&) : threshold_(static_cast<double>(node.op<ops::Binarizer>().threshold)) {}
+  void run(Context& c) const {
+    for (std::int64_t i = 0; i < c.output(0).elements(); ++i) {
+      const double y = ops::number_at(c.input(0), i) > threshold_ ? 1 : 0;
+      store_numbers(c.output(0).dtype, c.output(0).data, i, 1, &y, {});
+    }
+  }
+
+ private:
+  double threshold_;
+};
+
+template <>
+class Kernel<ops::Scaler, Cpu> {
+ public:
+  static Support supports(const NodeView& node) { return cpu::real_numbers(node); }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Scaler>()) {}
+  void run(Context& c) const {
+    const std::int64_t features = c.input(0).shape.rank() == 0 ? 1 : c.input(0).shape.back();
+    for (std::int64_t i = 0; i < c.output(0).elements(); ++i) {
+      const double x = ops::number_at(c.input(0), i) - static_cast<double>(cpu::of_feature(op_.offset, i % features));
+      c.out<float>(0)[i] = static_cast<float>(x * static_cast<double>(cpu::of_feature(op_.scale, i % features)));
+    }
+  }
+
+ private:
+  ops::Scaler op_;
+};
+
+template <>
+class Kernel<ops::Normalizer, Cpu> {
+ public:
+  static Support supports(const NodeView& node) { return cpu::real_numbers(node); }
+  Kernel(const NodeView& node, const CpuDevice&) : norm_(node.op<ops::Normalizer>().norm) {}
+  void run(Context& c) const {
+    using Norm = ops::Normalizer::Norm;
+    const std::int64_t n = c.input(0).elements();
+    const std::int64_t features = c.input(0).shape.rank() == 0 ? 1 : c.input(0).shape.back();
+    for (std::int64_t row = 0; row < n; row += features) {
+      double norm = norm_ == Norm::max ? ops::number_at(c.input(0), row) : 0;
+      for (std::int64_t i = row; i < row + features; ++i) {
+        const double x = ops::number_at(c.input(0), i);
+        if (norm_ == Norm::max) norm = std::max(norm, x);
+        if (norm_ == Norm::l1) norm += std::abs(x);
+        if (norm_ == Norm::l2) norm += x * x;
+      }
+      if (norm_ == Norm::l2) norm = std::sqrt(norm);
+      for (std::int64_t i = row; i < row + features; ++i) {
+        const double x = ops::number_at(c.input(0), i);
+        c.out<float>(0)[i] = static_cast<float>(norm == 0 ? x : x / norm);
+      }
+    }
+  }
+
+ private:
+  ops::Normalizer::Norm norm_;
+};
+
+template <>
+class Kernel<ops::Imputer, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    const bool integers = node.op<ops::Imputer>().floats.empty();
+    if (is_integral(node.input_dtype(0)) != integers) return Support::no("imputed values of another type than ", name(node.input_dtype(0)));
+    return cpu::real_numbers(node);
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Imputer>()) {}
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const TensorRef& y = c.output(0);
+    const std::int64_t features = x.shape.rank() == 0 ? 1 : x.shape.back();
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      if (op_.floats.empty()) {
+        std::int64_t value = ops::integer_at(x, i);
+        if (value == op_.missing_int64) value = cpu::of_feature(op_.int64s, i % features);
+        store_numbers(y.dtype, y.data, i, 1, &value, {});
+      } else {
+        double value = ops::number_at(x, i);
+        const auto missing = static_cast<double>(op_.missing_float);
+        if (value == missing || (value != value && missing != missing))
+          value = static_cast<double>(cpu::of_feature(op_.floats, i % features));
+        store_numbers(y.dtype, y.data, i, 1, &value, {});
+      }
+    }
+  }
+
+ private:
+  ops::Imputer op_;
+};
+
+template <>
+class Kernel<ops::OneHotEncoder, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    const bool strings = !node.op<ops::OneHotEncoder>().strings.empty();
+    if (strings != (node.input_dtype(0) == DType::string))
+      return Support::no("categories of another type than ", name(node.input_dtype(0)));
+    return strings ? Support::yes() : cpu::real_numbers(node);
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::OneHotEncoder>()) {}
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const std::size_t n = op_.categories();
+    std::fill_n(c.out<float>(0), c.output(0).elements(), 0.0F);
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      std::size_t at = 0;
+      while (at < n && !is(x, i, at)) ++at;
+      if (at == n && !op_.zeros) return c.fail("element ", i, " is of no known category");
+      if (at < n) c.out<float>(0)[static_cast<std::size_t>(i) * n + at] = 1;
+    }
+  }
+
+ private:
+  [[nodiscard]] bool is(const TensorRef& x, std::int64_t i, std::size_t category) const {
+    return x.dtype == DType::string ? x.as<const std::string>()[i] == op_.strings[category] : ops::integer_at(x, i) == op_.int64s[category];
+  }
+  ops::OneHotEncoder op_;
+};
+
+template <>
+class Kernel<ops::FeatureVectorizer, Cpu> {
+ public:
+  static Support supports(const NodeView& node) { return cpu::real_numbers(node); }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const Shape& y = c.output(0).shape;
+    float* to = c.out<float>(0);
+    for (std::int64_t row = 0; row < y[0]; ++row) {
+      for (std::size_t i = 0; i < c.input_count(); ++i) {
+        const std::int64_t n = ops::FeatureVectorizer::columns(c.input(i).shape);
+        for (std::int64_t k = 0; k < n; ++k) *to++ = static_cast<float>(ops::number_at(c.input(i), row * n + k));
+      }
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_LABEL_ENCODER_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <std::derived_from<ops::LabelEncoder> Op>
+class Kernel<Op, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    const auto& op = node.op<Op>();
+    const DType dtype = node.input_dtype(0);
+    const bool backwards = op.reverse_absent.tensor.dtype != DType::undefined && dtype == op.values.tensor.dtype;
+    if (dtype != op.keys.tensor.dtype && !backwards) return Support::no("keys of ", name(op.keys.tensor.dtype), " for ", name(dtype));
+    return op.absent.tensor.elements() == 1 ? Support::yes() : Support::no("the default is no single value");
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {
+    const bool backwards = node.input_dtype(0) != op_.keys.tensor.dtype;
+    const TensorRef& keys = backwards ? op_.values.tensor : op_.keys.tensor;
+    values_ = backwards ? &op_.keys.tensor : &op_.values.tensor;
+    absent_ = backwards ? &op_.reverse_absent.tensor : &op_.absent.tensor;
+    for (std::int64_t i = 0; i < keys.elements(); ++i) {
+      if (keys.dtype == DType::string) {
+        words_.emplace(keys.as<const std::string>()[i], i);
+      } else {
+        numbers_.emplace(number(keys, i), i);
+      }
+    }
+  }
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const ElementMover mover(values_->dtype);
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      const std::int64_t at = find(x, i);
+      const TensorRef& from = at >= 0 ? *values_ : *absent_;
+      mover.copy(mover.at(static_cast<const void*>(from.data), at >= 0 ? at : 0), 1, mover.at(c.output(0).data, i));
+    }
+  }
+
+ private:
+  /// A number that equal keys share: all NaN are one, and so are both zeros.
+  static std::uint64_t number(const TensorRef& x, std::int64_t i) {
+    if (is_integral(x.dtype)) return static_cast<std::uint64_t>(ops::integer_at(x, i));
+    const double value = ops::number_at(x, i);
+    return std::bit_cast<std::uint64_t>(value == value ? value + 0.0 : std::numeric_limits<double>::quiet_NaN());
+  }
+  [[nodiscard]] std::int64_t find(const TensorRef& x, std::int64_t i) const {
+    if (x.dtype == DType::string) {
+      const auto found = words_.find(x.as<const std::string>()[i]);
+      return found == words_.end() ? -1 : found->second;
+    }
+    const auto found = numbers_.find(number(x, i));
+    return found == numbers_.end() ? -1 : found->second;
+  }
+
+  Op op_;
+  const TensorRef* values_;
+  const TensorRef* absent_;
+  std::unordered_map<std::string, std::int64_t> words_;
+  std::unordered_map<std::uint64_t, std::int64_t> numbers_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_LINEAR_MODEL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_CLASS_SCORES_HPP
+
+#include <numbers>
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// The quantile of the standard normal distribution. Source: Winitzki, A handy approximation for the error function and its inverse, 2008.
+[[nodiscard]] inline float probit(float p) noexcept {
+  const float x = 2 * p - 1;
+  const float log = std::log((1 - x) * (1 + x));
+  const float v = 2 / (std::numbers::pi_v<float> * 0.147F) + 0.5F * log;
+  const float root = std::sqrt(-v + std::sqrt(v * v - log / 0.147F));
+  return std::numbers::sqrt2_v<float> * (x < 0 ? -root : root);
+}
+
+/// The scores of one row, transformed in place.
+inline void transform_scores(ops::PostTransform transform, std::span<float> scores) noexcept {
+  using Transform = ops::PostTransform;
+  switch (transform) {
+    case Transform::none:
+      return;
+    case Transform::logistic:
+      for (float& s : scores) s = 1 / (1 + std::exp(-s));
+      return;
+    case Transform::probit:
+      for (float& s : scores) s = probit(s);
+      return;
+    default: {
+      // The second form leaves zeros out.
+      const bool skips = transform == Transform::softmax_zero;
+      if (scores.empty()) return;
+      const float most = *std::max_element(scores.begin(), scores.end());
+      float sum = 0;
+      for (float& s : scores) {
+        s = skips && s == 0 ? 0 : std::exp(s - most);
+        sum += s;
+      }
+      for (float& s : scores) s = sum == 0 ? 0 : s / sum;
+    }
+  }
+}
+
+/// Output 0 of row `row` = the label of class `at`.
+inline void give_label(const Context& c, const ops::ClassLabels& labels, std::int64_t row, std::size_t at) {
+  if (!c.has_output(0)) return;
+  if (!labels.strings.empty()) {
+    c.out<std::string>(0)[row] = labels.strings[std::min(at, labels.strings.size() - 1)];
+  } else {
+    c.out<std::int64_t>(0)[row] = at < labels.numbers.size() ? labels.numbers[at] : static_cast<std::int64_t>(at);
+  }
+}
+
+}  // namespace hone::inline HONE_ABI::cpu
+
+namespace hone::inline HONE_ABI {
+
+template <std::derived_from<ops::LinearModel> Op>
+class Kernel<Op, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+
+  [[nodiscard]] std::size_t workspace(const Context&) const { return (outputs() + 1) * sizeof(float); }
+
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const std::int64_t features = x.shape.back();
+    auto* scores = reinterpret_cast<float*>(c.workspace());
+    for (std::int64_t row = 0; row < ops::LinearModel::rows(x.shape); ++row) {
+      for (std::size_t k = 0; k < outputs(); ++k) {
+        double sum = k < op_.intercepts.size() ? static_cast<double>(op_.intercepts[k]) : 0.0;
+        for (std::int64_t i = 0; i < features; ++i) {
+          sum += ops::number_at(x, row * features + i) *
+                 static_cast<double>(op_.coefficients[k * static_cast<std::size_t>(features) + static_cast<std::size_t>(i)]);
+        }
+        scores[k] = static_cast<float>(sum);
+      }
+      if constexpr (std::same_as<Op, ops::LinearRegressor>) {
+        cpu::transform_scores(op_.transform, {scores, outputs()});
+        std::copy_n(scores, outputs(), c.out<float>(0) + static_cast<std::size_t>(row) * outputs());
+      } else {
+        classify(c, row, scores);
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t outputs() const noexcept { return static_cast<std::size_t>(op_.outputs()); }
+
+  void classify(const Context& c, std::int64_t row, float* scores) const {
+    std::size_t n = outputs();
+    if (op_.one_score()) {
+      scores[1] = scores[0];
+      scores[0] = -scores[1];
+      n = 2;
+    }
+    cpu::transform_scores(op_.transform, {scores, n});
+    const bool single = n == 1;
+    const float threshold = op_.transform == ops::PostTransform::none ? 0.0F : 0.5F;
+    const auto best = static_cast<std::size_t>(std::max_element(scores, scores + n) - scores);
+    if (single && op_.labels.strings.empty()) {
+      // One class: its label, or 0.
+      const std::int64_t label = op_.labels.numbers.empty() ? 1 : op_.labels.numbers[0];
+      if (c.has_output(0)) c.out<std::int64_t>(0)[row] = scores[0] >= threshold ? label : 0;
+    } else {
+      cpu::give_label(c, op_.labels, row, best);
+    }
+    if (c.has_output(1)) std::copy_n(scores, n, c.out<float>(1) + static_cast<std::size_t>(row) * n);
+  }
+
+  Op op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_MAP_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_SEQUENCE_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// A copy of what a slot holds.
+inline Value value_of(const Slot& slot) {
+  return slot.tensor.dtype != DType::undefined ? Value::copy_of(slot.tensor) : slot.object.clone();
+}
+
+/// Makes `value` output `i`. `tensor`: the graph says that the output is a tensor.
+inline void give(Context& c, std::size_t i, Value value, bool tensor) {
+  if (!c.has_output(i)) return;
+  if (tensor) return copy_tensor(c, value.ref(), c.allocate(i, value.dtype(), value.shape()));
+  c.output_slot(i).object = std::move(value);
+  c.output_slot(i).tensor = {};
+}
+
+/// The elements of input 0, a sequence.
+inline const std::vector<Value>& elements_of(const Context& c) { return c.input_slot(0).object.elements(); }
+
+/// The position that input `i` holds, counted from the front; false after a failure when it is not in [0, size].
+inline bool read_position(Context& c, std::size_t i, std::size_t size, std::size_t& position) {
+  const std::int64_t given = ops::integer_at(c.input(i), 0);
+  const auto signed_size = static_cast<std::int64_t>(size);
+  if (c.input(i).elements() != 1 || given < -signed_size || given > signed_size) {
+    c.fail("position ", given, " is out of range for a sequence of ", size, " elements");
+    return false;
+  }
+  position = static_cast<std::size_t>(given < 0 ? given + signed_size : given);
+  return true;
+}
+
+/// Kernels of sequences need nothing of the node but, sometimes, the members of its operator.
+template <class Op>
+struct SequenceKernel {
+  SequenceKernel(const NodeView& node, const CpuDevice&) : op(node.op<Op>()), gives_tensor(node.output_type(0).is_tensor()) {}
+  Op op;
+  bool gives_tensor;
+};
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::SequenceEmpty, Cpu> : public cpu::SequenceKernel<ops::SequenceEmpty> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const { cpu::give(c, 0, Value::sequence(op.dtype), false); }
+};
+
+template <>
+class Kernel<ops::SequenceConstruct, Cpu> : public cpu::SequenceKernel<ops::SequenceConstruct> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    std::vector<Value> values;
+    for (std::size_t i = 0; i < c.input_count(); ++i) values.push_back(cpu::value_of(c.input_slot(i)));
+    Type element = values[0].type();
+    cpu::give(c, 0, Value::sequence(std::move(element), std::move(values)), false);
+  }
+};
+
+template <>
+class Kernel<ops::SequenceAt, Cpu> : public cpu::SequenceKernel<ops::SequenceAt> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    const auto& elements = cpu::elements_of(c);
+    std::size_t position = 0;
+    if (!cpu::read_position(c, 1, elements.size(), position)) return;
+    if (position == elements.size())
+      return c.fail("position ", position, " is out of range for a sequence of ", elements.size(), " elements");
+    cpu::give(c, 0, elements[position].clone(), gives_tensor);
+  }
+};
+
+template <>
+class Kernel<ops::SequenceInsert, Cpu> : public cpu::SequenceKernel<ops::SequenceInsert> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    Value result = c.input_slot(0).object.clone();
+    std::size_t position = result.elements().size();
+    if (c.has_input(2) && !cpu::read_position(c, 2, position, position)) return;
+    result.elements().insert(result.elements().begin() + static_cast<std::ptrdiff_t>(position), cpu::value_of(c.input_slot(1)));
+    cpu::give(c, 0, std::move(result), false);
+  }
+};
+
+template <>
+class Kernel<ops::SequenceErase, Cpu> : public cpu::SequenceKernel<ops::SequenceErase> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    Value result = c.input_slot(0).object.clone();
+    const std::size_t size = result.elements().size();
+    std::size_t position = size - 1;
+    if (c.has_input(1) && !cpu::read_position(c, 1, size, position)) return;
+    if (position >= size) return c.fail("there is nothing to erase at the end of a sequence of ", size, " elements");
+    result.elements().erase(result.elements().begin() + static_cast<std::ptrdiff_t>(position));
+    cpu::give(c, 0, std::move(result), false);
+  }
+};
+
+template <>
+class Kernel<ops::SequenceLength, Cpu> : public cpu::SequenceKernel<ops::SequenceLength> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    *c.allocate(0, DType::int64, {}).as<std::int64_t>() = static_cast<std::int64_t>(cpu::elements_of(c).size());
+  }
+};
+
+template <>
+class Kernel<ops::ConcatFromSequence, Cpu> : public cpu::SequenceKernel<ops::ConcatFromSequence> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    const auto& elements = cpu::elements_of(c);
+    if (elements.empty()) return c.fail("an empty sequence cannot be concatenated");
+    const DType dtype = elements[0].dtype();
+    Shape shape = elements[0].shape();
+    const std::size_t along = normalized_axis(op.axis, shape.rank() + (op.new_axis ? 1 : 0));
+    if (op.new_axis) shape.insert(along, 1);
+    const auto shape_of = [&](const Value& element) {
+      Shape own = element.shape();
+      if (op.new_axis) own.insert(along, 1);
+      return own;
+    };
+    shape[along] = 0;
+    for (const Value& element : elements) {
+      Shape own = shape_of(element);
+      const std::int64_t rows = own.rank() == shape.rank() ? own[along] : -1;
+      if (rows >= 0) own[along] = shape[along];
+      if (!(own == shape) || element.dtype() != dtype)
+        return c.fail("elements of shape ", element.shape(), " and ", elements[0].shape(), " do not fit together");
+      shape[along] += rows;
+    }
+    const TensorRef& y = c.allocate(0, dtype, shape);
+    const ElementMover mover(dtype);
+    const std::int64_t inner = shape.stride(along);
+    std::int64_t row = 0;
+    for (const Value& element : elements) {
+      const std::int64_t rows = shape_of(element)[along];
+      for (std::int64_t o = 0; o < shape.elements(0, along); ++o) {
+        mover.copy(mover.at(element.ref().data, o * rows * inner), rows * inner, mover.at(y.data, (o * shape[along] + row) * inner));
+      }
+      row += rows;
+    }
+  }
+};
+
+template <>
+class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitToSequence> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const std::size_t along = normalized_axis(op.axis, x.shape.rank());
+    const std::int64_t size = x.shape[along];
+    const bool listed = c.has_input(1) && c.input(1).shape.rank() != 0;
+    const std::int64_t step = c.has_input(1) && !listed ? ops::integer_at(c.input(1), 0) : 1;
+    if (step < 1) return c.fail("pieces of ", step, " rows cannot be cut");
+    const std::int64_t pieces = listed ? c.input(1).elements() : (size + step - 1) / step;
+    const ElementMover mover(x.dtype);
+    const std::int64_t inner = x.shape.stride(along);
+    std::vector<Value> values;
+    std::int64_t row = 0;
+    for (std::int64_t i = 0; i < pieces; ++i) {
+      Shape shape = x.shape;
+      shape[along] = listed ? ops::integer_at(c.input(1), i) : std::min(step, size - row);
+      const std::int64_t rows = shape[along];
+      if (rows < 0 || rows > size - row)
+        return c.fail("piece ", i, " of ", rows, " rows does not fit into the ", size - row, " that are left");
+      Value piece = Value::tensor(x.dtype, !c.has_input(1) && !op.keepdims ? without(shape, along) : shape);
+      for (std::int64_t o = 0; o < shape.elements(0, along); ++o) {
+        mover.copy(mover.at(x.data, (o * size + row) * inner), rows * inner, mover.at(piece.ref().data, o * rows * inner));
+      }
+      values.push_back(std::move(piece));
+      row += rows;
+    }
+    if (row != size) return c.fail("the pieces have ", row, " rows together, but there are ", size);
+    cpu::give(c, 0, Value::sequence(x.dtype, std::move(values)), false);
+  }
+
+ private:
+  static Shape without(const Shape& shape, std::size_t axis) {
+    Shape result;
+    for (std::size_t i = 0; i < shape.rank(); ++i)
+      if (i != axis) result.push_back(shape[i]);
+    return result;
+  }
+};
+
+template <>
+class Kernel<ops::Optional, Cpu> : public cpu::SequenceKernel<ops::Optional> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const { cpu::give(c, 0, c.has_input(0) ? cpu::value_of(c.input_slot(0)) : Value(), false); }
+};
+
+template <>
+class Kernel<ops::OptionalHasElement, Cpu> : public cpu::SequenceKernel<ops::OptionalHasElement> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    const bool has = c.has_input(0) && (c.input(0).dtype != DType::undefined || c.input_slot(0).object.has_value());
+    *c.allocate(0, DType::boolean, {}).as<bool>() = has;
+  }
+};
+
+template <>
+class Kernel<ops::OptionalGetElement, Cpu> : public cpu::SequenceKernel<ops::OptionalGetElement> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    Value value = cpu::value_of(c.input_slot(0));
+    if (!value.has_value()) return c.fail("the optional is empty");
+    cpu::give(c, 0, std::move(value), gives_tensor);
+  }
+};
+
+template <>
+class Kernel<ops::SequenceMap, Cpu> : public cpu::SequenceKernel<ops::SequenceMap> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : SequenceKernel(node, device) {
+    for (std::size_t i = 0; i < node.output_count(); ++i) elements_.push_back(node.has_output(i) ? *node.output_type(i).element : Type());
+  }
+  void run(Context& c) const {
+    const std::size_t size = cpu::elements_of(c).size();
+    std::vector<Slot> slots(c.input_count());
+    std::vector<Slot> results(c.output_count());
+    std::vector<const Slot*> inputs(c.input_count());
+    std::vector<Slot*> outputs;
+    std::vector<std::vector<Value>> values(c.output_count());
+    for (Slot& result : results) outputs.push_back(&result);
+    for (std::size_t at = 0; at < size; ++at) {
+      for (std::size_t i = 0; i < c.input_count(); ++i) {
+        inputs[i] = &c.input_slot(i);
+        if (!inputs[i]->object.is_sequence() || inputs[i]->tensor.dtype != DType::undefined) continue;
+        const auto& elements = inputs[i]->object.elements();
+        if (elements.size() != size) return c.fail("its sequences have ", size, " and ", elements.size(), " elements");
+        slots[i].tensor = elements[at].ref();
+        inputs[i] = &slots[i];
+      }
+      if (!c.run_subgraph(0, inputs, outputs)) return;
+      for (std::size_t i = 0; i < results.size(); ++i) values[i].push_back(cpu::value_of(results[i]));
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) cpu::give(c, i, Value::sequence(elements_[i], std::move(values[i])), false);
+  }
+
+ private:
+  std::vector<Type> elements_;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+template <>
+class Kernel<ops::ZipMap, Cpu> : public cpu::SequenceKernel<ops::ZipMap> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const auto classes = static_cast<std::int64_t>(op.labels.size());
+    if (x.shape.rank() < 1 || x.shape.rank() > 2 || x.shape.back() != classes)
+      return c.fail("scores of shape ", x.shape, " for ", classes, " classes");
+    std::vector<Value> maps;
+    const std::size_t row_bytes =
+        x.bytes() / static_cast<std::size_t>(std::max<std::int64_t>(x.elements() / std::max<std::int64_t>(classes, 1), 1));
+    for (std::int64_t row = 0; row < (x.shape.rank() == 2 ? x.shape[0] : 1); ++row) {
+      TensorRef scores = x;
+      scores.shape = {classes};
+      scores.data = x.as<std::byte>() + static_cast<std::size_t>(row) * row_bytes;
+      Value keys = op.labels.strings.empty() ? Value(Tensor<std::int64_t>({classes}, op.labels.numbers))
+                                             : Value(Tensor<std::string>({classes}, op.labels.strings));
+      maps.push_back(Value::map(std::move(keys), Value::copy_of(scores)));
+    }
+    cpu::give(c, 0, Value::sequence(Type::map_of(op.labels.dtype(), x.dtype), std::move(maps)), false);
+  }
+};
+
+template <>
+class Kernel<ops::DictVectorizer, Cpu> : public cpu::SequenceKernel<ops::DictVectorizer> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  void run(Context& c) const {
+    const Value& map = c.input_slot(0).object;
+    const TensorRef& keys = map.keys().ref();
+    const TensorRef& values = map.values().ref();
+    const auto n = static_cast<std::int64_t>(op.vocabulary.size());
+    const TensorRef& y = c.allocate(0, values.dtype, {1, n});
+    const ElementMover mover(values.dtype);
+    mover.fill(y.as<std::byte>(), n, nullptr);
+    for (std::int64_t i = 0; i < keys.elements(); ++i) {
+      for (std::int64_t k = 0; k < n; ++k) {
+        const auto at = static_cast<std::size_t>(k);
+        const bool same = keys.dtype == DType::string ? keys.as<const std::string>()[i] == op.vocabulary.strings[at]
+                                                      : keys.as<const std::int64_t>()[i] == op.vocabulary.numbers[at];
+        if (same) mover.copy(mover.at(static_cast<const void*>(values.data), i), 1, mover.at(y.data, k));
+      }
+    }
+  }
+};
+
+template <>
+class Kernel<ops::CastMap, Cpu> : public cpu::SequenceKernel<ops::CastMap> {
+ public:
+  using SequenceKernel::SequenceKernel;
+  static Support supports(const NodeView& node) {
+    return node.input_type(0).dtype == DType::int64 ? Support::yes() : Support::no("the keys must be int64");
+  }
+  void run(Context& c) const {
+    const Value& map = c.input_slot(0).object;
+    const TensorRef& values = map.values().ref();
+    const std::int64_t n = values.elements();
+    const auto* keys = map.keys().ref().as<const std::int64_t>();
+    std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+    std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return keys[a] < keys[b]; });
+    Value sorted = Value::tensor(values.dtype, {1, op.sparse ? op.max_map : n});
+    const ElementMover mover(values.dtype);
+    mover.fill(sorted.ref().as<std::byte>(), sorted.ref().elements(), nullptr);
+    for (std::int64_t k = 0; k < n; ++k) {
+      const std::int64_t from = order[static_cast<std::size_t>(k)];
+      const std::int64_t to = op.sparse ? keys[from] : k;
+      if (to < 0 || to >= sorted.ref().elements()) return c.fail("key ", to, " is out of range for max_map ", op.max_map);
+      mover.copy(mover.at(static_cast<const void*>(values.data), from), 1, mover.at(sorted.ref().data, to));
+    }
+    // Converted as Cast does it.
+    Slot from;
+    Slot to;
+    from.tensor = sorted.ref();
+    to.tensor = c.allocate(0, op.to, sorted.shape());
+    Slot* input[]{&from};
+    Slot* output[]{&to};
+    Context cast(input, output, c.pool());
+    CastKernel(true, ops::Cast::Rounding::up).run(cast);
+    if (cast.failed()) c.fail_as(cast);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_SVM_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// K(row of x, b)
+[[nodiscard]] inline double support_product(const ops::SupportVectors& op, const TensorRef& x, std::int64_t row, const float* b) {
+  using Function = ops::SupportVectors::Function;
+  const std::int64_t n = x.shape.back();
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double a = ops::number_at(x, row * n + i);
+    const double distance = a - static_cast<double>(b[i]);
+    sum += op.function == Function::rbf ? distance * distance : a * static_cast<double>(b[i]);
+  }
+  const double gamma = static_cast<double>(op.gamma);
+  const double constant = static_cast<double>(op.constant);
+  switch (op.function) {
+    case Function::linear:
+      return sum;
+    case Function::poly:
+      return std::pow(gamma * sum + constant, static_cast<double>(op.degree));
+    case Function::sigmoid:
+      return std::tanh(gamma * sum + constant);
+    default:
+      return std::exp(-gamma * sum);
+  }
+}
+
+/// The probabilities of n classes that agree best with those of each pair: p (n), pairs (n, n), scratch (n, n) and (n).
+/// Source: Wu, Lin and Weng, Probability estimates for multi-class classification by pairwise coupling, 2004, the second method.
+inline void couple_pairs(std::size_t n, const double* pairs, double* p, double* q, double* qp) noexcept {
+  for (std::size_t t = 0; t < n; ++t) {
+    p[t] = 1.0 / static_cast<double>(n);
+    q[t * n + t] = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      if (j == t) continue;
+      q[t * n + t] += pairs[j * n + t] * pairs[j * n + t];
+      q[t * n + j] = -pairs[j * n + t] * pairs[t * n + j];
+    }
+  }
+  const double enough = 0.005 / static_cast<double>(n);
+  for (int step = 0; step < 100; ++step) {
+    double pqp = 0;
+    for (std::size_t t = 0; t < n; ++t) {
+      qp[t] = 0;
+      for (std::size_t j = 0; j < n; ++j) qp[t] += q[t * n + j] * p[j];
+      pqp += p[t] * qp[t];
+    }
+    double worst = 0;
+    for (std::size_t t = 0; t < n; ++t) worst = std::max(worst, std::abs(qp[t] - pqp));
+    if (worst < enough) return;
+    for (std::size_t t = 0; t < n; ++t) {
+      const double change = (pqp - qp[t]) / q[t * n + t];
+      p[t] += change;
+      pqp = (pqp + change * (change * q[t * n + t] + 2 * qp[t])) / (1 + change) / (1 + change);
+      for (std::size_t j = 0; j < n; ++j) {
+        qp[j] = (qp[j] + change * q[t * n + j]) / (1 + change);
+        p[j] /= 1 + change;
+      }
+    }
+  }
+}
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::SVMRegressor, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::SVMRegressor>()) {}
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    for (std::int64_t row = 0; row < ops::SupportVectors::rows(x.shape); ++row) {
+      double sum = static_cast<double>(op_.rho[0]);
+      for (std::int64_t j = 0; j < op_.supports; ++j) {
+        sum += static_cast<double>(op_.coefficients[static_cast<std::size_t>(j)]) *
+               cpu::support_product(op_, x, row, op_.vectors.data() + j * x.shape.back());
+      }
+      if (op_.supports == 0) sum += cpu::support_product(op_, x, row, op_.coefficients.data());
+      float& y = c.out<float>(0)[row];
+      y = static_cast<float>(sum);
+      if (op_.one_class) {
+        y = sum > 0 ? 1.0F : -1.0F;
+      } else {
+        cpu::transform_scores(op_.transform, {&y, 1});
+      }
+    }
+  }
+
+ private:
+  ops::SVMRegressor op_;
+};
+
+template <>
+class Kernel<ops::SVMClassifier, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::SVMClassifier>()) {}
+
+  [[nodiscard]] std::size_t workspace(const Context&) const {
+    const std::size_t n = op_.classes();
+    return (op_.supports() + n + op_.pairs() + 2 * n * n + 2 * n) * sizeof(double);
+  }
+
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const std::size_t n = op_.classes();
+    const std::size_t columns = op_.columns();
+    auto* products = reinterpret_cast<double*>(c.workspace());  // (supports)
+    double* scores = products + op_.supports();                 // (pairs or classes)
+    double* p = scores + op_.pairs() + n;
+    for (std::int64_t row = 0; row < ops::SupportVectors::rows(x.shape); ++row) {
+      const std::size_t best = op_.per_class.empty() ? score_classes(x, row, scores) : score_pairs(x, row, products, scores, p);
+      const bool one_score = !op_.per_class.empty() && op_.prob_a.empty() && n == 2;
+      cpu::give_label(c, op_.labels, row, best);
+      if (!c.has_output(1)) continue;
+      float* y = c.out<float>(1) + static_cast<std::size_t>(row) * columns;
+      const double* from = op_.prob_a.empty() || op_.per_class.empty() ? scores : p;
+      for (std::size_t k = 0; k < columns; ++k) y[k] = static_cast<float>(one_score ? (k == 0 ? -scores[0] : scores[0]) : from[k]);
+      cpu::transform_scores(op_.transform, {y, columns});
+    }
+  }
+
+ private:
+  std::size_t score_classes(const TensorRef& x, std::int64_t row, double* scores) const {
+    const std::size_t n = op_.classes();
+    for (std::size_t k = 0; k < n; ++k) {
+      scores[k] = cpu::support_product(op_, x, row, op_.coefficients.data() + k * static_cast<std::size_t>(x.shape.back())) +
+                  static_cast<double>(op_.rho[0]);
+    }
+    return static_cast<std::size_t>(std::max_element(scores, scores + n) - scores);
+  }
+
+  /// Scores of all pairs, and, in p, the probabilities; gives the class with the most votes.
+  std::size_t score_pairs(const TensorRef& x, std::int64_t row, double* products, double* scores, double* p) const {
+    const std::size_t n = op_.classes();
+    const std::size_t supports = op_.supports();
+    for (std::size_t j = 0; j < supports; ++j) {
+      products[j] = cpu::support_product(op_, x, row, op_.vectors.data() + j * static_cast<std::size_t>(x.shape.back()));
+    }
+    // The coefficients of the vectors of a class against another class stand in the row of the other one, which skips the class itself.
+    const auto part = [&](std::size_t of, std::size_t against) {
+      std::size_t first = 0;
+      for (std::size_t k = 0; k < of; ++k) first += static_cast<std::size_t>(op_.per_class[k]);
+      double sum = 0;
+      for (std::size_t m = first; m < first + static_cast<std::size_t>(op_.per_class[of]); ++m) {
+        sum += static_cast<double>(op_.coefficients[against * supports + m]) * products[m];
+      }
+      return sum;
+    };
+    double* pairs = p + n;
+    double* votes = pairs + n * n;  // then scratch
+    std::fill_n(votes, n, 0.0);
+    std::size_t pair = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = i + 1; j < n; ++j, ++pair) {
+        scores[pair] = part(i, j - 1) + part(j, i) + static_cast<double>(op_.rho[pair]);
+        ++votes[scores[pair] > 0 ? i : j];
+        if (op_.prob_a.empty()) continue;
+        const double z = scores[pair] * static_cast<double>(op_.prob_a[pair]) + static_cast<double>(op_.prob_b[pair]);
+        pairs[i * n + j] = std::clamp(1 / (1 + std::exp(z)), 1e-7, 1 - 1e-7);
+        pairs[j * n + i] = 1 - pairs[i * n + j];
+      }
+    }
+    const auto best = static_cast<std::size_t>(std::max_element(votes, votes + n) - votes);
+    if (!op_.prob_a.empty()) cpu::couple_pairs(n, pairs, p, votes, votes + n * n);
+    return best;
+  }
+
+  ops::SVMClassifier op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_TREE_ENSEMBLE_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The leaf that a row of features, read as number(feature), comes to; null when the tree goes around in a circle.
+template <class Number>
+[[nodiscard]] const ops::Trees::Leaf* find_leaf(const ops::Trees& trees, std::int64_t root, const Number& number) {
+  using Mode = ops::Trees::Mode;
+  std::int64_t at = root;
+  for (std::size_t steps = 0; at >= 0; ++steps) {
+    if (steps > trees.nodes.size()) return nullptr;
+    const ops::Trees::Node& node = trees.nodes[static_cast<std::size_t>(at)];
+    const double x = number(node.feature);
+    bool yes = node.missing_is_true;
+    if (x == x) {
+      switch (node.mode) {
+        case Mode::leq:
+          yes = x <= node.split;
+          break;
+        case Mode::lt:
+          yes = x < node.split;
+          break;
+        case Mode::gte:
+          yes = x >= node.split;
+          break;
+        case Mode::gt:
+          yes = x > node.split;
+          break;
+        case Mode::eq:
+          yes = x == node.split;
+          break;
+        case Mode::neq:
+          yes = x != node.split;
+          break;
+        case Mode::member: {
+          const auto begin = trees.members.begin() + static_cast<std::ptrdiff_t>(node.members_begin);
+          const auto end = trees.members.begin() + static_cast<std::ptrdiff_t>(node.members_end);
+          yes = std::find(begin, end, x) != end;
+        }
+      }
+    }
+    at = yes ? node.if_true : node.if_false;
+  }
+  return &trees.leaves[static_cast<std::size_t>(-1 - at)];
+}
+
+}  // namespace cpu
+
+/// Rows are shared among the threads.
+template <std::derived_from<ops::TreeModel> Op>
+class Kernel<Op, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return 2 * targets() * sizeof(double) * static_cast<std::size_t>(c.pool().size());
+  }
+
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const std::int64_t features = x.shape.back();
+    std::atomic<bool> circular = false;
+    c.parallel_for(ops::TreeModel::rows(x.shape), 16, [&](std::int64_t begin, std::int64_t end, int slot) {
+      double* scores = reinterpret_cast<double*>(c.workspace()) + 2 * targets() * static_cast<std::size_t>(slot);
+      for (std::int64_t row = begin; row < end; ++row) {
+        const auto number = [&](std::int64_t feature) { return ops::number_at(x, row * features + feature); };
+        if (!score(number, scores, scores + targets())) circular = true;
+        if constexpr (std::same_as<Op, ops::TreeEnsembleClassifier>) {
+          classify(c, row, scores);
+        } else {
+          give(c.output(0), row, scores);
+        }
+      }
+    });
+    if (circular) c.fail("a tree goes around in a circle");
+  }
+
+ private:
+  [[nodiscard]] std::size_t targets() const noexcept { return static_cast<std::size_t>(op_.trees.targets); }
+
+  /// `seen`: how many leaves have spoken about each target.
+  template <class Number>
+  bool score(const Number& number, double* scores, double* seen) const {
+    using Aggregate = ops::TreeModel::Aggregate;
+    std::fill_n(scores, targets(), 0.0);
+    std::fill_n(seen, targets(), 0.0);
+    for (const std::int64_t root : op_.trees.roots) {
+      const ops::Trees::Leaf* leaf = cpu::find_leaf(op_.trees, root, number);
+      if (leaf == nullptr) return false;
+      for (std::size_t i = leaf->begin; i < leaf->end; ++i) {
+        const ops::Trees::Weight& weight = op_.trees.weights[i];
+        const auto target = static_cast<std::size_t>(weight.target);
+        double& sum = scores[target];
+        const bool first = seen[target]++ == 0;
+        if (op_.aggregate == Aggregate::min) {
+          sum = first ? weight.value : std::min(sum, weight.value);
+        } else if (op_.aggregate == Aggregate::max) {
+          sum = first ? weight.value : std::max(sum, weight.value);
+        } else {
+          sum += weight.value;
+        }
+      }
+    }
+    for (std::size_t i = 0; i < targets(); ++i) {
+      if (op_.aggregate == Aggregate::average) scores[i] /= static_cast<double>(op_.trees.roots.size());
+      if (i < op_.base.size()) scores[i] += op_.base[i];
+    }
+    return true;
+  }
+
+  void give(const TensorRef& y, std::int64_t row, const double* scores) const {
+    const auto n = static_cast<std::int64_t>(targets());
+    if (op_.transform == ops::PostTransform::none) return store_numbers(y.dtype, y.data, row * n, n, scores, {});
+    float transformed[64];
+    for (std::size_t i = 0; i < std::min<std::size_t>(targets(), 64); ++i) transformed[i] = static_cast<float>(scores[i]);
+    if (targets() > 64) {
+      // Only floats have room for them.
+      float* to = y.as<float>() + row * n;
+      for (std::size_t i = 0; i < targets(); ++i) to[i] = static_cast<float>(scores[i]);
+      return cpu::transform_scores(op_.transform, {to, targets()});
+    }
+    cpu::transform_scores(op_.transform, {transformed, targets()});
+    store_numbers(y.dtype, y.data, row * n, n, transformed, {});
+  }
+
+  void classify(const Context& c, std::int64_t row, const double* scores) const {
+    using Transform = ops::PostTransform;
+    if (!op_.one_score) {
+      cpu::give_label(c, op_.labels, row, static_cast<std::size_t>(std::max_element(scores, scores + targets()) - scores));
+      if (c.has_output(1)) give(c.output(1), row, scores);
+      return;
+    }
+    const auto which = static_cast<std::size_t>(op_.trees.weights[0].target);
+    double second = scores[which];
+    if (op_.base.size() == 2 && which == 0) second += op_.base[1];
+    // As a float, as which half of the votes of ten trees is not more than a half.
+    const auto s = static_cast<float>(second);
+    cpu::give_label(c, op_.labels, row, s > (op_.positive_weights ? 0.5F : 0.0F) ? 1 : 0);
+    if (!c.has_output(1)) return;
+    float* y = c.out<float>(1) + row * 2;
+    y[0] = op_.positive_weights ? 1 - s : -s;
+    y[1] = s;
+    if (op_.transform == Transform::probit) y[1] = cpu::probit(s);
+    if (op_.transform == Transform::logistic && !op_.positive_weights) cpu::transform_scores(op_.transform, {y, 2});
+    if (op_.transform == Transform::softmax || op_.transform == Transform::softmax_zero) cpu::transform_scores(op_.transform, {y, 2});
+  }
+
+  Op op_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -12874,7 +18021,7 @@ class Kernel<ops::Identity, Cpu> {
     if (is_tensor_) {
       copy_tensor(c, c.input(0), c.output(0));
     } else {
-      c.output_slot(0).object = c.input_slot(0).object.clone();
+      cpu::give(c, 0, cpu::value_of(c.input_slot(0)), false);
     }
   }
 
@@ -13412,6 +18559,436 @@ class Kernel<ops::Where, Cpu> {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_QUANTIZATION_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_QUANTIZE_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The integers that a quantized type holds.
+struct QuantizedRange {
+  float least;
+  float most;
+
+  explicit QuantizedRange(DType dtype) noexcept {
+    const int bits = bit_width(dtype);
+    const bool is_signed = dtype == DType::int8 || dtype == DType::int16 || dtype == DType::int4 || dtype == DType::int2;
+    least = is_signed ? -static_cast<float>(1 << (bits - 1)) : 0.0F;
+    most = static_cast<float>((1 << (is_signed ? bits - 1 : bits)) - 1);
+  }
+  /// round(x) + zero, ties to even, saturated; NaN gives the least.
+  [[nodiscard]] float quantize(float x, float zero) const noexcept {
+    x = x > least - zero ? x : least - zero;
+    x = x < most - zero ? x : most - zero;
+    // Adding and taking away 1.5 * 2^23 rounds what is smaller than 2^22.
+    return (x + 0x1.8p23F) - 0x1.8p23F + zero;
+  }
+};
+
+/// Scales and zero points of neighbouring elements, block by block.
+class LinearScales {
+ public:
+  LinearScales(const ops::LinearQuantization& op, const Context& c)
+      : layout_(op.layout(c.input(0).shape, c.input(1).shape)), scale_(&c.input(1)), zero_(c.has_input(2) ? &c.input(2) : nullptr) {}
+
+  /// Those of the n elements from `first` on.
+  void load(std::int64_t first, std::int64_t n, float* scales, float* zeros) const noexcept {
+    std::int64_t inner = first % layout_.inner;
+    std::int64_t i = first / layout_.inner % layout_.length;
+    std::int64_t outer = first / layout_.inner / layout_.length;
+    for (std::int64_t done = 0; done < n;) {
+      // A run of elements that share a scale, or whose scales are neighbours.
+      const std::int64_t at = outer * layout_.outer_stride + i / layout_.block * layout_.block_stride + inner * layout_.inner_stride;
+      const std::int64_t rows = layout_.inner == 1 ? std::min(layout_.block - i % layout_.block, layout_.length - i) : 1;
+      const std::int64_t run = std::min(n - done, layout_.inner == 1 ? rows : layout_.inner - inner);
+      if (layout_.inner_stride == 0 || layout_.inner == 1) {
+        load_one(*scale_, at, run, scales + done);
+        zero_ != nullptr ? load_one(*zero_, at, run, zeros + done) : void(std::fill_n(zeros + done, run, 0.0F));
+      } else {
+        load_numbers(scale_->dtype, scale_->data, at, run, scales + done);
+        zero_ != nullptr ? load_numbers(zero_->dtype, zero_->data, at, run, zeros + done) : void(std::fill_n(zeros + done, run, 0.0F));
+      }
+      done += run;
+      if (layout_.inner == 1) {
+        i += run;
+      } else {
+        inner += run;
+        if (inner == layout_.inner) {
+          inner = 0;
+          ++i;
+        }
+      }
+      if (i == layout_.length) {
+        i = 0;
+        ++outer;
+      }
+    }
+  }
+
+ private:
+  static void load_one(const TensorRef& from, std::int64_t at, std::int64_t n, float* to) noexcept {
+    float value;
+    load_numbers(from.dtype, from.data, at, 1, &value);
+    std::fill_n(to, n, value);
+  }
+
+  ops::LinearQuantization::Layout layout_;
+  const TensorRef* scale_;
+  const TensorRef* zero_;
+};
+
+inline constexpr std::int64_t quantization_block = 512;  // elements; a multiple of what a byte can pack
+
+/// body(first, n, x, scales, zeros) for blocks of elements, shared among the threads; x is converted to float.
+template <class Body>
+void for_quantized_blocks(const ops::LinearQuantization& op, const Context& c, const Body& body) {
+  constexpr std::int64_t block = quantization_block;
+  const TensorRef& from = c.input(0);
+  const LinearScales parameters(op, c);
+  c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+    float x[block];
+    float scales[block];
+    float zeros[block];
+    for (std::int64_t i = begin; i < end; i += block) {
+      const std::int64_t n = std::min(block, end - i);
+      load_numbers(from.dtype, from.data, i, n, x);
+      parameters.load(i, n, scales, zeros);
+      body(i, n, x, scales, zeros);
+    }
+  });
+}
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::QuantizeLinear, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    for (const std::size_t i : {0, 1})
+      if (node.input_dtype(i) == DType::float64) return Support::no("quantization from double");
+    return Support::yes();
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::QuantizeLinear>()) {}
+  void run(Context& c) const {
+    const TensorRef& to = c.output(0);
+    const bool integer = is_integer_like(to.dtype);
+    const cpu::QuantizedRange range(to.dtype);
+    cpu::for_quantized_blocks(op_, c, [&](std::int64_t first, std::int64_t n, float* x, const float* scales, const float* zeros) {
+      if (integer) {
+        for (std::int64_t i = 0; i < n; ++i) x[i] = range.quantize(x[i] / scales[i], zeros[i]);
+      } else {
+        for (std::int64_t i = 0; i < n; ++i) x[i] = x[i] / scales[i] + zeros[i];
+      }
+      store_numbers(to.dtype, to.data, first, n, x, {.saturate = op_.saturate});
+    });
+  }
+
+ private:
+  ops::QuantizeLinear op_;
+};
+
+template <>
+class Kernel<ops::DequantizeLinear, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    return node.input_dtype(1) != DType::float64 ? Support::yes() : Support::no("scales of double");
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DequantizeLinear>()) {}
+  void run(Context& c) const {
+    const TensorRef& to = c.output(0);
+    cpu::for_quantized_blocks(op_, c, [&](std::int64_t first, std::int64_t n, float* x, const float* scales, const float* zeros) {
+      for (std::int64_t i = 0; i < n; ++i) x[i] = (x[i] - zeros[i]) * scales[i];
+      store_numbers(to.dtype, to.data, first, n, x, {});
+    });
+  }
+
+ private:
+  ops::DequantizeLinear op_;
+};
+
+template <>
+class Kernel<ops::DynamicQuantizeLinear, Cpu, float> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const float* x = c.in<float>(0);
+    const std::int64_t n = c.input(0).elements();
+    float least = 0;
+    float most = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      least = std::min(least, x[i]);
+      most = std::max(most, x[i]);
+    }
+    const cpu::QuantizedRange range(DType::uint8);
+    const float scale = (most == least ? 1.0F : most - least) / 255.0F;
+    const float zero = range.quantize(-least / scale, 0);
+    auto* y = c.out<std::uint8_t>(0);
+    c.parallel_for(n, 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(range.quantize(x[i] / scale, zero));
+    });
+    *c.out<float>(1) = scale;
+    *c.out<std::uint8_t>(2) = static_cast<std::uint8_t>(zero);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_QUANTIZED_PRODUCT_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Drives the kernel of a product over operands less their zero points, in a type that holds every sum. One class for all products.
+class QuantizedProductKernel {
+ public:
+  using Shared = QuantizedProductKernel;
+
+  /// `convolution`: parameters of b belong to its first dimension, else to its last one.
+  QuantizedProductKernel(std::unique_ptr<AnyKernel> product, DType wide, const ops::QuantizedInputs& at, bool convolution)
+      : product_(std::move(product)), at_(at), wide_(wide), convolution_(convolution) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    Operands operands;
+    const std::size_t bytes = place(c, operands, nullptr);
+    return bytes + product_->workspace(operands.context(c));
+  }
+
+  void run(Context& c) const {
+    Operands operands;
+    std::byte* memory = c.workspace();
+    memory += place(c, operands, memory);
+    const TensorRef& a = c.input(at_.a);
+    const TensorRef& b = c.input(at_.b);
+    widen(c, at_.a, at_.a_zero, a.shape.rank() > 1 ? a.shape.back() : 1, operands.slots[0].tensor);
+    widen(c, at_.b, at_.b_zero, convolution_ ? b.shape.stride(0) : 1, operands.slots[1].tensor);
+    if (c.has_input(at_.bias)) widen(c, at_.bias, ops::QuantizedInputs::no_input, 1, operands.slots[2].tensor);
+    Context inner = operands.context(c);
+    inner.set_workspace(memory);
+    product_->run(inner);
+    if (inner.failed()) return c.fail_as(inner);
+    narrow(c, inner.output(0));
+  }
+
+ private:
+  static constexpr std::int64_t block = 256;
+
+  struct Operands {
+    Slot slots[4];  ///< a, b, bias, y
+    Slot* inputs[3];
+    Slot* output[1];
+    [[nodiscard]] Context context(const Context& c) { return {{inputs, inputs[2] != nullptr ? 3U : 2U}, {output, 1}, c.pool()}; }
+  };
+
+  /// Points the slots to memory for the wide operands; gives its bytes.
+  std::size_t place(const Context& c, Operands& operands, std::byte* memory) const {
+    std::size_t bytes = 0;
+    const auto add = [&](std::size_t slot, const Shape& shape) {
+      operands.slots[slot].tensor = {memory != nullptr ? memory + bytes : nullptr, wide_, shape};
+      bytes += align_up(checked_bytes(wide_, shape));
+      return &operands.slots[slot];
+    };
+    operands.inputs[0] = add(0, c.input(at_.a).shape);
+    operands.inputs[1] = add(1, c.input(at_.b).shape);
+    operands.inputs[2] = c.has_input(at_.bias) ? add(2, c.input(at_.bias).shape) : nullptr;
+    operands.output[0] = add(3, c.output(0).shape);
+    return bytes;
+  }
+
+  /// to = input - zero, where the zero point of element i is element i / inner of the zero points, over and over.
+  void widen(const Context& c, std::size_t input, std::size_t zero_input, std::int64_t inner, const TensorRef& to) const {
+    const TensorRef& from = c.input(input);
+    const TensorRef* zero = c.has_input(zero_input) ? &c.input(zero_input) : nullptr;
+    const std::int64_t zeros = zero != nullptr ? zero->elements() : 0;
+    const std::int64_t same = zeros == 1 ? ops::integer_at(*zero, 0) : 0;
+    c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t x[block];
+      for (std::int64_t i = begin; i < end; i += block) {
+        const std::int64_t n = std::min(block, end - i);
+        load_numbers(from.dtype, from.data, i, n, x);
+        for (std::int64_t k = 0; k < n; ++k) x[k] -= zeros > 1 ? ops::integer_at(*zero, (i + k) / inner % zeros) : same;
+        if (wide_ == DType::float64) {
+          for (std::int64_t k = 0; k < n; ++k) to.as<double>()[i + k] = static_cast<double>(x[k]);
+        } else {
+          store_numbers(wide_, to.data, i, n, x, {});
+        }
+      }
+    });
+  }
+
+  void narrow(const Context& c, const TensorRef& from) const {
+    const TensorRef& to = c.output(0);
+    const bool scaled = c.has_input(at_.y_scale);
+    const double y_scale = scaled ? ops::number_at(c.input(at_.y_scale), 0) : 1;
+    const double zero = scaled ? ops::number_at(c.input(at_.y_zero), 0) : 0;
+    const QuantizedRange range(scaled ? to.dtype : DType::int8);
+    const std::int64_t row = to.shape.rank() > 0 ? to.shape.back() : 1;
+    const std::int64_t b_inner = convolution_ ? to.shape.stride(1) : 1;
+    c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+      double y[block];
+      for (std::int64_t i = begin; i < end; i += block) {
+        const std::int64_t n = std::min(block, end - i);
+        load_numbers_as_double(from, i, n, y);
+        for (std::int64_t k = 0; scaled && k < n; ++k) {
+          const double scale =
+              parameter(c.input(at_.a_scale), (i + k) / row) * parameter(c.input(at_.b_scale), (i + k) / b_inner) / y_scale;
+          const double value = std::nearbyint(y[k] * scale) + zero;
+          y[k] = value > static_cast<double>(range.least) ? std::min(value, static_cast<double>(range.most))
+                                                          : static_cast<double>(range.least);
+        }
+        store_numbers(to.dtype, to.data, i, n, y, {});
+      }
+    });
+  }
+  static double parameter(const TensorRef& tensor, std::int64_t i) { return ops::number_at(tensor, i % tensor.elements()); }
+  static void load_numbers_as_double(const TensorRef& from, std::int64_t first, std::int64_t n, double* to) {
+    if (from.dtype == DType::float64) {
+      std::copy_n(from.as<const double>() + first, n, to);
+    } else {
+      std::copy_n(from.as<const std::int32_t>() + first, n, to);
+    }
+  }
+
+  std::shared_ptr<const AnyKernel> product_;
+  ops::QuantizedInputs at_;
+  DType wide_;
+  bool convolution_;
+};
+
+template <class Op>
+concept QuantizedProductOp = requires(const Op& op) {
+  op.product;
+  Op::at.y_zero;
+};
+
+}  // namespace cpu
+
+/// Matrices are multiplied as int32; convolutions run in double, which holds the same sums.
+template <cpu::QuantizedProductOp Op>
+class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
+  using Product = decltype(Op::product);
+  static constexpr bool convolution = std::same_as<Product, ops::Conv>;
+  using Wide = std::conditional_t<convolution, double, std::int32_t>;
+
+ public:
+  static Support supports(const NodeView& node) {
+    for (const std::size_t i : {Op::at.a, Op::at.b}) {
+      const DType dtype = node.input_dtype(i);
+      if (dtype != DType::int8 && dtype != DType::uint8) return Support::no("no kernel for operands of ", name(dtype));
+    }
+    return Support::yes();
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution) {}
+
+ private:
+  /// The kernel of the plain product, made for a node of its own, whose operands are no constants.
+  static std::unique_ptr<AnyKernel> product(const Product& op, const CpuDevice& device) {
+    Graph graph;
+    Node node;
+    node.op = std::make_unique<Operator>(op_info<Product>, AnyObject::make<Product>(op));
+    return detail::create_kernel<Kernel<Product, Cpu, Wide>>(NodeView(graph, node), device);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_RANDOM_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_RANDOM_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Random numbers by position, so that any thread can make any of them.
+/// Source: SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014).
+class RandomNumbers {
+ public:
+  /// Without a seed, every object gives other numbers.
+  explicit RandomNumbers(const std::optional<float>& seed) noexcept
+      : state_(seed ? std::bit_cast<std::uint32_t>(*seed)
+                    : mixed(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) +
+                            reinterpret_cast<std::uintptr_t>(this))) {}
+
+  /// In [0, 1).
+  [[nodiscard]] double uniform(std::int64_t i) const noexcept { return static_cast<double>(bits(i) >> 11) * 0x1p-53; }
+  /// Mean 0, standard deviation 1 (Box and Muller, A note on the generation of random normal deviates, 1958).
+  [[nodiscard]] double normal(std::int64_t i) const noexcept {
+    return std::sqrt(-2 * std::log(1 - uniform(2 * i))) * std::cos(2 * std::numbers::pi * uniform(2 * i + 1));
+  }
+
+ private:
+  static constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+  static std::uint64_t mixed(std::uint64_t z) noexcept {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  [[nodiscard]] std::uint64_t bits(std::int64_t i) const noexcept {
+    return mixed(mixed(state_) + step * static_cast<std::uint64_t>(i + 1));
+  }
+
+  std::uint64_t state_;
+};
+
+/// Output 0 = number(i) for each element, in any type.
+template <class Number>
+void fill_numbers(const Context& c, const Number& number) {
+  const TensorRef& y = c.output(0);
+  constexpr std::int64_t block = 256;
+  c.parallel_for(y.elements(), 4 * block, [&](std::int64_t begin, std::int64_t end) {
+    double values[block];
+    for (std::int64_t i = begin; i < end; i += block) {
+      const std::int64_t n = std::min(block, end - i);
+      for (std::int64_t k = 0; k < n; ++k) values[k] = number(i + k);
+      store_numbers(y.dtype, y.data, i, n, values, {});
+    }
+  });
+}
+
+}  // namespace cpu
+
+template <class Op>
+requires std::derived_from<Op, ops::RandomOperator>
+class Kernel<Op, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+  void run(Context& c) const {
+    const cpu::RandomNumbers random(op_.seed);
+    if constexpr (std::same_as<Op, ops::Bernoulli>) {
+      cpu::fill_numbers(c, [&](std::int64_t i) { return random.uniform(i) < ops::number_at(c.input(0), i) ? 1.0 : 0.0; });
+    } else if constexpr (std::same_as<Op, ops::Multinomial>) {
+      const std::int64_t classes = c.input(0).shape[1];
+      if (classes == 0 && c.output(0).elements() != 0) return c.fail("there are no classes to draw from");
+      cpu::fill_numbers(c, [&](std::int64_t i) { return drawn(c.input(0), i / op_.sample_size * classes, classes, random.uniform(i)); });
+    } else {
+      const double first = static_cast<double>(op_.first);
+      const double second = static_cast<double>(op_.second);
+      cpu::fill_numbers(
+          c, [&](std::int64_t i) { return Op::normal ? first + second * random.normal(i) : first + (second - first) * random.uniform(i); });
+    }
+  }
+
+ private:
+  /// The class at the quantile `at` of the distribution whose logarithms stand from `first` on.
+  static double drawn(const TensorRef& x, std::int64_t first, std::int64_t classes, double at) {
+    double most = ops::number_at(x, first);
+    for (std::int64_t k = 1; k < classes; ++k) most = std::max(most, ops::number_at(x, first + k));
+    double sum = 0;
+    for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(ops::number_at(x, first + k) - most);
+    at *= sum;
+    for (std::int64_t k = 0; k + 1 < classes; ++k) {
+      at -= std::exp(ops::number_at(x, first + k) - most);
+      if (at < 0) return static_cast<double>(k);
+    }
+    return static_cast<double>(classes - 1);
+  }
+
+  Op op_;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_REDUCTION_IMPL_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_NORMALIZATION_HPP
@@ -13760,112 +19337,6 @@ class Kernel<ops::LRN, Cpu, T> {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_REDUCE_HPP
 
-#define HONE_SINGLE_SIMD_SOFTMAX_HPP
-
-namespace hone::inline HONE_ABI::simd {
-
-/// Softmax and its relatives over one contiguous row. With m = max(x) and s = sum(exp(x - m)):
-///   softmax:     y = exp(x - m) / s
-///   log_softmax: y = x - m - log(s)
-///   log_sum_exp: returns m + log(s); m where m is infinite
-///   accumulate_exp: acc[i] += exp(x[i] - m[i]), for rows that run along another axis
-/// Shapes: x (n), y (n), acc (n), m (n). Any alignment; y may be x. A NaN in a row makes the whole row NaN, and so does a row of
-/// nothing but -inf (softmax, log_softmax), as in numpy.
-template <class T>
-struct SoftmaxRow {
-  void (*softmax)(const T* x, T* y, std::size_t n) noexcept;
-  void (*log_softmax)(const T* x, T* y, std::size_t n) noexcept;
-  T (*log_sum_exp)(const T* x, std::size_t n) noexcept;
-  void (*accumulate_exp)(T* acc, const T* x, const T* m, std::size_t n) noexcept;
-  Isa isa;
-
-  template <class Arch>
-  static constexpr SoftmaxRow make() noexcept;
-};
-
-namespace detail {
-
-/// exp(x[i] - m), each register also handed to `keep(i, count, value)`. Returns the sum. The elements that pad the last register
-/// are -inf, whose exponential is 0.
-template <class V, class Keep>
-HONE_ALWAYS_INLINE lane_t<V> sum_exp(const lane_t<V>* x, lane_t<V> m, std::size_t n, Keep keep) noexcept {
-  using T = lane_t<V>;
-  return fold<Sum, V>(
-      Sum{}, n,
-      [=](std::size_t i) {
-        const V e = exp(V::load_unaligned(x + i) - V(m));
-        keep(i, V::size, e);
-        return e;
-      },
-      [=](std::size_t i, std::size_t count) {
-        const V e = exp(load_part<V>(x + i, count, -std::numeric_limits<T>::infinity()) - V(m));
-        keep(i, count, e);
-        return e;
-      });
-}
-
-template <class T, class Arch>
-void softmax_row(const T* x, T* y, std::size_t n) noexcept {
-  using V = xsimd::batch<T, Arch>;
-  const T m = reduce_contiguous<MaxOf, T, Arch>(x, n);
-  const T s = sum_exp<V>(x, m, n, [y](std::size_t i, std::size_t count, V e) {
-    if (count == V::size) {
-      e.store_unaligned(y + i);
-    } else {
-      store_part(e, y + i, count);
-    }
-  });
-  const T scale = T(1) / s;
-  std::size_t i = 0;
-  for (; i + V::size <= n; i += V::size) (V::load_unaligned(y + i) * V(scale)).store_unaligned(y + i);
-  for (; i < n; ++i) y[i] *= scale;
-}
-
-template <class T, class Arch>
-void log_softmax_row(const T* x, T* y, std::size_t n) noexcept {
-  using V = xsimd::batch<T, Arch>;
-  const T m = reduce_contiguous<MaxOf, T, Arch>(x, n);
-  const T log_s = std::log(sum_exp<V>(x, m, n, [](std::size_t, std::size_t, V) {}));
-  std::size_t i = 0;
-  for (; i + V::size <= n; i += V::size) (V::load_unaligned(x + i) - V(m) - V(log_s)).store_unaligned(y + i);
-  for (; i < n; ++i) y[i] = x[i] - m - log_s;
-}
-
-template <class T, class Arch>
-T log_sum_exp_row(const T* x, std::size_t n) noexcept {
-  using V = xsimd::batch<T, Arch>;
-  const T m = reduce_contiguous<MaxOf, T, Arch>(x, n);
-  if (m == std::numeric_limits<T>::infinity() || m == -std::numeric_limits<T>::infinity()) return m;
-  return m + std::log(sum_exp<V>(x, m, n, [](std::size_t, std::size_t, V) {}));
-}
-
-template <class T, class Arch>
-void accumulate_exp(T* acc, const T* x, const T* m, std::size_t n) noexcept {
-  using V = xsimd::batch<T, Arch>;
-  std::size_t i = 0;
-  for (; i + V::size <= n; i += V::size) {
-    (V::load_unaligned(acc + i) + exp(V::load_unaligned(x + i) - V::load_unaligned(m + i))).store_unaligned(acc + i);
-  }
-  if (i < n) {
-    const std::size_t rest = n - i;
-    store_part(load_part<V>(acc + i, rest) + exp(load_part<V>(x + i, rest) - load_part<V>(m + i, rest)), acc + i, rest);
-  }
-}
-
-}  // namespace detail
-
-template <class T>
-template <class Arch>
-constexpr SoftmaxRow<T> SoftmaxRow<T>::make() noexcept {
-  return {.softmax = &detail::softmax_row<T, Arch>,
-          .log_softmax = &detail::log_softmax_row<T, Arch>,
-          .log_sum_exp = &detail::log_sum_exp_row<T, Arch>,
-          .accumulate_exp = &detail::accumulate_exp<T, Arch>,
-          .isa = native_isa};
-}
-
-}  // namespace hone::inline HONE_ABI::simd
-
 namespace hone::inline HONE_ABI {
 
 namespace cpu {
@@ -13887,6 +19358,10 @@ inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n
       each(type, [=](T value) { return value / divisor; });
     }
   };
+  const auto integer = [&]<class T>(T* type) {
+    if (finish == Finish::divide_by_count) return divide(type);
+    each(type, [](T value) { return static_cast<T>(std::sqrt(static_cast<double>(value))); });
+  };
   const auto real = [&]<class T>(T* type) {
     if (finish == Finish::divide_by_count) return divide(type);
     if (finish == Finish::square_root) return each(type, [](T value) { return std::sqrt(value); });
@@ -13899,13 +19374,13 @@ inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n
     case DType::float64:
       return real(static_cast<double*>(nullptr));
     case DType::int32:
-      return divide(static_cast<std::int32_t*>(nullptr));
+      return integer(static_cast<std::int32_t*>(nullptr));
     case DType::int64:
-      return divide(static_cast<std::int64_t*>(nullptr));
+      return integer(static_cast<std::int64_t*>(nullptr));
     case DType::uint32:
-      return divide(static_cast<std::uint32_t*>(nullptr));
+      return integer(static_cast<std::uint32_t*>(nullptr));
     case DType::uint64:
-      return divide(static_cast<std::uint64_t*>(nullptr));
+      return integer(static_cast<std::uint64_t*>(nullptr));
     default:
       break;
   }
@@ -13952,10 +19427,10 @@ class ReduceKernel {
  public:
   using Shared = ReduceKernel;
 
-  template <class F, class T>
-  ReduceKernel(const simd::Reduce<F, T>& loops, Finish finish, bool noop_with_empty_axes)
+  template <class F, class T, class Element>
+  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, Finish finish, bool noop_with_empty_axes)
       : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
-    const T identity = F::template identity<T>();
+    static_assert(sizeof(T) == sizeof(Element));
     std::memcpy(identity_, &identity, sizeof(T));
   }
 
@@ -14040,8 +19515,13 @@ template <class Op, class T>
 requires requires { typename cpu::Reduction<Op>::F; }
 class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
  public:
+  // Unsigned numbers are their own absolute values.
+  using Own = typename cpu::Reduction<Op>::F;
+  using F = std::conditional_t<std::is_unsigned_v<T> && std::is_same_v<Own, simd::SumAbs>, simd::Sum, Own>;
+  using Lane = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+
   Kernel(const NodeView& node, const CpuDevice& device)
-      : ReduceKernel(simd::table<simd::Reduce<typename cpu::Reduction<Op>::F, T>>(device.isa), cpu::Reduction<Op>::finish,
+      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), cpu::Reduction<Op>::finish,
                      node.op<Op>().noop_with_empty_axes) {}
 };
 
@@ -14220,6 +19700,275 @@ class Kernel<ops::If, Cpu> {
 
  private:
   std::size_t then_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_LOOP_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Rows of one shape, gathered one after the other until their number is known.
+class Rows {
+ public:
+  /// What a row is like when there is none.
+  Rows(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {}
+
+  /// False after a failure: rows of other shapes do not fit.
+  bool add(Context& c, const TensorRef& row) {
+    if (count_ == 0) {
+      dtype_ = row.dtype;
+      shape_ = row.shape;
+    } else if (row.dtype != dtype_ || !(row.shape == shape_)) {
+      c.fail("iteration ", count_, " gives ", name(row.dtype), " of shape ", row.shape, ", those before ", name(dtype_), " of shape ",
+             shape_);
+      return false;
+    }
+    ++count_;
+    if (dtype_ == DType::string) {
+      strings_.insert(strings_.end(), row.as<const std::string>(), row.as<const std::string>() + row.elements());
+    } else {
+      bytes_.insert(bytes_.end(), row.as<const std::byte>(), row.as<const std::byte>() + row.bytes());
+    }
+    return true;
+  }
+
+  /// Output `i` = the rows, stacked along a new axis; `lead` splits that into (lead, count / lead).
+  void stack(Context& c, std::size_t i, std::int64_t axis, bool reverse, std::int64_t lead = 0) const {
+    if (!c.has_output(i)) return;
+    Shape shape = shape_;
+    const std::size_t along = normalized_axis(axis, shape.rank() + 1);
+    shape.insert(along, count_);
+    if (lead != 0) {
+      shape[along] = count_ / lead;
+      shape.insert(along, lead);
+    }
+    const TensorRef& y = c.allocate(i, dtype_, shape);
+    const ElementMover mover(dtype_);
+    const void* from = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
+    const std::int64_t outer = shape_.elements(0, along);
+    const std::int64_t inner = shape_.elements(along, shape_.rank());
+    for (std::int64_t row = 0; row < count_; ++row) {
+      const std::int64_t to = reverse ? count_ - 1 - row : row;
+      for (std::int64_t o = 0; o < outer; ++o) {
+        mover.copy(mover.at(from, (row * outer + o) * inner), inner, mover.at(y.data, (o * count_ + to) * inner));
+      }
+    }
+  }
+
+ private:
+  DType dtype_;
+  Shape shape_;
+  std::int64_t count_ = 0;
+  std::vector<std::byte> bytes_;
+  std::vector<std::string> strings_;
+};
+
+/// Gives the slot `from` to output `i`, with its memory.
+inline void hand_over(Context& c, std::size_t i, Slot& from) {
+  if (c.has_output(i)) std::swap(c.output_slot(i), from);
+}
+
+/// The shape that a graph declares for a value; dimensions it leaves open are 0.
+inline Shape declared_shape(const Graph& graph, ValueId id) {
+  Shape shape;
+  if (graph[id].shape) {
+    for (const Dim& dim : *graph[id].shape) shape.push_back(std::max<std::int64_t>(dim.value, 0));
+  }
+  return shape;
+}
+
+/// What a body gives besides variables, as it is when it never ran.
+inline std::vector<Rows> rows_of(const Graph& body, std::size_t first) {
+  std::vector<Rows> rows;
+  for (std::size_t i = first; i < body.outputs.size(); ++i)
+    rows.emplace_back(body[body.outputs[i]].type.dtype, declared_shape(body, body.outputs[i]));
+  return rows;
+}
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::Loop, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    if (node.has_input(0) && node.input_dtype(0) != DType::int64) return Support::no("the trip count is ", name(node.input_dtype(0)));
+    if (node.has_input(1) && node.input_dtype(1) != DType::boolean) return Support::no("the condition is ", name(node.input_dtype(1)));
+    return Support::yes();
+  }
+  Kernel(const NodeView& node, const CpuDevice&)
+      : variables_(node.input_count() < 2 ? 0 : node.input_count() - 2),
+        rows_(cpu::rows_of(*node.node().subgraphs[0].graph, variables_ + 1)) {}
+
+  void run(Context& c) const {
+    for (std::size_t i = 0; i < 2; ++i)
+      if (c.has_input(i) && c.input(i).elements() != 1) return c.fail("its input ", i, " has ", c.input(i).elements(), " elements, not 1");
+    const std::int64_t trips = c.has_input(0) ? *c.in<std::int64_t>(0) : std::numeric_limits<std::int64_t>::max();
+    std::vector<cpu::Rows> rows = rows_;
+    std::int64_t iteration = 0;
+    bool goes_on = !c.has_input(1) || *c.in<bool>(1);
+    // What the body reads and what it makes change places after each iteration.
+    std::vector<Slot> before(variables_);
+    std::vector<Slot> after(variables_ + 1 + rows.size());
+    std::vector<const Slot*> inputs(variables_ + 2);
+    std::vector<Slot*> outputs;
+    for (Slot& slot : after) outputs.push_back(&slot);
+    Slot number;
+    Slot condition;
+    number.tensor = {&iteration, DType::int64, {}};
+    condition.tensor = {&goes_on, DType::boolean, {}};
+    inputs[0] = &number;
+    inputs[1] = &condition;
+    for (std::size_t i = 0; i < variables_; ++i) inputs[i + 2] = &c.input_slot(i + 2);
+    for (; goes_on && iteration < trips; ++iteration) {
+      if (!c.run_subgraph(0, inputs, outputs)) return;
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        if (!rows[i].add(c, after[variables_ + 1 + i].tensor)) return;
+      const TensorRef& decision = after[0].tensor;
+      if (decision.dtype != DType::boolean || decision.elements() != 1) return c.fail("the condition that its body gives is no bool");
+      goes_on = *decision.as<bool>();
+      for (std::size_t i = 0; i < variables_; ++i) {
+        std::swap(before[i], after[i + 1]);
+        inputs[i + 2] = &before[i];
+      }
+    }
+    for (std::size_t i = 0; i < variables_; ++i) {
+      if (iteration == 0) {
+        const Slot& initial = *inputs[i + 2];
+        if (initial.tensor.dtype != DType::undefined) {
+          before[i].allocate(initial.tensor.dtype, initial.tensor.shape);
+          ElementMover(initial.tensor.dtype)
+              .copy(initial.tensor.as<const std::byte>(), initial.tensor.elements(), before[i].tensor.as<std::byte>());
+        } else {
+          before[i].object = initial.object.clone();
+        }
+      }
+      cpu::hand_over(c, i, before[i]);
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].stack(c, variables_ + i, 0, false);
+  }
+
+ private:
+  std::size_t variables_;
+  std::vector<cpu::Rows> rows_;
+};
+
+template <>
+class Kernel<ops::Scan, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    for (std::size_t i = 0; i < node.input_count(); ++i)
+      if (node.has_input(i) && !ElementMover::support(node.input_dtype(i))) return Support::no("elements of ", name(node.input_dtype(i)));
+    return Support::yes();
+  }
+  Kernel(const NodeView& node, const CpuDevice&)
+      : op_(node.op<ops::Scan>()),
+        states_(node.input_count() - op_.first_state() - op_.scans()),
+        rows_(cpu::rows_of(*node.node().subgraphs[0].graph, states_)),
+        final_(cpu::rows_of(*node.node().subgraphs[0].graph, 0)) {}
+
+  void run(Context& c) const {
+    const std::size_t first_scan = op_.first_state() + states_;
+    const std::int64_t batch = op_.batched ? c.input(first_scan).shape[0] : 1;
+    std::vector<cpu::Rows> rows = rows_;
+    std::vector<cpu::Rows> finals(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
+    std::int64_t length = 0;
+    if (!read_length(c, batch, length)) return;
+    std::vector<Slot> before(states_ + op_.scans());
+    std::vector<Slot> after(states_ + rows.size());
+    std::vector<const Slot*> inputs(before.size());
+    std::vector<Slot*> outputs;
+    for (Slot& slot : after) outputs.push_back(&slot);
+    for (std::int64_t b = 0; b < batch; ++b) {
+      for (std::size_t i = 0; i < states_; ++i) slice(c.input(op_.first_state() + i), op_.batched, b, 0, 0, before[i]);
+      for (std::size_t i = 0; i < before.size(); ++i) inputs[i] = &before[i];
+      for (std::int64_t step = 0; step < length; ++step) {
+        for (std::size_t i = 0; i < op_.scans(); ++i) {
+          const TensorRef& x = c.input(first_scan + i);
+          const std::int64_t at = reverses(op_.input_directions, i) ? length - 1 - step : step;
+          slice(x, op_.batched, b, axis(i, x.shape) + 1, at, before[states_ + i]);
+        }
+        if (!c.run_subgraph(0, inputs, outputs)) return;
+        for (std::size_t i = 0; i < rows.size(); ++i)
+          if (!rows[i].add(c, after[states_ + i].tensor)) return;
+        for (std::size_t i = 0; i < states_; ++i) std::swap(before[i], after[i]);
+      }
+      for (std::size_t i = 0; i < states_; ++i) {
+        if (!op_.batched) {
+          cpu::hand_over(c, i, before[i]);
+        } else if (!finals[i].add(c, before[i].tensor)) {
+          return;
+        }
+      }
+    }
+    for (std::size_t i = 0; op_.batched && i < states_; ++i) finals[i].stack(c, i, 0, false);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].stack(c, states_ + i, op_.output_axes.empty() ? 0 : op_.output_axes[i], reverses(op_.output_directions, i),
+                    op_.batched ? batch : 0);
+    }
+  }
+
+ private:
+  static bool reverses(const std::vector<std::int64_t>& directions, std::size_t i) { return !directions.empty() && directions[i] != 0; }
+  /// The axis along which scan input `i` is cut.
+  [[nodiscard]] std::size_t axis(std::size_t i, const Shape& shape) const {
+    if (op_.batched) return 1;
+    return normalized_axis(op_.input_axes.empty() ? 0 : op_.input_axes[i], shape.rank());
+  }
+  /// The number of steps, on which all scanned inputs must agree.
+  bool read_length(Context& c, std::int64_t batch, std::int64_t& length) const {
+    const std::size_t first_scan = op_.first_state() + states_;
+    for (std::size_t i = 0; i < op_.scans(); ++i) {
+      const Shape& shape = c.input(first_scan + i).shape;
+      if (shape.rank() < (op_.batched ? 2 : 1) || (op_.batched && shape[0] != batch)) {
+        c.fail("scanned input ", i, " has shape ", shape);
+        return false;
+      }
+      const std::int64_t own = shape[axis(i, shape)];
+      if (i == 0) length = own;
+      if (own != length) {
+        c.fail("the scanned inputs have ", length, " and ", own, " slices");
+        return false;
+      }
+    }
+    for (std::size_t i = 0; op_.batched && i < states_; ++i) {
+      const Shape& shape = c.input(op_.first_state() + i).shape;
+      if (shape.rank() > 0 && shape[0] == batch) continue;
+      c.fail("state ", i, " has shape ", shape, " in a batch of ", batch);
+      return false;
+    }
+    if (op_.batched && c.has_input(0)) {
+      for (std::int64_t b = 0; b < batch; ++b) {
+        if (c.in<std::int64_t>(0)[b] == length) continue;
+        c.fail("sequence ", b, " has ", c.in<std::int64_t>(0)[b], " steps of ", length, "; only full lengths are scanned");
+        return false;
+      }
+    }
+    return true;
+  }
+  /// to = x[batch], when batched, with index `at` of axis `axis` - 1 (0 for the whole).
+  static void slice(const TensorRef& x, bool batched, std::int64_t batch, std::size_t axis, std::int64_t at, Slot& to) {
+    const std::size_t lead = batched ? 1 : 0;
+    Shape shape;
+    for (std::size_t d = lead; d < x.shape.rank(); ++d)
+      if (d + 1 != axis) shape.push_back(x.shape[d]);
+    to.allocate(x.dtype, shape);
+    const ElementMover mover(x.dtype);
+    const std::size_t along = axis == 0 ? lead : axis - 1;
+    const std::int64_t size = axis == 0 ? 1 : x.shape[along];
+    const std::int64_t inner = axis == 0 ? x.shape.elements(along, x.shape.rank()) : x.shape.stride(along);
+    const std::int64_t outer = x.shape.elements(lead, along);
+    for (std::int64_t o = 0; o < outer; ++o) {
+      mover.copy(mover.at(static_cast<const void*>(x.data), ((batch * outer + o) * size + at) * inner), inner,
+                 mover.at(to.tensor.data, o * inner));
+    }
+  }
+
+  ops::Scan op_;
+  std::size_t states_;
+  std::vector<cpu::Rows> rows_;
+  std::vector<cpu::Rows> final_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -14511,22 +20260,1446 @@ class Kernel<Op, Cpu, T> {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_SIGNAL_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_SIGNAL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_FFT_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Fourier transforms of any length n in O(n log n): radix 2 for powers of two, else a convolution with a chirp by transforms of a power of
+/// two (Bluestein, A linear filtering approach to the computation of discrete Fourier transform, 1970). Tables stand in memory of the
+/// caller.
+class Fft {
+ public:
+  using Complex = std::complex<double>;
+
+  /// `tables`: table_size(n) numbers. Precondition: n > 0.
+  Fft(std::int64_t n, Complex* tables) noexcept
+      : n_(n), size_(transform_size(n)), roots_(tables), chirp_(tables + size_ / 2 + 1), filter_(chirp_ + n) {
+    for (std::int64_t i = 0; i < size_ / 2; ++i) roots_[i] = root(i, size_);
+    if (size_ == n_) return;
+    std::fill_n(filter_, size_, Complex());
+    for (std::int64_t i = 0; i < n_; ++i) {
+      chirp_[i] = root(i * i % (2 * n_), 2 * n_);
+      filter_[i] = std::conj(chirp_[i]);
+      if (i != 0) filter_[size_ - i] = filter_[i];
+    }
+    radix_2(filter_);
+  }
+
+  [[nodiscard]] static std::int64_t table_size(std::int64_t n) noexcept {
+    const std::int64_t size = transform_size(n);
+    return size / 2 + 1 + (size == n ? 0 : n + size);
+  }
+  /// Numbers in the data that transform() works on.
+  [[nodiscard]] static std::int64_t data_size(std::int64_t n) noexcept { return transform_size(n); }
+
+  /// Transforms data[0 .. n) in place; what follows is scratch. The inverse is not divided by n.
+  void transform(Complex* data, bool inverse) const noexcept {
+    // The inverse is the conjugate of the transform of the conjugate.
+    for (std::int64_t i = 0; inverse && i < n_; ++i) data[i] = std::conj(data[i]);
+    if (size_ == n_) {
+      radix_2(data);
+    } else {
+      for (std::int64_t i = 0; i < n_; ++i) data[i] = times(data[i], chirp_[i]);
+      std::fill(data + n_, data + size_, Complex());
+      radix_2(data);
+      for (std::int64_t i = 0; i < size_; ++i) data[i] = std::conj(times(data[i], filter_[i]));
+      radix_2(data);
+      const double scale = 1.0 / static_cast<double>(size_);
+      for (std::int64_t i = 0; i < n_; ++i) data[i] = times(std::conj(data[i]) * scale, chirp_[i]);
+    }
+    for (std::int64_t i = 0; inverse && i < n_; ++i) data[i] = std::conj(data[i]);
+  }
+
+ private:
+  [[nodiscard]] static std::int64_t transform_size(std::int64_t n) noexcept {
+    const auto size = static_cast<std::uint64_t>(n);
+    return static_cast<std::int64_t>(std::has_single_bit(size) ? size : std::bit_ceil(2 * size - 1));
+  }
+  /// exp(-2 pi i k / n)
+  [[nodiscard]] static Complex root(std::int64_t k, std::int64_t n) noexcept {
+    const double angle = -2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+    return {std::cos(angle), std::sin(angle)};
+  }
+  /// std::complex multiplies with a test for infinities.
+  [[nodiscard]] static Complex times(Complex a, Complex b) noexcept {
+    return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+  }
+
+  void radix_2(Complex* data) const noexcept {
+    for (std::int64_t i = 1, j = 0; i < size_; ++i) {
+      std::int64_t bit = size_ >> 1;
+      for (; (j & bit) != 0; bit >>= 1) j ^= bit;
+      j ^= bit;
+      if (i < j) std::swap(data[i], data[j]);
+    }
+    for (std::int64_t half = 1; half < size_; half *= 2) {
+      const std::int64_t step = size_ / (2 * half);
+      for (std::int64_t begin = 0; begin < size_; begin += 2 * half) {
+        for (std::int64_t k = 0; k < half; ++k) {
+          const Complex odd = times(data[begin + half + k], roots_[k * step]);
+          data[begin + half + k] = data[begin + k] - odd;
+          data[begin + k] += odd;
+        }
+      }
+    }
+  }
+
+  std::int64_t n_;
+  std::int64_t size_;
+  Complex* roots_;
+  Complex* chirp_;
+  Complex* filter_;
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Memory for transforms of length n on all threads.
+struct FftMemory {
+  static std::size_t tables(std::int64_t n) { return align_up(static_cast<std::size_t>(Fft::table_size(n)) * sizeof(Fft::Complex)); }
+  static std::size_t data(std::int64_t n) { return align_up(static_cast<std::size_t>(Fft::data_size(n)) * sizeof(Fft::Complex)); }
+  static std::size_t bytes(std::int64_t n, const Context& c) { return tables(n) + data(n) * static_cast<std::size_t>(c.pool().size()); }
+
+  static Fft fft(std::int64_t n, const Context& c) { return {n, reinterpret_cast<Fft::Complex*>(c.workspace())}; }
+  static Fft::Complex* data_of(int slot, std::int64_t n, const Context& c) {
+    return reinterpret_cast<Fft::Complex*>(c.workspace() + tables(n) + static_cast<std::size_t>(slot) * data(n));
+  }
+};
+
+inline const TensorRef* optional_input(const Context& c, std::size_t i) { return c.has_input(i) ? &c.input(i) : nullptr; }
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::DFT, Cpu, double> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DFT>()) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const { return cpu::FftMemory::bytes(sizes(c).length, c); }
+  void run(Context& c) const {
+    const auto [axis, n] = sizes(c);
+    const Shape& x = c.input(0).shape;
+    const Shape& y = c.output(0).shape;
+    const std::int64_t parts = x.back();
+    const std::int64_t y_parts = y.back();
+    const std::int64_t inner = x.elements(axis + 1, x.rank() - 1);
+    const std::int64_t read = std::min(x[axis], op_.inverse && op_.onesided ? n / 2 + 1 : n);
+    const cpu::Fft fft = cpu::FftMemory::fft(n, c);
+    const double scale = op_.inverse ? 1.0 / static_cast<double>(n) : 1.0;
+    c.parallel_for(x.elements(0, axis) * inner, 1, [&, n = n, axis = axis](std::int64_t begin, std::int64_t end, int slot) {
+      cpu::Fft::Complex* data = cpu::FftMemory::data_of(slot, n, c);
+      for (std::int64_t row = begin; row < end; ++row) {
+        const double* from = c.in<double>(0) + (row / inner * x[axis] * inner + row % inner) * parts;
+        double* to = c.out<double>(0) + (row / inner * y[axis] * inner + row % inner) * y_parts;
+        for (std::int64_t i = 0; i < read; ++i) data[i] = {from[i * inner * parts], parts == 2 ? from[i * inner * parts + 1] : 0.0};
+        std::fill(data + read, data + n, cpu::Fft::Complex());
+        if (op_.inverse && op_.onesided) {
+          // The rest of the spectrum of a real signal mirrors what is given; its ends are real.
+          data[0] = data[0].real();
+          if (n % 2 == 0) data[n / 2] = data[n / 2].real();
+          for (std::int64_t i = n / 2 + 1; i < n; ++i) data[i] = std::conj(data[n - i]);
+        }
+        fft.transform(data, op_.inverse);
+        for (std::int64_t i = 0; i < y[axis]; ++i) {
+          to[i * inner * y_parts] = data[i].real() * scale;
+          if (y_parts == 2) to[i * inner * y_parts + 1] = data[i].imag() * scale;
+        }
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] ops::DFT::Sizes sizes(const Context& c) const {
+    return op_.sizes(c.input(0).shape, cpu::optional_input(c, 1), cpu::optional_input(c, 2));
+  }
+  ops::DFT op_;
+};
+
+template <>
+class Kernel<ops::STFT, Cpu, double> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::STFT>()) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const { return cpu::FftMemory::bytes(sizes(c).length, c); }
+  void run(Context& c) const {
+    const auto s = sizes(c);
+    const Shape& x = c.input(0).shape;
+    const std::int64_t bins = c.output(0).shape[2];
+    const double* window = c.has_input(2) ? c.in<double>(2) : nullptr;
+    const cpu::Fft fft = cpu::FftMemory::fft(s.length, c);
+    c.parallel_for(x[0] * s.frames, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+      cpu::Fft::Complex* data = cpu::FftMemory::data_of(slot, s.length, c);
+      for (std::int64_t frame = begin; frame < end; ++frame) {
+        const double* from = c.in<double>(0) + (frame / s.frames * x[1] + frame % s.frames * s.step) * x[2];
+        for (std::int64_t i = 0; i < s.length; ++i) {
+          const double weight = window != nullptr ? window[i] : 1.0;
+          data[i] = {from[i * x[2]] * weight, x[2] == 2 ? from[i * 2 + 1] * weight : 0.0};
+        }
+        fft.transform(data, false);
+        double* to = c.out<double>(0) + frame * bins * 2;
+        for (std::int64_t i = 0; i < bins; ++i) {
+          to[2 * i] = data[i].real();
+          to[2 * i + 1] = data[i].imag();
+        }
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] ops::STFT::Sizes sizes(const Context& c) const {
+    return op_.sizes(c.input(0).shape, c.input(1), c.has_input(2) ? &c.input(2).shape : nullptr, cpu::optional_input(c, 3));
+  }
+  ops::STFT op_;
+};
+
+template <std::derived_from<ops::CosineWindow> Op>
+class Kernel<Op, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : periodic_(node.op<Op>().periodic) {}
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
+    const std::int64_t size = y.elements();
+    const double step = 2 * std::numbers::pi / static_cast<double>(periodic_ ? size : std::max<std::int64_t>(size - 1, 1));
+    for (std::int64_t i = 0; i < size; ++i) {
+      const double angle = step * static_cast<double>(i);
+      const double value = size == 1 && !periodic_ ? 1.0 : Op::a - Op::b * std::cos(angle) + Op::c * std::cos(2 * angle);
+      store_numbers(y.dtype, y.data, i, 1, &value, {});
+    }
+  }
+
+ private:
+  bool periodic_;
+};
+
+template <>
+class Kernel<ops::MelWeightMatrix, Cpu> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return static_cast<std::size_t>(c.output(0).shape[1] + 2) * sizeof(std::int64_t);
+  }
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
+    const std::int64_t bins = y.shape[1];
+    const std::int64_t spectrum = y.shape[0];
+    const auto number = [&](std::size_t i) { return ops::number_at(c.input(i), 0); };
+    if (!(number(2) > 0)) return c.fail("the sample rate is ", number(2));
+    const auto mel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
+    const double low = mel(number(3));
+    const double step = (mel(number(4)) - low) / static_cast<double>(bins + 2);
+    // Where the filters begin, as indices of the spectrum.
+    auto* edges = reinterpret_cast<std::int64_t*>(c.workspace());
+    for (std::int64_t i = 0; i < bins + 2; ++i) {
+      const double hertz = 700 * (std::pow(10.0, (low + step * static_cast<double>(i)) / 2595) - 1);
+      edges[i] = ops::saturated_integer(std::floor((number(1) + 1) * hertz / number(2)));
+      if (edges[i] < 0 || edges[i] > spectrum || (i > 0 && edges[i] < edges[i - 1])) {
+        return c.fail("the edges ", number(3), " and ", number(4), " Hz do not fit a spectrum of ", spectrum, " bins");
+      }
+    }
+    for (std::int64_t j = 0; j < spectrum; ++j) {
+      for (std::int64_t i = 0; i < bins; ++i) {
+        const double left = static_cast<double>(edges[i]);
+        const double center = static_cast<double>(edges[i + 1]);
+        const double right = static_cast<double>(edges[i + 2]);
+        const auto at = static_cast<double>(j);
+        double value = 0;
+        if (at >= left && at <= center) value = center == left ? 1.0 : (at - left) / (center - left);
+        if (at >= center && at < right) value = (right - at) / (right - center);
+        store_numbers(y.dtype, y.data, j * bins + i, 1, &value, {});
+      }
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_TEXT_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_TEXT_HPP
+
+#include <unordered_set>
+
+#define HONE_SINGLE_KERNELS_CPU_REGEX_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_UTF8_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Takes the first code point off `text`. A byte that starts none becomes 0xdc00 + byte, which no text has. Precondition: `text` is not
+/// empty.
+inline char32_t take_code_point(std::string_view& text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  const std::size_t length = first < 0x80                    ? 1
+                             : first >= 0xf0 && first < 0xf8 ? 4
+                             : first >= 0xe0 && first < 0xf0 ? 3
+                             : first >= 0xc0 && first < 0xe0 ? 2
+                                                             : 1;
+  char32_t code = length == 1 ? first : first & (0x7fU >> length);
+  bool whole = length <= text.size();
+  for (std::size_t i = 1; whole && i < length; ++i) {
+    whole = (byte(i) & 0xc0U) == 0x80U;
+    code = (code << 6) | (byte(i) & 0x3fU);
+  }
+  text.remove_prefix(whole ? length : 1);
+  return whole && (length > 1 || first < 0x80) ? code : 0xdc00 + first;
+}
+
+inline void append_code_point(std::string& to, char32_t code) {
+  if (code < 0x80) {
+    to.push_back(static_cast<char>(code));
+    return;
+  }
+  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  to.push_back(static_cast<char>((0xff00U >> (more + 1) & 0xffU) | code >> (6 * more)));
+  for (int i = more; i-- > 0;) to.push_back(static_cast<char>(0x80U | (code >> (6 * i) & 0x3fU)));
+}
+
+/// The other case of the letters of the Latin, Greek and Cyrillic alphabets, where one code point stands for one.
+[[nodiscard]] constexpr char32_t to_lower(char32_t c) noexcept {
+  if ((c >= U'A' && c <= U'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3ab && c != 0x3a2) ||
+      (c >= 0x410 && c <= 0x42f)) {
+    return c + 32;
+  }
+  if (c >= 0x400 && c <= 0x40f) return c + 80;
+  if (c == 0x178) return 0xff;
+  const bool odd_is_lower =
+      (c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481) || (c >= 0x1e00 && c <= 0x1e95);
+  const bool even_is_lower = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
+  if (odd_is_lower && c % 2 == 0 && c != 0x130) return c + 1;
+  return even_is_lower && c % 2 == 1 ? c + 1 : c;
+}
+[[nodiscard]] constexpr char32_t to_upper(char32_t c) noexcept {
+  if (c == 0xff) return 0x178;
+  if (c == 0x131) return U'I';
+  for (const char32_t upper : {c - 32, c - 80, c - 1})
+    if (upper < c && to_lower(upper) == c && upper != c) return upper;
+  return c;
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// A regular expression in the syntax of RE2, without flags, named classes and captures: literals, `.`, classes, \d \w \s, anchors, \b,
+/// groups, `|`, `* + ? {n,m}`. All states are followed at once (Thompson, Regular Expression Search Algorithm, 1968), so that the time
+/// is at most proportional to text times pattern, whatever the two are.
+class Regex {
+ public:
+  /// Errors: invalid_graph for what the syntax does not have, and for patterns that grow beyond max_states.
+  explicit Regex(std::string_view pattern) : rest_(pattern), pattern_(pattern) {
+    const Fragment all = alternatives(0);
+    if (!rest_.empty()) refuse("a ')' without its '('");
+    patch(all, add({State::Kind::match}));
+    start_ = all.start;
+    rest_ = pattern_ = {};
+  }
+
+  static constexpr std::size_t max_states = 20000;
+
+ private:
+  static constexpr char32_t at_begin = 0xffffffff;
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+  struct Range {
+    char32_t first;
+    char32_t last;
+  };
+  struct State {
+    enum class Kind : std::uint8_t { match, set, split, begin, end, word_edge, no_word_edge };
+    Kind kind;
+    bool negated = false;
+    std::size_t next = none;
+    std::size_t other = none;  ///< of a split
+    std::vector<Range> set = {};
+  };
+  /// A part of the program whose end is still open: `open` lists the states that lead out of it, and whether by `other`.
+  struct Fragment {
+    std::size_t start;
+    std::vector<std::pair<std::size_t, bool>> open;
+  };
+
+ public:
+  /// The states that a text has reached; kept from text to text.
+  class Threads {
+   public:
+    explicit Threads(const Regex& regex) : seen(regex.states_.size(), 0) {
+      for (auto* list : {&current, &following, &stack}) list->reserve(regex.states_.size() + 1);
+    }
+
+   private:
+    friend class Regex;
+    std::vector<std::size_t> seen;  ///< by state: the step at which it was added last
+    std::vector<std::size_t> current;
+    std::vector<std::size_t> following;
+    std::vector<std::size_t> stack;
+    std::size_t step = 0;
+  };
+
+  /// Whether the expression fits the whole of `text`.
+  [[nodiscard]] bool matches(std::string_view text, Threads& threads) const {
+    threads.current.clear();
+    ++threads.step;
+    bool matched = follow(start_, threads, threads.current, at_begin, text);
+    while (!text.empty()) {
+      const char32_t c = take_code_point(text);
+      threads.following.clear();
+      ++threads.step;
+      matched = false;
+      for (const std::size_t at : threads.current) {
+        if (contains(states_[at], c)) matched = follow(states_[at].next, threads, threads.following, c, text) || matched;
+      }
+      std::swap(threads.current, threads.following);
+    }
+    return matched;
+  }
+
+ private:
+  [[noreturn]] void refuse(std::string_view what) const {
+    fail(ErrorCode::invalid_graph, "the pattern '", pattern_, "' has ", what, " at position ", pattern_.size() - rest_.size());
+  }
+  static bool is_word(char32_t c) noexcept {
+    return (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || (c >= U'0' && c <= U'9') || c == U'_';
+  }
+  static bool contains(const State& state, char32_t c) noexcept {
+    const bool found = std::any_of(state.set.begin(), state.set.end(), [c](const Range& r) { return c >= r.first && c <= r.last; });
+    return found != state.negated;
+  }
+
+  /// Adds the states that take a character and are reached from `from` without one; true when the match is among them.
+  /// `before`: the character before, or at_begin; `rest`: the text from here on.
+  bool follow(std::size_t from, Threads& threads, std::vector<std::size_t>& to, char32_t before, std::string_view rest) const {
+    bool matched = false;
+    const bool word_before = is_word(before);
+    const bool word_after = !rest.empty() && is_word(static_cast<unsigned char>(rest.front()));
+    threads.stack.assign(1, from);
+    while (!threads.stack.empty()) {
+      const std::size_t at = threads.stack.back();
+      threads.stack.pop_back();
+      if (threads.seen[at] == threads.step) continue;
+      threads.seen[at] = threads.step;
+      const State& state = states_[at];
+      switch (state.kind) {
+        case State::Kind::match:
+          matched = rest.empty();
+          break;
+        case State::Kind::set:
+          to.push_back(at);
+          break;
+        case State::Kind::split:
+          threads.stack.push_back(state.other);
+          threads.stack.push_back(state.next);
+          break;
+        default: {
+          const bool holds = state.kind == State::Kind::begin ? before == at_begin
+                             : state.kind == State::Kind::end ? rest.empty()
+                                                              : (word_before != word_after) == (state.kind == State::Kind::word_edge);
+          if (holds) threads.stack.push_back(state.next);
+        }
+      }
+    }
+    return matched;
+  }
+
+  std::size_t add(State state) {
+    if (states_.size() == max_states) refuse("too many states");
+    states_.push_back(std::move(state));
+    return states_.size() - 1;
+  }
+  void patch(const Fragment& fragment, std::size_t to) {
+    for (const auto& [at, other] : fragment.open) (other ? states_[at].other : states_[at].next) = to;
+  }
+  Fragment single(State state) {
+    const std::size_t at = add(std::move(state));
+    return {at, {{at, false}}};
+  }
+  [[nodiscard]] bool take(char c) noexcept {
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  Fragment alternatives(int depth) {
+    if (depth > 200) refuse("too many groups in each other");
+    Fragment all = sequence(depth);
+    while (take('|')) {
+      const Fragment next = sequence(depth);
+      const std::size_t split = add({State::Kind::split, false, all.start, next.start});
+      all.start = split;
+      all.open.insert(all.open.end(), next.open.begin(), next.open.end());
+    }
+    return all;
+  }
+
+  Fragment sequence(int depth) {
+    // An empty one is a split whose two ways are the same.
+    Fragment all = empty();
+    while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') append(all, repeated(depth));
+    return all;
+  }
+  Fragment empty() {
+    const std::size_t at = add({State::Kind::split});
+    return {at, {{at, false}, {at, true}}};
+  }
+  void append(Fragment& all, Fragment next) {
+    patch(all, next.start);
+    all.open = std::move(next.open);
+  }
+
+  Fragment repeated(int depth) {
+    const std::string_view from = rest_;
+    Fragment part = atom(depth);
+    for (;;) {
+      std::size_t least = 0;
+      std::size_t most = none;
+      const std::string_view atom_text = from.substr(0, from.size() - rest_.size());
+      if (take('+')) {
+        least = 1;
+      } else if (take('?')) {
+        most = 1;
+      } else if (!take('*') && !counts(least, most)) {
+        return part;
+      }
+      (void)take('?');  // the whole text decides: lazy or not makes no difference
+      part = repeat(std::move(part), atom_text, least, most, depth);
+    }
+  }
+
+  /// "{n}", "{n,}" or "{n,m}"; anything else is literal.
+  bool counts(std::size_t& least, std::size_t& most) {
+    std::string_view text = rest_;
+    const auto number = [&](std::size_t& value) {
+      const std::string_view start = text;
+      value = 0;
+      while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
+        value = std::min<std::size_t>(value * 10 + static_cast<std::size_t>(text.front() - '0'), 100000);
+        text.remove_prefix(1);
+      }
+      return start.size() != text.size();
+    };
+    if (text.empty() || text.front() != '{') return false;
+    text.remove_prefix(1);
+    if (!number(least)) return false;
+    most = least;
+    if (!text.empty() && text.front() == ',') {
+      text.remove_prefix(1);
+      if (!number(most)) most = none;
+    }
+    if (text.empty() || text.front() != '}') return false;
+    if (least > 1000 || (most != none && (most > 1000 || most < least))) refuse("a bad number of repetitions");
+    rest_ = text.substr(1);
+    return true;
+  }
+
+  /// Copies are made by reading the text of the part again.
+  Fragment repeat(Fragment first, std::string_view text, std::size_t least, std::size_t most, int depth) {
+    bool used = false;
+    const auto copy = [&] {
+      if (!used) {
+        used = true;
+        return std::move(first);
+      }
+      const std::string_view rest = std::exchange(rest_, text);
+      Fragment again = repeated(depth + 1);
+      rest_ = rest;
+      return again;
+    };
+    Fragment all = empty();
+    for (std::size_t i = 0; i < least; ++i) append(all, copy());
+    if (most == none) {
+      Fragment part = copy();
+      const std::size_t split = add({State::Kind::split, false, part.start});
+      patch(part, split);
+      append(all, {split, {{split, true}}});
+      return all;
+    }
+    std::vector<std::pair<std::size_t, bool>> out;
+    for (std::size_t i = least; i < most; ++i) {
+      Fragment part = copy();
+      const std::size_t split = add({State::Kind::split, false, part.start});
+      out.emplace_back(split, true);
+      append(all, {split, std::move(part.open)});
+    }
+    all.open.insert(all.open.end(), out.begin(), out.end());
+    return all;
+  }
+
+  Fragment atom(int depth) {
+    if (take('(')) {
+      if (take('?')) {
+        if (take('P') || rest_.starts_with('<')) {
+          const std::size_t end = rest_.find('>');
+          if (end == std::string_view::npos) refuse("a group without a name");
+          rest_.remove_prefix(end + 1);
+        } else if (!take(':')) {
+          refuse("a flag");
+        }
+      }
+      Fragment inside = alternatives(depth + 1);
+      if (!take(')')) refuse("a '(' without its ')'");
+      return inside;
+    }
+    if (take('[')) return single(bracket());
+    if (take('.')) return single({State::Kind::set, true, none, none, {{U'\n', U'\n'}}});
+    if (take('^')) return single({State::Kind::begin});
+    if (take('$')) return single({State::Kind::end});
+    if (take('*') || take('+') || take('?')) refuse("nothing to repeat");
+    if (take('\\')) {
+      if (take('b')) return single({State::Kind::word_edge});
+      if (take('B')) return single({State::Kind::no_word_edge});
+      if (take('A')) return single({State::Kind::begin});
+      if (take('z')) return single({State::Kind::end});
+      State state{State::Kind::set};
+      escape(state);
+      return single(std::move(state));
+    }
+    const char32_t c = take_code_point(rest_);
+    return single({State::Kind::set, false, none, none, {{c, c}}});
+  }
+
+  /// What stands behind a backslash, added to the set of `state`. Returns the character, 0 for a class.
+  char32_t escape(State& state) {
+    if (rest_.empty()) refuse("a backslash at its end");
+    const char32_t c = take_code_point(rest_);
+    const auto lower = static_cast<char32_t>(c | 0x20U);
+    if (lower == U'd' || lower == U'w' || lower == U's') {
+      std::vector<Range> ranges;
+      if (lower == U'd') ranges = {{U'0', U'9'}};
+      if (lower == U'w') ranges = {{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}};
+      if (lower == U's') ranges = {{U'\t', U'\n'}, {U'\f', U'\r'}, {U' ', U' '}};
+      if (c == lower) {
+        state.set.insert(state.set.end(), ranges.begin(), ranges.end());
+      } else {
+        char32_t next = 0;
+        for (const Range& range : ranges) {
+          if (range.first > next) state.set.push_back({next, range.first - 1});
+          next = range.last + 1;
+        }
+        state.set.push_back({next, 0x10ffff});
+      }
+      return 0;
+    }
+    constexpr std::string_view letters = "nrtfva";
+    constexpr std::string_view controls = "\n\r\t\f\v\a";
+    char32_t literal = c;
+    if (c < 0x80 && letters.find(static_cast<char>(c)) != std::string_view::npos) {
+      literal = static_cast<unsigned char>(controls[letters.find(static_cast<char>(c))]);
+    } else if (c == U'x') {
+      literal = hexadecimal();
+    } else if (is_word(c)) {
+      refuse("an unknown escape");
+    }
+    state.set.push_back({literal, literal});
+    return literal;
+  }
+  char32_t hexadecimal() {
+    const bool braces = take('{');
+    char32_t value = 0;
+    int digits = 0;
+    for (; !rest_.empty() && digits < (braces ? 6 : 2); ++digits) {
+      const char c = rest_.front();
+      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      if (digit < 0) break;
+      value = value * 16 + static_cast<char32_t>(digit);
+      rest_.remove_prefix(1);
+    }
+    if (digits == 0 || (braces && !take('}'))) refuse("a bad hexadecimal escape");
+    return value;
+  }
+
+  State bracket() {
+    State state{State::Kind::set};
+    state.negated = take('^');
+    for (bool first = true; first || !take(']'); first = false) {
+      if (rest_.empty()) refuse("a '[' without its ']'");
+      if (rest_.starts_with("[:")) refuse("a named class");
+      const bool escaped = take('\\');
+      const char32_t low = escaped ? escape(state) : take_code_point(rest_);
+      if (!escaped) state.set.push_back({low, low});
+      if (low == 0 || rest_.size() < 2 || rest_.front() != '-' || rest_[1] == ']') continue;
+      rest_.remove_prefix(1);
+      State end{State::Kind::set};
+      const char32_t high = take('\\') ? escape(end) : take_code_point(rest_);
+      if (high < low) refuse("a range that ends before it begins");
+      state.set.back().last = high;
+    }
+    return state;
+  }
+
+  std::string_view rest_;  ///< what is not read, while the pattern is
+  std::string_view pattern_;
+  std::vector<State> states_;
+  std::size_t start_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+template <>
+class Kernel<ops::StringConcat, Cpu, std::string> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const auto visit = [&](const cpu::BroadcastRow& row) {
+      for (std::int64_t i = 0; i < row.size; ++i) {
+        const std::string& a = c.in<std::string>(0)[row.a + i * row.a_stride];
+        std::string& y = c.out<std::string>(0)[row.y + i];
+        y.assign(a);
+        y.append(c.in<std::string>(1)[row.b + i * row.b_stride]);
+      }
+    };
+    cpu::for_broadcast_rows(c.input(0).shape, c.input(1).shape, c.output(0).shape, c.pool(), visit);
+  }
+};
+
+template <>
+class Kernel<ops::StringSplit, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::StringSplit>()) {}
+  void run(Context& c) const {
+    const std::string* x = c.in<std::string>(0);
+    const Shape shape = c.input(0).shape;
+    const std::int64_t n = shape.elements();
+    std::int64_t most = 0;
+    for (std::int64_t i = 0; i < n; ++i) most = std::max(most, pieces(x[i], [](std::string_view) {}));
+    Shape y_shape = shape;
+    y_shape.push_back(most);
+    auto* y = c.has_output(0) ? c.allocate(0, DType::string, y_shape).as<std::string>() : nullptr;
+    auto* counts = c.has_output(1) ? c.allocate(1, DType::int64, shape).as<std::int64_t>() : nullptr;
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::string* to = y != nullptr ? y + i * most : nullptr;
+      const std::int64_t count = pieces(x[i], [&](std::string_view piece) {
+        if (to != nullptr) *to++ = piece;
+      });
+      if (counts != nullptr) counts[i] = count;
+    }
+  }
+
+ private:
+  static bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+  /// visit(piece) for each piece; returns how many there are.
+  template <class Visit>
+  std::int64_t pieces(std::string_view text, const Visit& visit) const {
+    const bool by_space = op_.delimiter.empty();
+    std::int64_t count = 0;
+    for (;; ++count) {
+      while (by_space && !text.empty() && is_space(text.front())) text.remove_prefix(1);
+      if (by_space && text.empty()) return count;
+      std::size_t end = text.size();
+      if (count < op_.maxsplit) {
+        const auto space = std::find_if(text.begin(), text.end(), is_space);
+        end = by_space ? static_cast<std::size_t>(space - text.begin()) : std::min(text.find(op_.delimiter), text.size());
+      }
+      visit(text.substr(0, end));
+      if (end == text.size()) return count + 1;
+      text.remove_prefix(end + (by_space ? 1 : op_.delimiter.size()));
+    }
+  }
+
+  ops::StringSplit op_;
+};
+
+template <>
+class Kernel<ops::StringNormalizer, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::StringNormalizer>()) {
+    for (const std::string& word : op_.stopwords)
+      stopwords_.insert(op_.case_sensitive ? word : in_case(word, ops::StringNormalizer::Case::lower));
+  }
+  void run(Context& c) const {
+    const Shape& shape = c.input(0).shape;
+    if (shape.rank() < 1 || shape.rank() > 2 || (shape.rank() == 2 && shape[0] != 1)) {
+      return c.fail("its input has shape ", shape, "; expected (C) or (1, C)");
+    }
+    std::vector<std::string> kept;
+    for (std::int64_t i = 0; i < shape.elements(); ++i) {
+      const std::string& word = c.in<std::string>(0)[i];
+      if (!stopwords_.contains(op_.case_sensitive ? word : in_case(word, ops::StringNormalizer::Case::lower)))
+        kept.push_back(in_case(word, op_.change));
+    }
+    if (kept.empty()) kept.emplace_back();
+    Shape y_shape = shape;
+    y_shape[shape.rank() - 1] = static_cast<std::int64_t>(kept.size());
+    std::move(kept.begin(), kept.end(), c.allocate(0, DType::string, y_shape).as<std::string>());
+  }
+
+ private:
+  static std::string in_case(const std::string& word, ops::StringNormalizer::Case change) {
+    if (change == ops::StringNormalizer::Case::none) return word;
+    std::string result;
+    for (std::string_view rest = word; !rest.empty();) {
+      const bool single = static_cast<unsigned char>(rest.front()) < 0x80;
+      const std::string_view before = rest;
+      const char32_t code = take_code_point(rest);
+      const char32_t changed = change == ops::StringNormalizer::Case::lower ? to_lower(code) : to_upper(code);
+      if (changed == code && !single) {
+        result.append(before.substr(0, before.size() - rest.size()));  // bytes that are no UTF-8 stay as they are
+      } else {
+        append_code_point(result, changed);
+      }
+    }
+    return result;
+  }
+
+  ops::StringNormalizer op_;
+  std::unordered_set<std::string> stopwords_;
+};
+
+/// The n-grams of the pool form a trie, whose edges are looked up by parent and token.
+template <>
+class Kernel<ops::TfIdfVectorizer, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    return node.input_dtype(0) == DType::string ? Support::yes() : IndexInput::support(node.input_dtype(0));
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::TfIdfVectorizer>()) {
+    const bool strings = !op_.pool_strings.empty();
+    for (std::size_t i = 0; i < op_.pool_strings.size(); ++i) words_.emplace(op_.pool_strings[i], static_cast<std::int64_t>(i));
+    const std::size_t pool = strings ? op_.pool_strings.size() : op_.pool_int64s.size();
+    std::size_t ngram = 0;
+    ngrams_.push_back(-1);
+    for (std::size_t length = 1; length <= op_.ngram_counts.size(); ++length) {
+      const auto begin = static_cast<std::size_t>(op_.ngram_counts[length - 1]);
+      const std::size_t end = length < op_.ngram_counts.size() ? static_cast<std::size_t>(op_.ngram_counts[length]) : pool;
+      for (std::size_t at = begin; at + length <= end; at += length, ++ngram) {
+        if (ngram >= op_.ngram_indexes.size())
+          fail(ErrorCode::invalid_graph, "the pool has more n-grams than the ", op_.ngram_indexes.size(), " indexes");
+        std::int64_t state = 0;
+        for (std::size_t i = at; i < at + length; ++i) {
+          const std::int64_t token = strings ? words_.at(op_.pool_strings[i]) : op_.pool_int64s[i];
+          const auto [edge, added] = edges_.emplace(std::pair(state, token), static_cast<std::int64_t>(ngrams_.size()));
+          if (added) ngrams_.push_back(-1);
+          state = edge->second;
+        }
+        ngrams_[static_cast<std::size_t>(state)] = op_.ngram_indexes[ngram];
+      }
+    }
+  }
+
+  void run(Context& c) const {
+    const Shape& shape = c.input(0).shape;
+    const std::int64_t columns = shape.rank() == 0 ? 1 : shape.back();
+    const std::int64_t rows = shape.rank() == 2 ? shape[0] : 1;
+    const std::int64_t outputs = op_.outputs();
+    for (std::int64_t row = 0; row < rows; ++row) {
+      float* y = c.out<float>(0) + row * outputs;
+      std::fill_n(y, outputs, 0.0F);
+      count(c.input(0), row * columns, columns, y);
+      for (std::int64_t i = 0; i < outputs; ++i) {
+        if (op_.mode == ops::TfIdfVectorizer::Mode::idf) y[i] = y[i] > 0 ? 1.0F : 0.0F;
+        if (op_.mode != ops::TfIdfVectorizer::Mode::tf && !op_.weights.empty()) y[i] *= op_.weights[static_cast<std::size_t>(i)];
+      }
+    }
+  }
+
+ private:
+  /// -1, which no pool of strings has, for a string outside of the pool.
+  [[nodiscard]] std::int64_t token(const TensorRef& x, std::int64_t i) const {
+    if (x.dtype != DType::string) return IndexInput(x)[i];
+    const auto found = words_.find(x.as<const std::string>()[i]);
+    return found == words_.end() ? -1 : found->second;
+  }
+
+  void count(const TensorRef& x, std::int64_t first, std::int64_t n, float* y) const {
+    for (std::int64_t distance = 1; distance <= op_.max_skip_count + 1 && distance <= std::max<std::int64_t>(n, 1); ++distance) {
+      for (std::int64_t start = 0; start < n; ++start) {
+        std::int64_t state = 0;
+        for (std::int64_t length = 1, at = start; length <= op_.max_gram_length && at < n; ++length, at += distance) {
+          const auto edge = edges_.find(std::pair(state, token(x, first + at)));
+          if (edge == edges_.end()) break;
+          state = edge->second;
+          // Single tokens are the same at every distance: they count once.
+          const std::int64_t index = ngrams_[static_cast<std::size_t>(state)];
+          if (index >= 0 && length >= op_.min_gram_length && (length > 1 || distance == 1)) y[index] += 1;
+        }
+      }
+    }
+  }
+
+  ops::TfIdfVectorizer op_;
+  std::unordered_map<std::string, std::int64_t> words_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> edges_;
+  std::vector<std::int64_t> ngrams_;  ///< by state: index of the output, -1 for what only begins an n-gram
+};
+
+template <>
+class Kernel<ops::RegexFullMatch, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : regex_(node.op<ops::RegexFullMatch>().pattern) {}
+  void run(Context& c) const {
+    Regex::Threads threads(regex_);
+    const std::int64_t n = c.input(0).elements();
+    for (std::int64_t i = 0; i < n; ++i) c.out<bool>(0)[i] = regex_.matches(c.in<std::string>(0)[i], threads);
+  }
+
+ private:
+  Regex regex_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_TRAINING_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_OPTIMIZER_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// An element of a tensor with its gradient and its states, which a step changes.
+struct OptimizerElement {
+  double x;
+  double g;
+  double state[2];
+};
+
+inline void step(const ops::Adagrad& op, double rate, double steps, OptimizerElement& e) noexcept {
+  const double g = static_cast<double>(op.norm) * e.x + e.g;
+  e.state[0] += g * g;
+  e.x -= rate / (1 + steps * static_cast<double>(op.decay)) * g / (std::sqrt(e.state[0]) + static_cast<double>(op.epsilon));
+}
+inline void step(const ops::Adam& op, double rate, double steps, OptimizerElement& e) noexcept {
+  const double alpha = static_cast<double>(op.alpha);
+  const double beta = static_cast<double>(op.beta);
+  const double g = static_cast<double>(op.norm) * e.x + e.g;
+  e.state[0] = alpha * e.state[0] + (1 - alpha) * g;
+  e.state[1] = beta * e.state[1] + (1 - beta) * g * g;
+  if (steps > 0) rate *= std::sqrt(1 - std::pow(beta, steps)) / (1 - std::pow(alpha, steps));
+  e.x = (1 - static_cast<double>(op.post_norm)) * (e.x - rate * e.state[0] / (std::sqrt(e.state[1]) + static_cast<double>(op.epsilon)));
+}
+inline void step(const ops::Momentum& op, double rate, double steps, OptimizerElement& e) noexcept {
+  const double alpha = static_cast<double>(op.alpha);
+  const double g = static_cast<double>(op.norm) * e.x + e.g;
+  e.state[0] = alpha * e.state[0] + (steps > 0 ? static_cast<double>(op.beta) : 1.0) * g;
+  e.x -= rate * (op.nesterov ? g + alpha * e.state[0] : e.state[0]);
+}
+
+}  // namespace cpu
+
+template <std::derived_from<ops::Optimizer> Op>
+class Kernel<Op, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
+  void run(Context& c) const {
+    const std::size_t tensors = (c.input_count() - 2) / (2 + Op::states);
+    const double rate = ops::number_at(c.input(0), 0);
+    const double steps = ops::number_at(c.input(1), 0);
+    for (std::size_t t = 0; t < tensors; ++t) {
+      const auto input = [&](std::size_t kind) -> const TensorRef& { return c.input(2 + kind * tensors + t); };
+      const std::int64_t n = input(0).elements();
+      for (std::int64_t i = 0; i < n; ++i) {
+        cpu::OptimizerElement e{ops::number_at(input(0), i), ops::number_at(input(1), i), {}};
+        for (std::size_t s = 0; s < Op::states; ++s) e.state[s] = ops::number_at(input(2 + s), i);
+        step(op_, rate, steps, e);
+        const auto give = [&](std::size_t kind, double value) {
+          const std::size_t output = kind * tensors + t;
+          if (c.has_output(output)) store_numbers(c.output(output).dtype, c.output(output).data, i, 1, &value, {});
+        };
+        give(0, e.x);
+        for (std::size_t s = 0; s < Op::states; ++s) give(1 + s, e.state[s]);
+      }
+    }
+  }
+
+ private:
+  Op op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_VISION_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_CENTER_CROP_PAD_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <>
+class Kernel<ops::CenterCropPad, Cpu> {
+ public:
+  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const Shape& y = c.output(0).shape;
+    StridedBox<2> box;
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+    for (std::size_t d = 0; d < x.rank(); ++d) {
+      box.push_back(std::min(x[d], y[d]), {x.stride(d), y.stride(d)});
+      (x[d] > y[d] ? from : to) += std::max(x[d] - y[d], y[d] - x[d]) / 2 * (x[d] > y[d] ? x.stride(d) : y.stride(d));
+    }
+    const ElementMover mover(c.input(0).dtype);
+    if (box.elements() != y.elements()) mover.fill(c.out<std::byte>(0), y.elements(), nullptr);
+    strided_copy(c, box, c.input(0), from, c.output(0), to);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_COL2IM_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::Col2Im, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Col2Im>()) {}
+  void run(Context& c) const {
+    const Shape& y = c.output(0).shape;
+    cpu::ConvGeometry geometry;
+    geometry.rank = y.rank() - 2;
+    for (std::size_t i = 0; i < geometry.rank; ++i) {
+      geometry.axes[i] = op_.window.axis(i, geometry.rank, y[i + 2], ops::integer_at(c.input(2), static_cast<std::int64_t>(i)));
+    }
+    const std::int64_t taps = geometry.kernel_size();
+    const std::int64_t windows = geometry.output_size();
+    const std::int64_t plane = geometry.input_size();
+    c.parallel_for(y[0] * y[1], 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t channel = begin; channel < end; ++channel) {
+        T* to = c.out<T>(0) + channel * plane;
+        std::fill_n(to, plane, T(0));
+        for (std::int64_t k = 0; k < taps; ++k) geometry.scatter_tap(c.in<T>(0) + (channel * taps + k) * windows, k, to);
+      }
+    });
+  }
+
+ private:
+  ops::Col2Im op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_DEFORM_CONV_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// The displaced windows are gathered into columns, which the weights multiply.
+template <class T>
+class Kernel<ops::DeformConv, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::DeformConv>()), product_(device.isa) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Shape& w = c.input(1).shape;
+    const std::int64_t points = c.output(0).shape.elements(2, 4);
+    return columns_bytes(c) + product_.workspace_bytes(w[0] / op_.group, points, w.stride(0));
+  }
+
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const Shape& w = c.input(1).shape;
+    const Shape& y = c.output(0).shape;
+    const std::int64_t points = y[2] * y[3];
+    const std::int64_t taps = w[2] * w[3];
+    const std::int64_t depth = w.stride(0);
+    const std::int64_t outputs = w[0] / op_.group;
+    if (y.elements() == 0) return;
+    T* columns = reinterpret_cast<T*>(c.workspace());  // (depth, points)
+    for (std::int64_t n = 0; n < x[0]; ++n) {
+      for (std::int64_t g = 0; g < op_.group; ++g) {
+        c.parallel_for(depth, 1, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t row = begin; row < end; ++row) gather(c, n, g * w[1] + row / taps, row % taps, columns + row * points);
+        });
+        cpu::ProductOptions<T> options;
+        if (c.has_input(3)) options.row_bias = c.in<T>(3) + g * outputs;
+        product_.run(outputs, points, depth, {c.in<T>(1) + g * outputs * depth, depth, 1}, {columns, points, 1},
+                     c.out<T>(0) + (n * w[0] + g * outputs) * points, points, options, c.workspace() + columns_bytes(c), c.pool());
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] static std::size_t columns_bytes(const Context& c) noexcept {
+    return align_up(static_cast<std::size_t>(c.input(1).shape.stride(0) * c.output(0).shape.elements(2, 4)) * sizeof(T));
+  }
+
+  /// Tap `tap` of all windows over one channel of one image.
+  void gather(const Context& c, std::int64_t n, std::int64_t channel, std::int64_t tap, T* to) const {
+    const Shape& x = c.input(0).shape;
+    const Shape& w = c.input(1).shape;
+    const Shape& y = c.output(0).shape;
+    const std::int64_t points = y[2] * y[3];
+    const std::int64_t taps = w[2] * w[3];
+    const auto v = op_.window.axis(0, 2, x[2], w[2]);
+    const auto h = op_.window.axis(1, 2, x[3], w[3]);
+    const T* from = c.in<T>(0) + (n * x[1] + channel) * x[2] * x[3];
+    const std::int64_t which = (n * op_.offset_group + channel / (x[1] / op_.offset_group)) * taps + tap;
+    const T* offset = c.in<T>(2) + which * 2 * points;
+    const T* mask = c.has_input(4) ? c.in<T>(4) + which * points : nullptr;
+    for (std::int64_t i = 0; i < points; ++i) {
+      const T at_v = static_cast<T>(i / y[3] * v.stride - v.pad_begin + tap / w[3] * v.dilation) + offset[i];
+      const T at_h = static_cast<T>(i % y[3] * h.stride - h.pad_begin + tap % w[3] * h.dilation) + offset[points + i];
+      const T value = sample(from, x[2], x[3], at_v, at_h);
+      to[i] = mask != nullptr ? value * mask[i] : value;
+    }
+  }
+  /// x at (v, h), bilinear, with zeros around it.
+  static T sample(const T* x, std::int64_t height, std::int64_t width, T v, T h) noexcept {
+    if (!(v > -1 && h > -1 && v < static_cast<T>(height) && h < static_cast<T>(width))) return 0;
+    const T v_floor = std::floor(v);
+    const T h_floor = std::floor(h);
+    const auto i = static_cast<std::int64_t>(v_floor);
+    const auto j = static_cast<std::int64_t>(h_floor);
+    const T dv = v - v_floor;
+    const T dh = h - h_floor;
+    const auto at = [&](std::int64_t row, std::int64_t column) {
+      return row >= 0 && row < height && column >= 0 && column < width ? x[row * width + column] : T(0);
+    };
+    return (1 - dv) * ((1 - dh) * at(i, j) + dh * at(i, j + 1)) + dv * ((1 - dh) * at(i + 1, j) + dh * at(i + 1, j + 1));
+  }
+
+  ops::DeformConv op_;
+  cpu::MatrixProduct<T> product_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_GRID_SAMPLE_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The elements along one dimension that an interpolation reads, and their weights.
+template <class T>
+struct SampleTaps {
+  std::array<std::int64_t, 4> index;  ///< -1 for a zero
+  std::array<T, 4> weight;
+};
+
+/// `x` mirrored at the borders low and high until it is between them.
+template <class T>
+[[nodiscard]] T reflect(T x, T low, T high) noexcept {
+  const T range = high - low;
+  if (range <= 0) return low;
+  const T distance = std::fmod(std::abs(x - low), 2 * range);
+  return low + (distance > range ? 2 * range - distance : distance);
+}
+
+/// How GridSample reads a dimension of `size` elements at the coordinate `at`, -1 to 1.
+template <class T>
+[[nodiscard]] SampleTaps<T> sample_taps(const ops::GridSample& op, T at, std::int64_t size) noexcept {
+  using Mode = ops::GridSample::Mode;
+  using Padding = ops::GridSample::Padding;
+  const T n = static_cast<T>(size);
+  const T low = op.align_corners ? T(0) : T(-0.5);
+  const T high = op.align_corners ? n - 1 : n - T(0.5);
+  T x = op.align_corners ? (at + 1) / 2 * (n - 1) : ((at + 1) * n - 1) / 2;
+  if (op.mode == Mode::nearest) x = std::nearbyint(x);
+  if (!(x >= low && x <= high)) {
+    if (op.padding == Padding::border) x = x > 0 ? std::min(x, n - 1) : T(0);
+    if (op.padding == Padding::reflection) x = std::isfinite(x) ? reflect(x, low, high) : T(0);
+    if (op.padding == Padding::zeros) x = x > 0 ? std::min(x, n + 8) : std::max(x, T(-8));
+    if (x != x) x = -8;
+  }
+  SampleTaps<T> taps;
+  const T floor = op.mode == Mode::nearest ? x : std::floor(x);
+  const T t = x - floor;
+  std::int64_t first = static_cast<std::int64_t>(floor);
+  std::size_t count = 2;
+  if (op.mode == Mode::nearest) {
+    taps.weight = {1};
+    count = 1;
+  } else if (op.mode == Mode::linear) {
+    taps.weight = {1 - t, t};
+  } else {
+    // Keys, Cubic convolution interpolation for digital image processing, 1981, with a = -0.75.
+    constexpr T a = T(-0.75);
+    const auto near = [](T s) { return ((a + 2) * s - (a + 3)) * s * s + 1; };
+    const auto far = [](T s) { return ((a * s - 5 * a) * s + 8 * a) * s - 4 * a; };
+    taps.weight = {far(t + 1), near(t), near(1 - t), far(2 - t)};
+    --first;
+    count = 4;
+  }
+  for (std::size_t k = 0; k < count; ++k) {
+    std::int64_t i = first + static_cast<std::int64_t>(k);
+    if (op.padding == Padding::border) i = std::clamp<std::int64_t>(i, 0, size - 1);
+    if (op.padding == Padding::reflection && (i < 0 || i >= size)) {
+      i = std::clamp<std::int64_t>(static_cast<std::int64_t>(reflect(static_cast<T>(i), low, high)), 0, size - 1);
+    }
+    taps.index[k] = i >= 0 && i < size ? i : -1;
+  }
+  return taps;
+}
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::GridSample, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) {
+    return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("a grid of ", name(node.input_dtype(1)));
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::GridSample>()) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const std::size_t rank = x.rank() - 2;
+    const std::int64_t plane = x.elements(2, x.rank());
+    const std::int64_t points = c.output(0).shape.elements(2, x.rank());
+    const std::size_t count = op_.mode == ops::GridSample::Mode::nearest ? 1 : op_.mode == ops::GridSample::Mode::linear ? 2 : 4;
+    if (plane == 0) return std::fill_n(c.out<T>(0), c.output(0).elements(), T(0)), void();
+    c.parallel_for(x[0] * points, 256, [&](std::int64_t begin, std::int64_t end) {
+      std::array<cpu::SampleTaps<T>, Shape::max_rank> taps;
+      for (std::int64_t at = begin; at < end; ++at) {
+        const T* where = c.in<T>(1) + at * static_cast<std::int64_t>(rank);
+        for (std::size_t d = 0; d < rank; ++d) taps[d] = cpu::sample_taps(op_, where[rank - 1 - d], x[d + 2]);
+        const std::int64_t n = at / points;
+        for (std::int64_t channel = 0; channel < x[1]; ++channel) {
+          c.out<T>(0)[(n * x[1] + channel) * points + at % points] =
+              interpolated(c.in<T>(0) + (n * x[1] + channel) * plane, plane, x, taps.data(), rank, count);
+        }
+      }
+    });
+  }
+
+ private:
+  /// The sum over all combinations of taps, dimension by dimension. `size`: elements of what x points to.
+  static T interpolated(const T* x, std::int64_t size, const Shape& shape, const cpu::SampleTaps<T>* taps, std::size_t rank,
+                        std::size_t count) {
+    if (rank == 0) return *x;
+    const std::int64_t stride = size / shape[shape.rank() - rank];
+    T sum = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      if (taps->index[k] >= 0) sum += taps->weight[k] * interpolated(x + taps->index[k] * stride, stride, shape, taps + 1, rank - 1, count);
+    }
+    return sum;
+  }
+
+  ops::GridSample op_;
+};
+
+template <class T>
+class Kernel<ops::AffineGrid, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : align_corners_(node.op<ops::AffineGrid>().align_corners) {}
+  void run(Context& c) const {
+    const Shape& y = c.output(0).shape;
+    const auto rank = static_cast<std::size_t>(y.back());
+    const std::int64_t points = y.elements(1, y.rank() - 1);
+    for (std::int64_t i = 0; i < y[0] * points; ++i) {
+      const T* theta = c.in<T>(0) + i / points * static_cast<std::int64_t>(rank * (rank + 1));
+      T at[4];  // x, y (, z), 1
+      std::int64_t rest = i % points;
+      for (std::size_t d = 0; d < rank; ++d) {
+        const std::int64_t size = y[rank - d];
+        const T step = static_cast<T>(rest % size);
+        at[d] = align_corners_ ? (size == 1 ? T(0) : 2 * step / static_cast<T>(size - 1) - 1) : (2 * step + 1) / static_cast<T>(size) - 1;
+        rest /= size;
+      }
+      at[rank] = 1;
+      for (std::size_t row = 0; row < rank; ++row) {
+        T sum = 0;
+        for (std::size_t k = 0; k <= rank; ++k) sum += theta[row * (rank + 1) + k] * at[k];
+        c.out<T>(0)[i * static_cast<std::int64_t>(rank) + static_cast<std::int64_t>(row)] = sum;
+      }
+    }
+  }
+
+ private:
+  bool align_corners_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_MAX_UNPOOL_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <>
+class Kernel<ops::MaxUnpool, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    if (node.input_dtype(1) != DType::int64) return Support::no("the indices must be int64");
+    return ElementMover::support(node.input_dtype(0));
+  }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::MaxUnpool>()) {}
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    const TensorRef& y = c.output(0);
+    const Shape inner = op_.unpooled(x.shape);
+    const std::int64_t size = inner.elements();
+    const ElementMover mover(x.dtype);
+    mover.fill(y.as<std::byte>(), y.elements(), nullptr);
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      std::int64_t index = c.in<std::int64_t>(1)[i];
+      if (index < 0 || index >= size) return c.fail("index ", index, " is out of range for ", size, " elements");
+      std::int64_t to = 0;
+      for (std::size_t d = inner.rank(); d-- > 0; index /= inner[d]) to += index % inner[d] * y.shape.stride(d);
+      mover.copy(mover.at(static_cast<const void*>(x.data), i), 1, mover.at(y.data, to));
+    }
+  }
+
+ private:
+  ops::MaxUnpool op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_ROI_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Two neighbours along a dimension and their weights, for linear interpolation inside a feature map.
+template <class T>
+struct LinearTaps {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  T low_weight = 0;
+  T high_weight = 0;
+
+  LinearTaps(T at, std::int64_t size) noexcept {
+    if (!(at >= -1 && at <= static_cast<T>(size))) return;  // outside: no weight
+    at = std::clamp<T>(at, 0, static_cast<T>(size - 1));
+    low = static_cast<std::int64_t>(at);
+    high = std::min(low + 1, size - 1);
+    high_weight = at - static_cast<T>(low);
+    low_weight = 1 - high_weight;
+  }
+};
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::RoiAlign, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) { return IndexInput::support(node.input_dtype(2)); }
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::RoiAlign>()) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const Shape& y = c.output(0).shape;
+    if (!check_indices(c, c.input(2), 0, x[0])) return;
+    if (x[2] * x[3] == 0 && y.elements() != 0) return c.fail("a feature map of shape ", x, " has no elements");
+    const IndexInput batch(c.input(2));
+    for (std::int64_t i = 0; i < c.input(1).elements(); ++i) {
+      const T at = c.in<T>(1)[i];
+      if (!(std::abs(at) < T(1e9))) return c.fail("region ", i / 4, " has the coordinate ", static_cast<double>(at));
+    }
+    const T scale = static_cast<T>(op_.spatial_scale);
+    const T offset = op_.half_pixel ? T(0.5) : T(0);
+    const std::int64_t plane = x[2] * x[3];
+    c.parallel_for(y.elements(0, 3), 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t region = row / (y[1] * y[2]);
+        const std::int64_t channel = row / y[2] % y[1];
+        const T* roi = c.in<T>(1) + region * 4;
+        const T* from = c.in<T>(0) + (wrapped_index(batch[region], x[0]) * x[1] + channel) * plane;
+        const auto extent = [&](std::size_t axis) {
+          const T size = (roi[axis + 2] - roi[axis]) * scale;
+          return op_.half_pixel ? size : std::max(size, T(1));
+        };
+        const T cell_height = extent(1) / static_cast<T>(y[2]);
+        const T cell_width = extent(0) / static_cast<T>(y[3]);
+        const T top = roi[1] * scale - offset + static_cast<T>(row % y[2]) * cell_height;
+        for (std::int64_t column = 0; column < y[3]; ++column) {
+          const T left = roi[0] * scale - offset + static_cast<T>(column) * cell_width;
+          c.out<T>(0)[row * y[3] + column] = pooled(from, x[2], x[3], top, left, cell_height, cell_width);
+        }
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] std::int64_t samples(T extent) const noexcept {
+    return op_.sampling_ratio > 0 ? op_.sampling_ratio : std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(extent)));
+  }
+  [[nodiscard]] T pooled(const T* x, std::int64_t height, std::int64_t width, T top, T left, T cell_height, T cell_width) const noexcept {
+    const std::int64_t rows = samples(cell_height);
+    const std::int64_t columns = samples(cell_width);
+    T result = 0;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const cpu::LinearTaps<T> v(top + (static_cast<T>(i) + T(0.5)) * cell_height / static_cast<T>(rows), height);
+      for (std::int64_t j = 0; j < columns; ++j) {
+        const cpu::LinearTaps<T> h(left + (static_cast<T>(j) + T(0.5)) * cell_width / static_cast<T>(columns), width);
+        const std::array<T, 4> terms{
+            v.low_weight * h.low_weight * x[v.low * width + h.low], v.low_weight * h.high_weight * x[v.low * width + h.high],
+            v.high_weight * h.low_weight * x[v.high * width + h.low], v.high_weight * h.high_weight * x[v.high * width + h.high]};
+        if (!op_.maximum) {
+          result += terms[0] + terms[1] + terms[2] + terms[3];
+        } else {
+          const T largest = *std::max_element(terms.begin(), terms.end());
+          result = i == 0 && j == 0 ? largest : std::max(result, largest);
+        }
+      }
+    }
+    return op_.maximum ? result : result / static_cast<T>(std::max<std::int64_t>(rows * columns, 1));
+  }
+
+  ops::RoiAlign op_;
+};
+
+template <class T>
+class Kernel<ops::MaxRoiPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : scale_(static_cast<T>(node.op<ops::MaxRoiPool>().spatial_scale)) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const Shape& y = c.output(0).shape;
+    for (std::int64_t region = 0; region < y[0]; ++region) {
+      const T* roi = c.in<T>(1) + region * 5;
+      std::array<std::int64_t, 5> at{};
+      for (std::size_t i = 0; i < 5; ++i) {
+        if (!(std::abs(roi[i]) < T(1e9))) return c.fail("region ", region, " holds ", static_cast<double>(roi[i]));
+        at[i] = static_cast<std::int64_t>(i == 0 ? roi[i] : std::round(roi[i] * scale_));
+      }
+      if (at[0] < 0 || at[0] >= x[0]) return c.fail("region ", region, " is in image ", at[0], " of ", x[0]);
+      const std::int64_t width = std::max<std::int64_t>(at[3] - at[1] + 1, 1);
+      const std::int64_t height = std::max<std::int64_t>(at[4] - at[2] + 1, 1);
+      for (std::int64_t channel = 0; channel < x[1]; ++channel) {
+        const T* from = c.in<T>(0) + (at[0] * x[1] + channel) * x[2] * x[3];
+        for (std::int64_t cell = 0; cell < y[2] * y[3]; ++cell) {
+          const auto [top, bottom] = range(cell / y[3], y[2], height, at[2], x[2]);
+          const auto [left, right] = range(cell % y[3], y[3], width, at[1], x[3]);
+          T most = bottom > top && right > left ? from[top * x[3] + left] : T(0);
+          for (std::int64_t i = top; i < bottom; ++i)
+            for (std::int64_t j = left; j < right; ++j) most = std::max(most, from[i * x[3] + j]);
+          c.out<T>(0)[(region * x[1] + channel) * y[2] * y[3] + cell] = most;
+        }
+      }
+    }
+  }
+
+ private:
+  struct Range {
+    std::int64_t begin;
+    std::int64_t end;
+  };
+  /// The elements of cell `i` of `cells` over `extent` elements from `start` on, inside [0, size).
+  static Range range(std::int64_t i, std::int64_t cells, std::int64_t extent, std::int64_t start, std::int64_t size) noexcept {
+    const std::int64_t begin = i * extent / cells + start;
+    const std::int64_t end = ((i + 1) * extent + cells - 1) / cells + start;
+    return {std::clamp<std::int64_t>(begin, 0, size), std::clamp<std::int64_t>(end, 0, size)};
+  }
+  T scale_;
+};
+
+}  // namespace hone::inline HONE_ABI
 #endif
 
 namespace hone::inline HONE_ABI {
 
 #if HONE_COMPILED
+extern template struct KernelTable<Cpu, CpuAlgebraKernels>;
+extern template struct KernelTable<Cpu, CpuAttentionKernels>;
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
+extern template struct KernelTable<Cpu, CpuLossKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
+extern template struct KernelTable<Cpu, CpuMlKernels>;
 extern template struct KernelTable<Cpu, CpuMovementKernels>;
 extern template struct KernelTable<Cpu, CpuNormalizationKernels>;
+extern template struct KernelTable<Cpu, CpuQuantizationKernels>;
+extern template struct KernelTable<Cpu, CpuRandomKernels>;
 extern template struct KernelTable<Cpu, CpuRecurrentKernels>;
 extern template struct KernelTable<Cpu, CpuReductionKernels>;
+extern template struct KernelTable<Cpu, CpuSequenceKernels>;
+extern template struct KernelTable<Cpu, CpuSignalKernels>;
+extern template struct KernelTable<Cpu, CpuTextKernels>;
+extern template struct KernelTable<Cpu, CpuTrainingKernels>;
 extern template struct KernelTable<Cpu, CpuUnaryKernels>;
+extern template struct KernelTable<Cpu, CpuVisionKernels>;
 #endif
 
 namespace detail {
@@ -15518,7 +22691,6 @@ inline ModelMetadata read_metadata(const onnx::ModelProto& model) {
 #define HONE_SINGLE_ONNX_TOPOLOGICAL_ORDER_HPP
 
 #include <queue>
-#include <unordered_set>
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -15601,6 +22773,8 @@ struct Scope {
   /// Put before names made in an inlined function, which would clash otherwise.
   std::string prefix;
   std::unordered_map<std::string, ValueId> names = {};
+  /// Of a subgraph: what its inputs are when it does not say so.
+  std::vector<Type> input_types = {};
 };
 
 class Importer {
@@ -15660,6 +22834,8 @@ class Importer {
 
     for (const auto& info : proto.input()) {
       GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
+      if (const std::size_t i = graph.inputs.size(); !value.type.is_known() && i < scope.input_types.size())
+        value.type = scope.input_types[i];
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
         graph.inputs.push_back(define(scope, std::move(value)));
@@ -15920,6 +23096,13 @@ class Importer {
   void import_subgraph(const std::string& attribute, const onnx::GraphProto& proto, const Scope& scope, Node& node) {
     auto graph = std::make_unique<Graph>();
     Scope inner{graph.get(), const_cast<Scope*>(&scope), scope.opsets, scope.call, ""};
+    const OpInfo* info = registry_.find(node.domain, node.op_type, node.opset);
+    if (info != nullptr && info->subgraph_input != nullptr) {
+      std::vector<Type> types;
+      for (const ValueId id : node.inputs) types.push_back(id == no_value ? Type() : (*scope.graph)[id].type);
+      const auto count = static_cast<std::size_t>(proto.input_size());
+      for (std::size_t i = 0; i < count; ++i) inner.input_types.push_back(info->subgraph_input(types, i, count));
+    }
     import_graph(proto, inner);
     node.subgraphs.push_back({attribute, std::move(graph)});
   }

@@ -29,6 +29,14 @@ TEST_CASE("compare: each element within absolute + relative * |reference|") {
   CHECK(compare(floats({5e-8f}), floats({0}), elementwise).empty());
 }
 
+TEST_CASE("compare: no element need be more exact than the rounding of the largest one") {
+  CHECK(compare(floats({2e-5f, 1000}), floats({0, 1000}), elementwise).empty());
+  CHECK_FALSE(compare(floats({2e-4f, 1000}), floats({0, 1000}), elementwise).empty());
+  const auto narrow = [](float value) { return Value(Tensor<hone::BFloat16>({1}, {hone::BFloat16(value)})); };
+  CHECK(compare(narrow(1.0078125f), narrow(1), elementwise).empty());
+  CHECK_FALSE(compare(narrow(1.03125f), narrow(1), elementwise).empty());
+}
+
 TEST_CASE("compare: the largest error within a share of the largest reference") {
   CHECK(compare(floats({0.05f, 100}), floats({0, 100}), by_maximum).empty());
   CHECK_FALSE(compare(floats({0.2f, 100}), floats({0, 100}), by_maximum).empty());

@@ -22,11 +22,14 @@ namespace hone::inline HONE_ABI {
 
 class Graph;
 
-/// A set of inputs, by index.
+/// A set of inputs, by index. The last bit stands for all inputs from 31 on.
 using InputSet = std::uint32_t;
 
+inline constexpr InputSet all_inputs = ~InputSet{0};
 [[nodiscard]] constexpr InputSet inputs(std::convertible_to<int> auto... index) noexcept { return ((InputSet{1} << index) | ... | 0u); }
-[[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept { return index < 32 && (set >> index & 1u) != 0; }
+[[nodiscard]] constexpr bool contains(InputSet set, std::size_t index) noexcept {
+  return (set >> std::min<std::size_t>(index, 31) & 1u) != 0;
+}
 
 /// A set of element types.
 class DTypeSet {
@@ -77,6 +80,8 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
+  /// Elements are but added, multiplied and moved: integers of another width may be computed as int32 or int64, and cut.
+  bool modular = false;
 };
 
 /// What type inference sees of a node.
@@ -151,6 +156,8 @@ struct OpInfo {
   void (*shapes)(const void* op, const ShapeContext&);  ///< null: every output has the shape of input 0
   std::size_t type_input = 0;                           ///< the deciding input: its type chooses among the kernels
   std::span<const InputTypes> input_types = {};
+  /// The type of input `i` of a subgraph with `count` inputs, where the model leaves it out. Null: nothing is known.
+  Type (*subgraph_input)(std::span<const Type> node_inputs, std::size_t i, std::size_t count) = nullptr;
 
   /// The operator of a node with these attributes. Errors: invalid_graph.
   [[nodiscard]] std::unique_ptr<Operator> create(AttributeReader& reader) const;
@@ -218,13 +225,15 @@ constexpr OpInfo make_op_info() {
   if constexpr (requires { Op::input_types; }) info.input_types = Op::input_types;
   if constexpr (requires(const Op& op, const TypeContext& context) { op.types(context); }) info.types = &infer_types<Op>;
   if constexpr (requires(const Op& op, const ShapeContext& context) { op.shapes(context); }) info.shapes = &infer_shapes<Op>;
+  if constexpr (requires { &Op::subgraph_input; }) info.subgraph_input = &Op::subgraph_input;
   return info;
 }
 
 }  // namespace detail
 
 /// The definition that a struct of `ops/` makes. The struct has `name`, and, where they differ from the defaults, `domain`, `since`,
-/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)` and `shapes(c)`.
+/// `until`, `arity`, `traits`, `type_input`, `input_types` (an array), `attributes(a)`, `types(c)`, `shapes(c)` and
+/// `subgraph_input(node_inputs, i, count)`.
 template <class Op>
 inline constexpr OpInfo op_info = detail::make_op_info<Op>();
 

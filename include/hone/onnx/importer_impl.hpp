@@ -34,6 +34,8 @@ struct Scope {
   /// Put before names made in an inlined function, which would clash otherwise.
   std::string prefix;
   std::unordered_map<std::string, ValueId> names = {};
+  /// Of a subgraph: what its inputs are when it does not say so.
+  std::vector<Type> input_types = {};
 };
 
 class Importer {
@@ -93,6 +95,8 @@ class Importer {
 
     for (const auto& info : proto.input()) {
       GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
+      if (const std::size_t i = graph.inputs.size(); !value.type.is_known() && i < scope.input_types.size())
+        value.type = scope.input_types[i];
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
         graph.inputs.push_back(define(scope, std::move(value)));
@@ -353,6 +357,13 @@ class Importer {
   void import_subgraph(const std::string& attribute, const onnx::GraphProto& proto, const Scope& scope, Node& node) {
     auto graph = std::make_unique<Graph>();
     Scope inner{graph.get(), const_cast<Scope*>(&scope), scope.opsets, scope.call, ""};
+    const OpInfo* info = registry_.find(node.domain, node.op_type, node.opset);
+    if (info != nullptr && info->subgraph_input != nullptr) {
+      std::vector<Type> types;
+      for (const ValueId id : node.inputs) types.push_back(id == no_value ? Type() : (*scope.graph)[id].type);
+      const auto count = static_cast<std::size_t>(proto.input_size());
+      for (std::size_t i = 0; i < count; ++i) inner.input_types.push_back(info->subgraph_input(types, i, count));
+    }
     import_graph(proto, inner);
     node.subgraphs.push_back({attribute, std::move(graph)});
   }

@@ -65,7 +65,7 @@ struct Mod : Binary {
   void attributes(auto& a) { a("fmod", fmod, 0); }
 };
 
-/// a << b or a >> b; 0 when b has the width of the type or more.
+/// a << b or a >> b, which copies the sign. A negative b, or one of the width of the type or more, moves every bit out.
 struct BitShift : Binary {
   static constexpr std::string_view name = "BitShift";
   bool left = false;

@@ -56,6 +56,29 @@ struct Cast {
   }
 };
 
+/// y = the bits of x as another element type of the same width.
+/// Source: ONNX BitCast, opset 26.
+struct BitCast {
+  static constexpr std::string_view name = "BitCast";
+  static constexpr OpTraits traits{.alias = true};
+
+  DType to = DType::undefined;
+
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a.required("to", number);
+    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    to = static_cast<DType>(number);
+  }
+  void types(const TypeContext& c) const {
+    const DType from = c.input(0).dtype;
+    if (bit_width(from) != bit_width(to) || from == DType::string) {
+      fail(ErrorCode::invalid_graph, "the bits of ", hone::name(from), " are not those of ", hone::name(to));
+    }
+    c.output(0, to);
+  }
+};
+
 /// y = x converted to the element type of input 1.
 /// Source: ONNX CastLike, opsets 15 to 25.
 struct CastLike {

@@ -24,6 +24,7 @@ struct Asin       : Unary { static constexpr std::string_view name = "Asin"; };
 struct Asinh      : Unary { static constexpr std::string_view name = "Asinh"; };
 struct Atan       : Unary { static constexpr std::string_view name = "Atan"; };
 struct Atanh      : Unary { static constexpr std::string_view name = "Atanh"; };
+struct BitwiseNot : Unary { static constexpr std::string_view name = "BitwiseNot"; };
 struct Ceil       : Unary { static constexpr std::string_view name = "Ceil"; };
 struct Cos        : Unary { static constexpr std::string_view name = "Cos"; };
 struct Cosh       : Unary { static constexpr std::string_view name = "Cosh"; };
@@ -125,6 +126,17 @@ struct Swish : Unary {
   static constexpr std::string_view name = "Swish";
   float alpha = 1;
   void attributes(auto& a) { a("alpha", alpha, 1.0f); }
+};
+
+/// x < -lambd ? x + bias : x > lambd ? x - bias : 0
+struct Shrink : Unary {
+  static constexpr std::string_view name = "Shrink";
+  float bias = 0;
+  float lambd = 0.5f;
+  void attributes(auto& a) {
+    a("bias", bias, 0.0f);
+    a("lambd", lambd, 0.5f);
+  }
 };
 
 /// x > alpha ? x : 0

@@ -18,17 +18,28 @@
 namespace hone::inline HONE_ABI {
 
 #if HONE_COMPILED
+extern template struct KernelTable<Cpu, CpuAlgebraKernels>;
+extern template struct KernelTable<Cpu, CpuAttentionKernels>;
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
 extern template struct KernelTable<Cpu, CpuIndexingKernels>;
+extern template struct KernelTable<Cpu, CpuLossKernels>;
 extern template struct KernelTable<Cpu, CpuMatrixKernels>;
+extern template struct KernelTable<Cpu, CpuMlKernels>;
 extern template struct KernelTable<Cpu, CpuMovementKernels>;
 extern template struct KernelTable<Cpu, CpuNormalizationKernels>;
+extern template struct KernelTable<Cpu, CpuQuantizationKernels>;
+extern template struct KernelTable<Cpu, CpuRandomKernels>;
 extern template struct KernelTable<Cpu, CpuRecurrentKernels>;
 extern template struct KernelTable<Cpu, CpuReductionKernels>;
+extern template struct KernelTable<Cpu, CpuSequenceKernels>;
+extern template struct KernelTable<Cpu, CpuSignalKernels>;
+extern template struct KernelTable<Cpu, CpuTextKernels>;
+extern template struct KernelTable<Cpu, CpuTrainingKernels>;
 extern template struct KernelTable<Cpu, CpuUnaryKernels>;
+extern template struct KernelTable<Cpu, CpuVisionKernels>;
 #endif
 
 namespace detail {

@@ -7,10 +7,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
 #include <hone/core/error.hpp>
+#include <hone/core/thread_pool.hpp>
+#include <hone/kernels/cpu/widened.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel_list.hpp>
 #include <hone/providers/provider.hpp>
@@ -50,6 +53,7 @@ class CpuProvider final : public Provider {
         placement.refusal.clear();
         return placement;
       }
+      if (place_widened(*entry, node, placement)) return placement;
       if (!placement.refusal.empty()) placement.refusal += "; ";
       placement.refusal += choice.refusal;
     }
@@ -65,6 +69,24 @@ class CpuProvider final : public Provider {
   [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
 
  private:
+  /// Places the node on a kernel for a wider type.
+  bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
+    const DType from = node.input_dtype(entry.op->type_input);
+    const std::span<const DType> wider = wider_types(from, node.node().op->traits().modular);
+    if (wider.empty() || !WidenedKernel::supports(node)) return false;
+    for (const DType to : wider) {
+      std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
+      const NodeView wide(node, *widening);
+      const KernelChoice<CpuDevice> choice = choose(entry, wide);
+      if (choice.kernel == nullptr) continue;
+      placement.kernel = std::make_unique<WidenedKernel>(choice.kernel->create(wide, device_), std::move(widening));
+      placement.name = text(choice.name, " ", simd::name(device_.isa), ", ", hone::name(from), " converted");
+      placement.refusal.clear();
+      return true;
+    }
+    return false;
+  }
+
   static simd::Isa isa_of(std::string_view arch) {
     const simd::IsaSet available = simd::available_isas();
     const auto refuse = [&](std::string_view what, std::string_view from) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <hone/config.hpp>
 #include <hone/core/any_object.hpp>
@@ -34,10 +35,22 @@ struct Support {
   explicit operator bool() const noexcept { return supported; }
 };
 
+/// Shows tensors of one type as tensors of a wider one, to a kernel that another one converts for.
+struct Widening {
+  DType from = DType::undefined;
+  DType to = DType::undefined;
+  /// One per input: constants of type `from` in the wider type, else empty.
+  std::vector<Value> constants;
+
+  [[nodiscard]] Type operator()(const Type& type) const { return type == Type(from) ? Type(to) : type; }
+};
+
 /// A node in its graph, as kernels see it while a session is created.
 class NodeView {
  public:
   NodeView(const Graph& graph, const Node& node) : graph_(&graph), node_(&node) {}
+  /// The node as `widening`, which must outlive the view, shows it.
+  NodeView(const NodeView& node, const Widening& widening) : graph_(node.graph_), node_(node.node_), widening_(&widening) {}
 
   [[nodiscard]] const Graph& graph() const noexcept { return *graph_; }
   [[nodiscard]] const Node& node() const noexcept { return *node_; }
@@ -51,20 +64,27 @@ class NodeView {
   [[nodiscard]] bool has_input(std::size_t i) const noexcept { return i < node_->inputs.size() && node_->inputs[i] != no_value; }
   [[nodiscard]] bool has_output(std::size_t i) const noexcept { return i < node_->outputs.size() && node_->outputs[i] != no_value; }
   /// Unknown type for an omitted input.
-  [[nodiscard]] Type input_type(std::size_t i) const { return has_input(i) ? (*graph_)[node_->inputs[i]].type : Type(); }
-  [[nodiscard]] Type output_type(std::size_t i) const { return has_output(i) ? (*graph_)[node_->outputs[i]].type : Type(); }
+  [[nodiscard]] Type input_type(std::size_t i) const { return has_input(i) ? type_of(node_->inputs[i]) : Type(); }
+  [[nodiscard]] Type output_type(std::size_t i) const { return has_output(i) ? type_of(node_->outputs[i]) : Type(); }
   [[nodiscard]] DType input_dtype(std::size_t i) const { return input_type(i).is_tensor() ? input_type(i).dtype : DType::undefined; }
   [[nodiscard]] DType output_dtype(std::size_t i) const { return output_type(i).is_tensor() ? output_type(i).dtype : DType::undefined; }
   /// The input when its elements are known for good, else null. Kernels pack such weights when they are made.
   [[nodiscard]] const TensorRef* constant(std::size_t i) const noexcept {
     if (!has_input(i)) return nullptr;
+    if (widening_ != nullptr && widening_->constants[i].has_value()) return &widening_->constants[i].ref();
     const auto& constant = (*graph_)[node_->inputs[i]].constant;
     return constant ? &constant->tensor : nullptr;
   }
 
  private:
+  [[nodiscard]] Type type_of(ValueId id) const {
+    const Type& type = (*graph_)[id].type;
+    return widening_ != nullptr ? (*widening_)(type) : type;
+  }
+
   const Graph* graph_;
   const Node* node_;
+  const Widening* widening_ = nullptr;
 };
 
 /// Where a value stands while a graph runs. Tensors are in `tensor`; sequences, optionals and maps in `object`.

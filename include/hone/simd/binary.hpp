@@ -130,8 +130,16 @@ struct Mod {
     if constexpr (std::unsigned_integral<V>) {
       return r;
     } else {
-      return r != V(0) && (r < V(0)) != (b < V(0)) ? static_cast<V>(r + b) : r;
+      return r != V(0) && (r < V(0)) != (b < V(0)) ? static_cast<V>(r + b) : signed_zero(r, b);
     }
+  }
+
+ private:
+  /// A zero has the sign of b, as in Python.
+  template <class V>
+  HONE_LANE static V signed_zero(V r, V b) noexcept {
+    if constexpr (std::floating_point<V>) return r == V(0) ? std::copysign(r, b) : r;
+    return r;
   }
 };
 
@@ -160,13 +168,13 @@ struct Pow {
   }
 };
 
-// Bits. Shifting by the width of the type or more gives 0.
+// Bits. Shifting by the width of the type or more, or by a negative number, moves every bit out; a right shift copies the sign.
 // clang-format off
 struct BitAnd { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a & b); } };
 struct BitOr  { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a | b); } };
 struct BitXor { using sign_free = void; using commutative = void; template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { return static_cast<T>(a ^ b); } };
 struct ShiftLeft  { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a << b) : T(0); } };
-struct ShiftRight { template <std::unsigned_integral T> HONE_LANE T operator()(T a, T b) const noexcept { return b < std::numeric_limits<T>::digits ? static_cast<T>(a >> b) : T(0); } };
+struct ShiftRight { template <std::integral T> HONE_LANE T operator()(T a, T b) const noexcept { constexpr T most(8 * sizeof(T) - 1); return b >= T(0) && b <= most ? static_cast<T>(a >> b) : static_cast<T>(T(a >> most) >> 1); } };
 // Comparisons; a comparison with NaN is false.
 struct Equal          { using sign_free = void; using commutative = void; template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a == b; } };
 struct Less           { template <Scalar T> HONE_LANE bool operator()(T a, T b) const noexcept { return a < b; } };

@@ -14,6 +14,7 @@
 #include <hone/kernels/cpu/strided_box.hpp>
 #include <hone/kernels/cpu/unary.hpp>
 #include <hone/ops/binary.hpp>
+#include <hone/ops/dimensions.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 #include <hone/simd/binary.hpp>
@@ -244,9 +245,11 @@ class Kernel<ops::Mod, Cpu, T> : public cpu::BinaryKernel {
 template <class T>
 class Kernel<ops::BitShift, Cpu, T> : public cpu::BinaryKernel {
  public:
+  using Bits = std::make_unsigned_t<T>;  // as which a negative shift is a large one
+
   Kernel(const NodeView& node, const CpuDevice& device)
       : BinaryKernel(node.op<ops::BitShift>(), node.op<ops::BitShift>().left
-                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, T>>(device.isa))
+                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, Bits>>(device.isa))
                                                    : cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(device.isa))) {}
 };
 
@@ -265,16 +268,13 @@ class PowKernel {
     const TensorRef y = c.output(0);
     if (a.dtype == b.dtype) return same_.run(c);
     const auto visit = [&](const BroadcastRow& row) {
-      double base[block];
-      double exponent[block];
+      double power[block];
       for (std::int64_t i = 0; i < row.size; i += block) {
         const std::int64_t n = std::min(block, row.size - i);
-        load(a, row.a + i * row.a_stride, row.a_stride, n, base);
-        load(b, row.b + i * row.b_stride, row.b_stride, n, exponent);
-        for (std::int64_t k = 0; k < n; ++k) base[k] = std::pow(base[k], exponent[k]);
-        with_type(y.dtype, [&]<class T>(T) {
-          for (std::int64_t k = 0; k < n; ++k) y.as<T>()[row.y + i + k] = static_cast<T>(base[k]);
-        });
+        for (std::int64_t k = 0; k < n; ++k) {
+          power[k] = std::pow(ops::number_at(a, row.a + (i + k) * row.a_stride), ops::number_at(b, row.b + (i + k) * row.b_stride));
+        }
+        store_numbers(y.dtype, y.data, row.y + i, n, power, {});
       }
     };
     for_broadcast_rows(a.shape, op_.right_shape(a.shape, b.shape), y.shape, c.pool(), visit);
@@ -282,40 +282,6 @@ class PowKernel {
 
  private:
   static constexpr std::int64_t block = 128;
-
-  static void load(const TensorRef& from, std::int64_t first, std::int64_t stride, std::int64_t n, double* to) {
-    with_type(from.dtype, [&]<class T>(T) {
-      for (std::int64_t k = 0; k < n; ++k) to[k] = static_cast<double>(from.as<const T>()[first + k * stride]);
-    });
-  }
-  static void with_type(DType dtype, const auto& body) {
-    switch (dtype) {
-      case DType::float32:
-        return body(float{});
-      case DType::float64:
-        return body(double{});
-      case DType::int8:
-        return body(std::int8_t{});
-      case DType::int16:
-        return body(std::int16_t{});
-      case DType::int32:
-        return body(std::int32_t{});
-      case DType::uint8:
-        return body(std::uint8_t{});
-      case DType::uint16:
-        return body(std::uint16_t{});
-      case DType::uint32:
-        return body(std::uint32_t{});
-      case DType::uint64:
-        return body(std::uint64_t{});
-      case DType::float16:
-        return body(Half{});
-      case DType::bfloat16:
-        return body(BFloat16{});
-      default:
-        return body(std::int64_t{});
-    }
-  }
 
   ops::Pow op_;
   BinaryKernel same_;
@@ -327,15 +293,9 @@ template <class T>
 class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
  public:
   static Support supports(const NodeView& node) {
-    switch (node.input_dtype(1)) {
-      case DType::float32:
-      case DType::float64:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return Support::no("no kernel for exponents of ", name(node.input_dtype(1)));
-    }
+    const DType exponent = node.input_dtype(1);
+    const bool real = exponent == DType::float32 || exponent == DType::float64 || exponent == DType::float16 || exponent == DType::bfloat16;
+    return real || is_integral(exponent) ? Support::yes() : Support::no("no kernel for exponents of ", name(exponent));
   }
   Kernel(const NodeView& node, const CpuDevice& device)
       : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}

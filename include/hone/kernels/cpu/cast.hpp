@@ -152,6 +152,17 @@ class CastKernel {
 };
 
 template <>
+class Kernel<ops::BitCast, Cpu> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    TensorRef from = c.input(0);
+    from.dtype = c.output(0).dtype;
+    copy_tensor(c, from, c.output(0));
+  }
+};
+
+template <>
 class Kernel<ops::Cast, Cpu> : public CastKernel {
  public:
   Kernel(const NodeView& node, const CpuDevice&) : CastKernel(node.op<ops::Cast>().saturate, node.op<ops::Cast>().rounding) {}

@@ -6,6 +6,7 @@
 #include <random>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/sequence.hpp>
 #include <hone/kernels/cpu/strided_copy.hpp>
 #include <hone/ops/dimensions.hpp>
 #include <hone/ops/identity.hpp>
@@ -22,7 +23,7 @@ class Kernel<ops::Identity, Cpu> {
     if (is_tensor_) {
       copy_tensor(c, c.input(0), c.output(0));
     } else {
-      c.output_slot(0).object = c.input_slot(0).object.clone();
+      cpu::give(c, 0, cpu::value_of(c.input_slot(0)), false);
     }
   }
 

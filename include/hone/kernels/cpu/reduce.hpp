@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/kernels/cpu/strided_box.hpp>
@@ -37,6 +38,10 @@ inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n
       each(type, [=](T value) { return value / divisor; });
     }
   };
+  const auto integer = [&]<class T>(T* type) {
+    if (finish == Finish::divide_by_count) return divide(type);
+    each(type, [](T value) { return static_cast<T>(std::sqrt(static_cast<double>(value))); });
+  };
   const auto real = [&]<class T>(T* type) {
     if (finish == Finish::divide_by_count) return divide(type);
     if (finish == Finish::square_root) return each(type, [](T value) { return std::sqrt(value); });
@@ -49,13 +54,13 @@ inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n
     case DType::float64:
       return real(static_cast<double*>(nullptr));
     case DType::int32:
-      return divide(static_cast<std::int32_t*>(nullptr));
+      return integer(static_cast<std::int32_t*>(nullptr));
     case DType::int64:
-      return divide(static_cast<std::int64_t*>(nullptr));
+      return integer(static_cast<std::int64_t*>(nullptr));
     case DType::uint32:
-      return divide(static_cast<std::uint32_t*>(nullptr));
+      return integer(static_cast<std::uint32_t*>(nullptr));
     case DType::uint64:
-      return divide(static_cast<std::uint64_t*>(nullptr));
+      return integer(static_cast<std::uint64_t*>(nullptr));
     default:
       break;
   }
@@ -102,10 +107,10 @@ class ReduceKernel {
  public:
   using Shared = ReduceKernel;
 
-  template <class F, class T>
-  ReduceKernel(const simd::Reduce<F, T>& loops, Finish finish, bool noop_with_empty_axes)
+  template <class F, class T, class Element>
+  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, Finish finish, bool noop_with_empty_axes)
       : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
-    const T identity = F::template identity<T>();
+    static_assert(sizeof(T) == sizeof(Element));
     std::memcpy(identity_, &identity, sizeof(T));
   }
 
@@ -190,8 +195,13 @@ template <class Op, class T>
 requires requires { typename cpu::Reduction<Op>::F; }
 class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
  public:
+  // Unsigned numbers are their own absolute values.
+  using Own = typename cpu::Reduction<Op>::F;
+  using F = std::conditional_t<std::is_unsigned_v<T> && std::is_same_v<Own, simd::SumAbs>, simd::Sum, Own>;
+  using Lane = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+
   Kernel(const NodeView& node, const CpuDevice& device)
-      : ReduceKernel(simd::table<simd::Reduce<typename cpu::Reduction<Op>::F, T>>(device.isa), cpu::Reduction<Op>::finish,
+      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), cpu::Reduction<Op>::finish,
                      node.op<Op>().noop_with_empty_axes) {}
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <type_traits>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/small_float.hpp>
 #include <hone/ops/unary.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
@@ -101,6 +103,16 @@ void run_scalars(const Context& c, const F& f) {
   });
 }
 
+/// A float of any type as double.
+template <class T>
+[[nodiscard]] double as_double(T x) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<double>(x);
+  } else {
+    return static_cast<double>(SmallFloat::of(dtype_of<T>).decode(x.bits));
+  }
+}
+
 }  // namespace cpu
 
 template <cpu::UnaryOp Op, class T>
@@ -147,12 +159,64 @@ class Kernel<ops::Not, Cpu, bool> {
   }
 };
 
+template <std::unsigned_integral T>
+class Kernel<ops::Abs, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return x; });
+  }
+};
+
+template <std::unsigned_integral T>
+class Kernel<ops::Sign, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return T(x != 0); });
+  }
+};
+
+/// Integers of any width, byte by byte.
+template <>
+class Kernel<ops::BitwiseNot, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    return is_integral(node.input_dtype(0)) ? Support::yes() : Support::no("there are no bits of ", name(node.input_dtype(0)));
+  }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const auto* x = c.in<std::uint8_t>(0);
+    auto* y = c.out<std::uint8_t>(0);
+    c.parallel_for(static_cast<std::int64_t>(c.input(0).bytes()), 64 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(~x[i]);
+    });
+  }
+};
+
+template <class T>
+class Kernel<ops::Shrink, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Shrink>()) {}
+  void run(Context& c) const {
+    // Integers are compared and moved as numpy does it: in double.
+    using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
+    cpu::run_scalars<T, T>(c, [lambd = Real(op_.lambd), bias = Real(op_.bias)](T x) {
+      const auto value = static_cast<Real>(x);
+      return value < -lambd ? static_cast<T>(value + bias) : value > lambd ? static_cast<T>(value - bias) : T(0);
+    });
+  }
+
+ private:
+  ops::Shrink op_;
+};
+
 template <class T>
 class Kernel<ops::IsNaN, Cpu, T> {
  public:
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const {
-    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(static_cast<double>(x)); });
+    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(cpu::as_double(x)); });
   }
 };
 
@@ -162,7 +226,7 @@ class Kernel<ops::IsInf, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::IsInf>()) {}
   void run(Context& c) const {
     cpu::run_scalars<T, bool>(c, [this](T x) {
-      const auto value = static_cast<double>(x);
+      const double value = cpu::as_double(x);
       return std::isinf(value) && (value > 0 ? op_.positive : op_.negative);
     });
   }

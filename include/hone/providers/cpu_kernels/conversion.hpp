@@ -9,6 +9,7 @@ namespace hone::inline HONE_ABI {
 
 // clang-format off
 using CpuConversionKernels = KernelList<
+    entry<ops::BitCast>,
     entry<ops::Cast>,
     entry<ops::CastLike>,
     entry<ops::Resize>,

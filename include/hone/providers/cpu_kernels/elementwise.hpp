@@ -16,27 +16,28 @@ using RealEntry = entry<Op, float, double>;
 template <class Op>
 using SignedEntry = entry<Op, float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
 template <class Op>
-using UnsignedEntry = entry<Op, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>;
-template <class Op>
 using IntegerEntry =
     entry<Op, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
 template <class Op>
 using NumberEntry = entry<Op, float, double, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t,
                           std::int32_t, std::int64_t>;
 
+template <class Op>
+using FloatEntry = entry<Op, float, double, Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ>;
+
 using CpuUnaryKernels =
-    KernelList<SignedEntry<ops::Abs>, RealEntry<ops::Acos>, RealEntry<ops::Acosh>, RealEntry<ops::Asin>, RealEntry<ops::Asinh>,
-               RealEntry<ops::Atan>, RealEntry<ops::Atanh>, RealEntry<ops::Ceil>, RealEntry<ops::Celu>, NumberEntry<ops::Clip>,
-               RealEntry<ops::Cos>, RealEntry<ops::Cosh>, RealEntry<ops::Elu>, RealEntry<ops::Erf>, RealEntry<ops::Exp>,
-               RealEntry<ops::Floor>, RealEntry<ops::Gelu>, RealEntry<ops::HardSigmoid>, RealEntry<ops::HardSwish>, RealEntry<ops::IsInf>,
-               RealEntry<ops::IsNaN>, RealEntry<ops::LeakyRelu>, RealEntry<ops::Log>, RealEntry<ops::Mish>, SignedEntry<ops::Neg>,
-               entry<ops::Not, bool>, entry<ops::Pointwise, float>, RealEntry<ops::Reciprocal>, SignedEntry<ops::Relu>,
-               RealEntry<ops::Round>, RealEntry<ops::Selu>, RealEntry<ops::Sigmoid>, SignedEntry<ops::Sign>, RealEntry<ops::Sin>,
-               RealEntry<ops::Sinh>, RealEntry<ops::Softplus>, RealEntry<ops::Softsign>, RealEntry<ops::Sqrt>, RealEntry<ops::Swish>,
-               RealEntry<ops::Tan>, RealEntry<ops::Tanh>, RealEntry<ops::ThresholdedRelu>>;
+    KernelList<NumberEntry<ops::Abs>, RealEntry<ops::Acos>, RealEntry<ops::Acosh>, RealEntry<ops::Asin>, RealEntry<ops::Asinh>,
+               RealEntry<ops::Atan>, RealEntry<ops::Atanh>, entry<ops::BitwiseNot>, RealEntry<ops::Ceil>, RealEntry<ops::Celu>,
+               NumberEntry<ops::Clip>, RealEntry<ops::Cos>, RealEntry<ops::Cosh>, RealEntry<ops::Elu>, RealEntry<ops::Erf>,
+               RealEntry<ops::Exp>, RealEntry<ops::Floor>, RealEntry<ops::Gelu>, RealEntry<ops::HardSigmoid>, RealEntry<ops::HardSwish>,
+               FloatEntry<ops::IsInf>, FloatEntry<ops::IsNaN>, RealEntry<ops::LeakyRelu>, RealEntry<ops::Log>, RealEntry<ops::Mish>,
+               SignedEntry<ops::Neg>, entry<ops::Not, bool>, entry<ops::Pointwise, float>, RealEntry<ops::Reciprocal>,
+               SignedEntry<ops::Relu>, RealEntry<ops::Round>, RealEntry<ops::Selu>, NumberEntry<ops::Shrink>, RealEntry<ops::Sigmoid>,
+               NumberEntry<ops::Sign>, RealEntry<ops::Sin>, RealEntry<ops::Sinh>, RealEntry<ops::Softplus>, RealEntry<ops::Softsign>,
+               RealEntry<ops::Sqrt>, RealEntry<ops::Swish>, RealEntry<ops::Tan>, RealEntry<ops::Tanh>, RealEntry<ops::ThresholdedRelu>>;
 
 using CpuBinaryKernels =
-    KernelList<NumberEntry<ops::Add>, entry<ops::And, bool>, UnsignedEntry<ops::BitShift>, IntegerEntry<ops::BitwiseAnd>,
+    KernelList<NumberEntry<ops::Add>, entry<ops::And, bool>, IntegerEntry<ops::BitShift>, IntegerEntry<ops::BitwiseAnd>,
                IntegerEntry<ops::BitwiseOr>, IntegerEntry<ops::BitwiseXor>, NumberEntry<ops::Div>,
                entry<ops::Equal, bool, float, double, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t,
                      std::int32_t, std::int64_t, std::string>,

@@ -13,12 +13,12 @@ namespace hone::inline HONE_ABI {
 template <class Op>
 using SumEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>;
 template <class Op>
-using ExtremeEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t, std::int8_t, std::uint8_t>;
+using ExtremeEntry = entry<Op, float, double, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t, std::int8_t, std::uint8_t, bool>;
 
-using CpuReductionKernels = KernelList<entry<ops::ReduceL1, float, double, std::int32_t, std::int64_t>, entry<ops::ReduceL2, float, double>,
-                                       entry<ops::ReduceLogSum, float, double>, entry<ops::ReduceLogSumExp, float, double>,
-                                       ExtremeEntry<ops::ReduceMax>, SumEntry<ops::ReduceMean>, ExtremeEntry<ops::ReduceMin>,
-                                       SumEntry<ops::ReduceProd>, SumEntry<ops::ReduceSum>, SumEntry<ops::ReduceSumSquare>>;
+using CpuReductionKernels =
+    KernelList<SumEntry<ops::ReduceL1>, SumEntry<ops::ReduceL2>, entry<ops::ReduceLogSum, float, double>,
+               entry<ops::ReduceLogSumExp, float, double>, ExtremeEntry<ops::ReduceMax>, SumEntry<ops::ReduceMean>,
+               ExtremeEntry<ops::ReduceMin>, SumEntry<ops::ReduceProd>, SumEntry<ops::ReduceSum>, SumEntry<ops::ReduceSumSquare>>;
 
 using CpuNormalizationKernels =
     KernelList<entry<ops::BatchNormalization, float, double>, entry<ops::GroupNormalization, float, double>,

@@ -1,0 +1,181 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <hone/config.hpp>
+#include <hone/core/value.hpp>
+#include <hone/kernels/cpu/number_conversion.hpp>
+#include <hone/providers/kernel.hpp>
+
+namespace hone::inline HONE_ABI {
+
+/// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
+/// the operator is modular, int32 and int64 for other integers.
+[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, bool modular) noexcept {
+  static constexpr DType floats[]{DType::float32, DType::float64};
+  static constexpr DType bytes[]{DType::uint8};
+  static constexpr DType integers[]{DType::int32, DType::int64};
+  switch (dtype) {
+    case DType::float16:
+    case DType::bfloat16:
+      return floats;
+    case DType::float32:
+      return std::span(floats).subspan(1);
+    case DType::uint4:
+    case DType::int4:
+    case DType::uint2:
+    case DType::int2:
+    case DType::float4e2m1:
+      return bytes;
+    case DType::uint64:
+      return std::span(integers).subspan(modular ? 1 : 2);
+    default:
+      return std::span(integers).first(modular && is_integral(dtype) && dtype != DType::int32 && dtype != DType::int64 ? 1 : 0);
+  }
+}
+
+/// Converts the elements of a tensor to a type that wider_types() gives for theirs, or back: floats are rounded to nearest, integers cut,
+/// and elements that share a byte are taken as the bits that they are.
+inline void convert_elements(const TensorRef& from, const TensorRef& to, const Context& c) {
+  constexpr std::int64_t block = 512;
+  const auto bits_of = [](DType dtype) { return bit_width(dtype) == 4 ? DType::uint4 : bit_width(dtype) == 2 ? DType::uint2 : dtype; };
+  const DType source = bits_of(from.dtype);
+  const DType target = bits_of(to.dtype);
+  c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+    if (source == DType::float64) return store_numbers(target, to.data, begin, end - begin, from.as<double>() + begin, {});
+    float real[block];
+    std::int64_t integer[block];
+    for (std::int64_t i = begin; i < end; i += block) {
+      const std::int64_t n = std::min(block, end - i);
+      if (is_integer_like(source)) {
+        load_numbers(source, from.data, i, n, integer);
+        store_numbers(target, to.data, i, n, integer, {});
+      } else {
+        load_numbers(source, from.data, i, n, real);
+        store_numbers(target, to.data, i, n, real, {});
+      }
+    }
+  });
+}
+
+/// Lets the kernel of a wider type compute: tensors of the narrow type are converted before and after. That makes one kernel serve all
+/// types where conversions are cheap next to the computation, or where nobody waits for it.
+class WidenedKernel final : public AnyKernel {
+ public:
+  /// `kernel` is made for the node as `widening` shows it.
+  WidenedKernel(std::unique_ptr<AnyKernel> kernel, std::unique_ptr<const Widening> widening)
+      : kernel_(std::move(kernel)), widening_(std::move(widening)) {}
+
+  static Support supports(const NodeView& node) {
+    const auto is_tensor = [](const Type& type) { return type.is_tensor() || !type.is_known(); };
+    for (std::size_t i = 0; i < node.input_count(); ++i)
+      if (!is_tensor(node.input_type(i))) return Support::no("only tensors are converted");
+    if (node.node().op->traits().data_dependent || !node.node().subgraphs.empty()) {
+      return Support::no("results of unknown shape are not converted");
+    }
+    return Support::yes();
+  }
+
+  /// The constants of the node in the wider type.
+  static std::unique_ptr<const Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
+    auto widening = std::make_unique<Widening>();
+    widening->from = from;
+    widening->to = to;
+    widening->constants.resize(node.input_count());
+    for (std::size_t i = 0; i < node.input_count(); ++i) {
+      const TensorRef* constant = node.constant(i);
+      if (constant == nullptr || constant->dtype != from) continue;
+      widening->constants[i] = Value::tensor(to, constant->shape);
+      convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
+    }
+    return widening;
+  }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const override {
+    std::vector<Slot> slots(c.input_count() + c.output_count());
+    std::vector<Slot*> pointers(slots.size());
+    const std::size_t converted = place(c, slots.data(), pointers.data(), nullptr);
+    return slots_bytes(c) + converted + kernel_->workspace(inner(c, pointers.data()));
+  }
+
+  void run(Context& c) const override {
+    const Slots slots(c);
+    std::byte* memory = c.workspace() + slots_bytes(c);
+    memory += place(c, slots.slots, slots.pointers, memory);
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      if (is_converted(c, i)) convert_elements(c.input(i), slots.slots[i].tensor, c);
+    }
+    Context wide = inner(c, slots.pointers);
+    wide.set_workspace(memory);
+    kernel_->run(wide);
+    if (wide.failed()) return c.fail_as(wide);
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      if (c.has_output(i) && c.output(i).dtype == widening_->from) convert_elements(wide.output(i), c.output(i), c);
+    }
+  }
+
+ private:
+  /// Slots in the workspace.
+  struct Slots {
+    explicit Slots(const Context& c) : count(c.input_count() + c.output_count()), slots(reinterpret_cast<Slot*>(c.workspace())) {
+      pointers = reinterpret_cast<Slot**>(c.workspace() + align_up(count * sizeof(Slot)));
+      for (std::size_t i = 0; i < count; ++i) new (slots + i) Slot;
+    }
+    Slots(const Slots&) = delete;
+    Slots& operator=(const Slots&) = delete;
+    ~Slots() {
+      for (std::size_t i = 0; i < count; ++i) slots[i].~Slot();
+    }
+    std::size_t count;
+    Slot* slots;
+    Slot** pointers;
+  };
+
+  static std::size_t slots_bytes(const Context& c) noexcept {
+    const std::size_t count = c.input_count() + c.output_count();
+    return align_up(count * sizeof(Slot)) + align_up(count * sizeof(Slot*));
+  }
+  static Context inner(const Context& c, Slot* const* slots) {
+    return {{slots, c.input_count()}, {slots + c.input_count(), c.output_count()}, c.pool()};
+  }
+  [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
+    return c.has_input(input) && c.input(input).dtype == widening_->from && !widening_->constants[input].has_value();
+  }
+
+  /// Points the slots to the tensors of c, or to memory for converted ones; gives the bytes of the latter.
+  std::size_t place(const Context& c, Slot* slots, Slot** pointers, std::byte* memory) const {
+    std::size_t bytes = 0;
+    const auto convert = [&](TensorRef& tensor) {
+      tensor.dtype = widening_->to;
+      tensor.data = memory != nullptr ? memory + bytes : nullptr;
+      bytes += align_up(checked_bytes(tensor.dtype, tensor.shape));
+    };
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      pointers[i] = c.has_input(i) ? &slots[i] : nullptr;
+      if (!c.has_input(i)) continue;
+      slots[i].tensor = c.input(i);
+      if (widening_->constants[i].has_value()) slots[i].tensor = widening_->constants[i].ref();
+      if (is_converted(c, i)) convert(slots[i].tensor);
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      const std::size_t at = c.input_count() + i;
+      pointers[at] = c.has_output(i) ? &slots[at] : nullptr;
+      if (!c.has_output(i)) continue;
+      slots[at].tensor = c.output(i);
+      if (c.output(i).dtype == widening_->from) convert(slots[at].tensor);
+    }
+    return bytes;
+  }
+
+  std::unique_ptr<AnyKernel> kernel_;
+  std::unique_ptr<const Widening> widening_;
+};
+
+}  // namespace hone::inline HONE_ABI

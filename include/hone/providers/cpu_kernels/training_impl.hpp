@@ -1,0 +1,4 @@
+#pragma once
+
+#include <hone/kernels/cpu/optimizer.hpp>
+#include <hone/providers/cpu_kernels/training.hpp>

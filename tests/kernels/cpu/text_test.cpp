@@ -1,0 +1,96 @@
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <hone/kernels/cpu/regex.hpp>
+#include <hone/kernels/cpu/utf8.hpp>
+#include <hone/ops/text.hpp>
+
+#include "kernels/cpu/one_node.hpp"
+
+namespace text_test {
+
+using namespace hone_test;
+
+inline bool fits(const std::string& pattern, const std::string& text) {
+  const hone::Regex regex(pattern);
+  hone::Regex::Threads threads(regex);
+  return regex.matches(text, threads);
+}
+
+TEST_CASE("Regex fits whole texts") {
+  CHECK(fits("a(b|c)*d", "abcbd"));
+  CHECK_FALSE(fits("a(b|c)*d", "abcbde"));
+  CHECK(fits("", ""));
+  CHECK(fits("x{2,3}", "xxx"));
+  CHECK_FALSE(fits("x{2,3}", "xxxx"));
+  CHECK(fits("(ab){2}", "abab"));
+  CHECK(fits("[^a-c\\d]+\\W", "xyz!"));
+  CHECK_FALSE(fits("[^a-c\\d]+", "x1"));
+  CHECK(fits(".", "\xc3\xa9"));
+  CHECK(fits("[\xc3\xa0-\xc3\xaf]", "\xc3\xa9"));
+  CHECK(fits("\\bfoo\\b.*", "foo bar"));
+  CHECK_FALSE(fits("\\bfoo\\b.*", "foobar"));
+  CHECK(fits("^a$|b", "b"));
+  CHECK(fits("(a*)*", "aaa"));
+  CHECK(fits("a{,2}", "a{,2}"));
+  CHECK(fits("\\x41\\x{42}", "AB"));
+}
+
+TEST_CASE("Regex refuses what it does not know") {
+  for (const char* pattern :
+       {"(a", "a)", "[a", "*a", "a{3,2}", "a{1001}", "\\", "\\q", "(?i)a", "[[:alpha:]]", "[b-a]", "((((a{1000}){1000})))"}) {
+    CAPTURE(pattern);
+    CHECK_THROWS_AS(hone::Regex{pattern}, hone::Error);
+  }
+}
+
+TEST_CASE("Regex takes no time on patterns that make others go back and forth") {
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_FALSE(fits("(a+)+(a+)+(a+)+b", std::string(2000, 'a')));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+}
+
+TEST_CASE("cases beyond ASCII") {
+  CHECK(hone::to_lower(U'\u00c9') == U'\u00e9');
+  CHECK(hone::to_upper(U'\u0451') == U'\u0401');
+  CHECK(hone::to_upper(U'\u00f7') == U'\u00f7');
+  CHECK(hone::to_upper(U'\u03c9') == U'\u03a9');
+}
+
+TEST_CASE("StringNormalizer keeps bytes that are no UTF-8, and gives an empty string when nothing is left") {
+  const auto a = attributes({{"case_change_action", string("UPPER")}, {"stopwords", hone::Attribute(std::vector<std::string>{"THE"})}});
+  check_tensor<std::string>(run_node<hone::ops::StringNormalizer>(10, a, values(tensor<std::string>({3}, {"the", "a\xff", "\xc3\xa9"})))[0],
+                            {2}, {"A\xff", "\xc3\x89"});
+  check_tensor<std::string>(run_node<hone::ops::StringNormalizer>(10, a, values(tensor<std::string>({1, 1}, {"The"})))[0], {1, 1}, {""});
+  CHECK_THROWS_AS(run_node<hone::ops::StringNormalizer>(10, a, values(tensor<std::string>({2, 1}, {"a", "b"}))), hone::Error);
+}
+
+TEST_CASE("StringSplit") {
+  const Values y = run_node<hone::ops::StringSplit>(20, attributes({{"delimiter", string(",")}, {"maxsplit", integer(1)}}),
+                                                    values(tensor<std::string>({2}, {"a,b,c", ""})), 2);
+  check_tensor<std::string>(y[0], {2, 2}, {"a", "b,c", "", ""});
+  check_tensor<std::int64_t>(y[1], {2}, {2, 1});
+  check_tensor<std::string>(run_node<hone::ops::StringSplit>(20, {}, values(tensor<std::string>({1}, {"  a \t b "})), 2)[0], {1, 2},
+                            {"a", "b"});
+}
+
+TEST_CASE("TfIdfVectorizer refuses indexes that do not fit its pool") {
+  const auto with = [](std::vector<std::int64_t> counts, std::vector<std::int64_t> indexes) {
+    return attributes({{"mode", string("TF")},
+                       {"min_gram_length", integer(1)},
+                       {"max_gram_length", integer(1)},
+                       {"max_skip_count", integer(0)},
+                       {"ngram_counts", integers(std::move(counts))},
+                       {"ngram_indexes", integers(std::move(indexes))},
+                       {"pool_int64s", integers({5, 6})}});
+  };
+  check_tensor<float>(run_node<hone::ops::TfIdfVectorizer>(9, with({0}, {1, 0}), values(list({5, 5, 6, 9})))[0], {2}, {1, 2});
+  CHECK_THROWS_AS(run_node<hone::ops::TfIdfVectorizer>(9, with({0}, {0}), values(list({5}))), hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::TfIdfVectorizer>(9, with({3}, {0, 1}), values(list({5}))), hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::TfIdfVectorizer>(9, with({0}, {0, -1}), values(list({5}))), hone::Error);
+}
+
+}  // namespace text_test
