@@ -858,6 +858,8 @@ struct Type {
     if (a.kind != b.kind || a.dtype != b.dtype || !a.element != !b.element) return false;
     return !a.element || *a.element == *b.element;
   }
+  /// Whether a value of type `given` may stand where this type is declared: what is no optional may stand for one.
+  [[nodiscard]] bool accepts(const Type& given) const { return *this == given || (kind == Kind::optional && *element == given); }
 
  private:
   Type(Kind of, DType key, Type to) : kind(of), dtype(key), element(std::make_shared<const Type>(std::move(to))) {}
@@ -7940,7 +7942,7 @@ struct QuantizeLinear : LinearQuantization {
 /// y = (x - zero_point) scale. Shapes: x (*) -> y (*). Source: ONNX DequantizeLinear, opsets 10 to 25.
 struct DequantizeLinear : LinearQuantization {
   static constexpr std::string_view name = "DequantizeLinear";
-  static constexpr InputTypes input_types[] = {{inputs(1), quantization_scales}};
+  static constexpr InputTypes input_types[] = {{inputs(0), quantized_numbers}, {inputs(1), quantization_scales}};
 
   void types(const TypeContext& c) const { c.output(0, output_dtype != DType::undefined ? Type(output_dtype) : c.input(1)); }
 };
@@ -8544,8 +8546,15 @@ struct If {
       if (branch->outputs.size() != c.output_count()) {
         fail(ErrorCode::invalid_graph, "it has ", c.output_count(), " outputs, but a branch has ", branch->outputs.size());
       }
-      for (std::size_t i = 0; i < c.output_count(); ++i)
-        if ((*branch)[branch->outputs[i]].type.is_known()) c.output(i, (*branch)[branch->outputs[i]].type);
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      const auto type_in = [&](const Graph& branch) -> const Type& { return branch[branch.outputs[i]].type; };
+      const Type& a = type_in(*c.subgraphs()[0]);
+      const Type& b = type_in(*c.subgraphs()[1]);
+      if (a.is_known() && b.is_known() && !a.accepts(b) && !b.accepts(a)) {
+        fail(ErrorCode::invalid_graph, "its output ", i, " is ", a, " after one branch, but ", b, " after the other");
+      }
+      c.output(i, !a.is_known() || b.accepts(a) ? b : a);
     }
   }
 };
@@ -8554,6 +8563,15 @@ struct If {
 #define HONE_SINGLE_OPS_LOOP_HPP
 
 namespace hone::inline HONE_ABI::ops {
+
+/// Errors: invalid_graph when what a body makes cannot be what it reads the next time.
+inline void check_variable(const Graph& body, std::size_t input, std::size_t output) {
+  const Type& read = body[body.inputs[input]].type;
+  const Type& made = body[body.outputs[output]].type;
+  if (read.is_known() && made.is_known() && !read.accepts(made)) {
+    fail(ErrorCode::invalid_graph, "its body reads '", body[body.inputs[input]].name, "' as ", read, ", but gives ", made);
+  }
+}
 
 /// Runs `body` while its condition holds, at most `trip count` times.
 /// Inputs: trip count (), condition (), each optional, then the variables. body: iteration (), condition (), variables -> condition,
@@ -8576,6 +8594,10 @@ struct Loop {
     if (body.inputs.size() != variables + 2 || body.outputs.size() != c.output_count() + 1 || c.output_count() < variables) {
       fail(ErrorCode::invalid_graph, "it has ", variables, " variables and ", c.output_count(), " outputs, but its body has ",
            body.inputs.size(), " inputs and ", body.outputs.size(), " outputs");
+    }
+    for (std::size_t i = 0; i < variables; ++i) {
+      if (!c.input(i + 2).is_known()) fail(ErrorCode::invalid_graph, "its variable ", i, " is missing");
+      check_variable(body, i + 2, i + 1);
     }
     for (std::size_t i = 0; i < c.output_count(); ++i) {
       const Type& type = body[body.outputs[i + 1]].type;
@@ -8633,6 +8655,9 @@ struct Scan {
       fail(ErrorCode::invalid_graph, "it has ", inputs, " states and scanned inputs and ", c.output_count(), " outputs, but its body has ",
            body.inputs.size(), " inputs and ", body.outputs.size(), " outputs");
     }
+    for (std::size_t i = first_state(); i < c.input_count(); ++i)
+      if (!c.input(i).is_known()) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
+    for (std::size_t i = 0; i < inputs - scans(); ++i) check_variable(body, i, i);
     const std::size_t rows = c.output_count() - (inputs - scans());
     const auto check = [](const std::vector<std::int64_t>& list, std::size_t wanted, std::string_view what) {
       if (!list.empty() && list.size() != wanted) fail(ErrorCode::invalid_graph, what, " has ", list.size(), " values, not ", wanted);
@@ -19860,6 +19885,8 @@ class Kernel<ops::Scan, Cpu> {
   static Support supports(const NodeView& node) {
     for (std::size_t i = 0; i < node.input_count(); ++i)
       if (node.has_input(i) && !ElementMover::support(node.input_dtype(i))) return Support::no("elements of ", name(node.input_dtype(i)));
+    if (node.op<ops::Scan>().batched && node.has_input(0) && node.input_dtype(0) != DType::int64)
+      return Support::no("lengths of ", name(node.input_dtype(0)));
     return Support::yes();
   }
   Kernel(const NodeView& node, const CpuDevice&)
@@ -19870,7 +19897,8 @@ class Kernel<ops::Scan, Cpu> {
 
   void run(Context& c) const {
     const std::size_t first_scan = op_.first_state() + states_;
-    const std::int64_t batch = op_.batched ? c.input(first_scan).shape[0] : 1;
+    const Shape& scanned = c.input(first_scan).shape;
+    const std::int64_t batch = op_.batched && scanned.rank() > 0 ? scanned[0] : 1;
     std::vector<cpu::Rows> rows = rows_;
     std::vector<cpu::Rows> finals(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
     std::int64_t length = 0;
@@ -19939,6 +19967,10 @@ class Kernel<ops::Scan, Cpu> {
       return false;
     }
     if (op_.batched && c.has_input(0)) {
+      if (c.input(0).elements() != batch) {
+        c.fail("there are ", c.input(0).elements(), " lengths for a batch of ", batch);
+        return false;
+      }
       for (std::int64_t b = 0; b < batch; ++b) {
         if (c.in<std::int64_t>(0)[b] == length) continue;
         c.fail("sequence ", b, " has ", c.in<std::int64_t>(0)[b], " steps of ", length, "; only full lengths are scanned");
@@ -22834,8 +22866,7 @@ class Importer {
 
     for (const auto& info : proto.input()) {
       GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
-      if (const std::size_t i = graph.inputs.size(); !value.type.is_known() && i < scope.input_types.size())
-        value.type = scope.input_types[i];
+      if (const std::size_t i = graph.inputs.size(); i < scope.input_types.size()) receive(value, scope.input_types[i]);
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
         graph.inputs.push_back(define(scope, std::move(value)));
@@ -22865,6 +22896,14 @@ class Importer {
       if (!graph[id].shape) graph[id].shape = dimensions_.read(info.type());
     }
     declared_.pop_back();
+  }
+
+  /// Gives the input of a subgraph the type of what its node passes, which a declared type must accept.
+  static void receive(GraphValue& value, const Type& given) {
+    if (!value.type.is_known()) value.type = given;
+    if (given.is_known() && !value.type.accepts(given)) {
+      fail(ErrorCode::invalid_graph, "the input '", value.name, "' of its subgraph has type ", value.type, ", but is given ", given);
+    }
   }
 
   /// The tensor that the options give in place of an initializer, or the initializer.
@@ -25623,6 +25662,8 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
     if (frame.output_place(i) == PlannedValue::Place::output)
       frame.output(i).allocate(frame.output(i).tensor.dtype, frame.output(i).tensor.shape);
   }
+  // A body without nodes would never notice.
+  if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled in this node");
   frame.execute(*control_);
   for (std::size_t i = 0; i < outputs.size() && i < graph.outputs.size(); ++i) {
     if (outputs[i] != nullptr) detail::copy_to(frame.output(i), *outputs[i]);

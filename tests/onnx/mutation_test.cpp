@@ -4,15 +4,20 @@
 //   HONE_MUTATION_TRACE   prints the number of each before it is tried, which finds the one that a sanitizer ends the program at
 #include "support/mutation.hpp"
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <mutex>
 #include <random>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <sys/resource.h>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -145,8 +150,38 @@ struct Counts {
   std::size_t ran = 0;
 };
 
-inline void try_model(const std::string& bytes, const Sample& sample, Mutator& mutator, Counts& counts) {
+/// Stops what takes longer than a few seconds: a damaged loop may go on for ever.
+class Watchdog {
+ public:
+  /// For the work that starts now, in place of the work before.
+  std::stop_token watch() {
+    const std::lock_guard lock(mutex_);
+    source_ = {};
+    begin_ = Clock::now();
+    return source_.get_token();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void run(const std::stop_token& end) {
+    std::unique_lock lock(mutex_);
+    while (!end.stop_requested()) {
+      wake_.wait_for(lock, end, std::chrono::milliseconds(100), [] { return false; });
+      if (Clock::now() - begin_ > std::chrono::seconds(2)) source_.request_stop();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::stop_source source_;
+  Clock::time_point begin_ = Clock::now();
+  std::jthread thread_{[this](const std::stop_token& end) { run(end); }};
+};
+
+inline void try_model(const std::string& bytes, const Sample& sample, Mutator& mutator, Counts& counts, Watchdog& watchdog) {
   hone::SessionOptions options{.intra_op_num_threads = 1};
+  options.stop_token = watchdog.watch();
   if (mutator.one_in(2)) options.graph_optimization_level = hone::GraphOptimizationLevel::disabled;
   bool loaded = false;
   try {
@@ -156,7 +191,9 @@ inline void try_model(const std::string& bytes, const Sample& sample, Mutator& m
     for (const hone::NodeArg& input : session.inputs()) values.push_back(feed_for(input, sample, mutator));
     std::vector<hone::Feed> feeds;
     for (std::size_t i = 0; i < values.size(); ++i) feeds.push_back({session.inputs()[i].name, values[i]});
-    const hone::Outputs outputs = session.run(feeds);
+    hone::RunOptions run;
+    run.stop_token = watchdog.watch();
+    const hone::Outputs outputs = session.run(feeds, run);
     ++counts.ran;
   } catch (const hone::Error&) {
     ++(loaded ? counts.failed : counts.refused);
@@ -171,6 +208,7 @@ TEST_CASE("a damaged model ends with a result or with a hone::Error") {
   const bool traced = std::getenv("HONE_MUTATION_TRACE") != nullptr;
   const std::size_t only = traced ? number_from("HONE_MUTATION_TRACE", 0) : 0;
   const MemoryLimit limit;
+  Watchdog watchdog;
   Counts counts;
   for (std::size_t i = 0; i < mutations; ++i) {
     if (only > 1 && i != only) continue;
@@ -180,7 +218,7 @@ TEST_CASE("a damaged model ends with a result or with a hone::Error") {
     if (traced) std::cerr << "mutation " << i << " of " << sample.name << '\n';
     CAPTURE(i);
     CAPTURE(sample.name);
-    CHECK_NOTHROW(try_model(damaged, sample, mutator, counts));
+    CHECK_NOTHROW(try_model(damaged, sample, mutator, counts, watchdog));
   }
   MESSAGE(counts.refused << " were refused, " << counts.failed << " failed while running, " << counts.ran << " ran");
   if (only > 1) return;

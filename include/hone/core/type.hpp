@@ -39,6 +39,8 @@ struct Type {
     if (a.kind != b.kind || a.dtype != b.dtype || !a.element != !b.element) return false;
     return !a.element || *a.element == *b.element;
   }
+  /// Whether a value of type `given` may stand where this type is declared: what is no optional may stand for one.
+  [[nodiscard]] bool accepts(const Type& given) const { return *this == given || (kind == Kind::optional && *element == given); }
 
  private:
   Type(Kind of, DType key, Type to) : kind(of), dtype(key), element(std::make_shared<const Type>(std::move(to))) {}

@@ -95,8 +95,7 @@ class Importer {
 
     for (const auto& info : proto.input()) {
       GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
-      if (const std::size_t i = graph.inputs.size(); !value.type.is_known() && i < scope.input_types.size())
-        value.type = scope.input_types[i];
+      if (const std::size_t i = graph.inputs.size(); i < scope.input_types.size()) receive(value, scope.input_types[i]);
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
         graph.inputs.push_back(define(scope, std::move(value)));
@@ -126,6 +125,14 @@ class Importer {
       if (!graph[id].shape) graph[id].shape = dimensions_.read(info.type());
     }
     declared_.pop_back();
+  }
+
+  /// Gives the input of a subgraph the type of what its node passes, which a declared type must accept.
+  static void receive(GraphValue& value, const Type& given) {
+    if (!value.type.is_known()) value.type = given;
+    if (given.is_known() && !value.type.accepts(given)) {
+      fail(ErrorCode::invalid_graph, "the input '", value.name, "' of its subgraph has type ", value.type, ", but is given ", given);
+    }
   }
 
   /// The tensor that the options give in place of an initializer, or the initializer.

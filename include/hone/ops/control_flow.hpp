@@ -22,8 +22,15 @@ struct If {
       if (branch->outputs.size() != c.output_count()) {
         fail(ErrorCode::invalid_graph, "it has ", c.output_count(), " outputs, but a branch has ", branch->outputs.size());
       }
-      for (std::size_t i = 0; i < c.output_count(); ++i)
-        if ((*branch)[branch->outputs[i]].type.is_known()) c.output(i, (*branch)[branch->outputs[i]].type);
+    }
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+      const auto type_in = [&](const Graph& branch) -> const Type& { return branch[branch.outputs[i]].type; };
+      const Type& a = type_in(*c.subgraphs()[0]);
+      const Type& b = type_in(*c.subgraphs()[1]);
+      if (a.is_known() && b.is_known() && !a.accepts(b) && !b.accepts(a)) {
+        fail(ErrorCode::invalid_graph, "its output ", i, " is ", a, " after one branch, but ", b, " after the other");
+      }
+      c.output(i, !a.is_known() || b.accepts(a) ? b : a);
     }
   }
 };

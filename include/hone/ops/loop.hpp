@@ -12,6 +12,15 @@
 
 namespace hone::inline HONE_ABI::ops {
 
+/// Errors: invalid_graph when what a body makes cannot be what it reads the next time.
+inline void check_variable(const Graph& body, std::size_t input, std::size_t output) {
+  const Type& read = body[body.inputs[input]].type;
+  const Type& made = body[body.outputs[output]].type;
+  if (read.is_known() && made.is_known() && !read.accepts(made)) {
+    fail(ErrorCode::invalid_graph, "its body reads '", body[body.inputs[input]].name, "' as ", read, ", but gives ", made);
+  }
+}
+
 /// Runs `body` while its condition holds, at most `trip count` times.
 /// Inputs: trip count (), condition (), each optional, then the variables. body: iteration (), condition (), variables -> condition,
 /// variables, rows. Outputs: the last variables, then the rows of all iterations, stacked along a new first axis.
@@ -33,6 +42,10 @@ struct Loop {
     if (body.inputs.size() != variables + 2 || body.outputs.size() != c.output_count() + 1 || c.output_count() < variables) {
       fail(ErrorCode::invalid_graph, "it has ", variables, " variables and ", c.output_count(), " outputs, but its body has ",
            body.inputs.size(), " inputs and ", body.outputs.size(), " outputs");
+    }
+    for (std::size_t i = 0; i < variables; ++i) {
+      if (!c.input(i + 2).is_known()) fail(ErrorCode::invalid_graph, "its variable ", i, " is missing");
+      check_variable(body, i + 2, i + 1);
     }
     for (std::size_t i = 0; i < c.output_count(); ++i) {
       const Type& type = body[body.outputs[i + 1]].type;
@@ -90,6 +103,9 @@ struct Scan {
       fail(ErrorCode::invalid_graph, "it has ", inputs, " states and scanned inputs and ", c.output_count(), " outputs, but its body has ",
            body.inputs.size(), " inputs and ", body.outputs.size(), " outputs");
     }
+    for (std::size_t i = first_state(); i < c.input_count(); ++i)
+      if (!c.input(i).is_known()) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
+    for (std::size_t i = 0; i < inputs - scans(); ++i) check_variable(body, i, i);
     const std::size_t rows = c.output_count() - (inputs - scans());
     const auto check = [](const std::vector<std::int64_t>& list, std::size_t wanted, std::string_view what) {
       if (!list.empty() && list.size() != wanted) fail(ErrorCode::invalid_graph, what, " has ", list.size(), " values, not ", wanted);

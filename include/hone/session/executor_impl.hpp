@@ -212,6 +212,8 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
     if (frame.output_place(i) == PlannedValue::Place::output)
       frame.output(i).allocate(frame.output(i).tensor.dtype, frame.output(i).tensor.shape);
   }
+  // A body without nodes would never notice.
+  if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled in this node");
   frame.execute(*control_);
   for (std::size_t i = 0; i < outputs.size() && i < graph.outputs.size(); ++i) {
     if (outputs[i] != nullptr) detail::copy_to(frame.output(i), *outputs[i]);

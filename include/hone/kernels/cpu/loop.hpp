@@ -169,6 +169,8 @@ class Kernel<ops::Scan, Cpu> {
   static Support supports(const NodeView& node) {
     for (std::size_t i = 0; i < node.input_count(); ++i)
       if (node.has_input(i) && !ElementMover::support(node.input_dtype(i))) return Support::no("elements of ", name(node.input_dtype(i)));
+    if (node.op<ops::Scan>().batched && node.has_input(0) && node.input_dtype(0) != DType::int64)
+      return Support::no("lengths of ", name(node.input_dtype(0)));
     return Support::yes();
   }
   Kernel(const NodeView& node, const CpuDevice&)
@@ -179,7 +181,8 @@ class Kernel<ops::Scan, Cpu> {
 
   void run(Context& c) const {
     const std::size_t first_scan = op_.first_state() + states_;
-    const std::int64_t batch = op_.batched ? c.input(first_scan).shape[0] : 1;
+    const Shape& scanned = c.input(first_scan).shape;
+    const std::int64_t batch = op_.batched && scanned.rank() > 0 ? scanned[0] : 1;
     std::vector<cpu::Rows> rows = rows_;
     std::vector<cpu::Rows> finals(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
     std::int64_t length = 0;
@@ -248,6 +251,10 @@ class Kernel<ops::Scan, Cpu> {
       return false;
     }
     if (op_.batched && c.has_input(0)) {
+      if (c.input(0).elements() != batch) {
+        c.fail("there are ", c.input(0).elements(), " lengths for a batch of ", batch);
+        return false;
+      }
       for (std::int64_t b = 0; b < batch; ++b) {
         if (c.in<std::int64_t>(0)[b] == length) continue;
         c.fail("sequence ", b, " has ", c.in<std::int64_t>(0)[b], " steps of ", length, "; only full lengths are scanned");
