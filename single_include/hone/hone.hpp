@@ -2733,6 +2733,7 @@ struct Support {
 struct Widening {
   DType from = DType::undefined;
   DType to = DType::undefined;
+  InputSet shape_inputs = 0;
   /// One per input: constants of type `from` in the wider type, else empty.
   std::vector<Value> constants;
 
@@ -3919,6 +3920,16 @@ namespace hone::inline HONE_ABI::ops {
 /// Errors: invalid_argument when `tensor`, which the message calls `what`, has not exactly one element.
 inline void check_one_element(const TensorRef& tensor, std::string_view what) {
   if (tensor.elements() != 1) fail(ErrorCode::invalid_argument, what, " must have one element, but its shape is ", tensor.shape);
+}
+
+/// The element of a tensor that has exactly one, as a number. Errors: invalid_argument, which calls the tensor `what`.
+[[nodiscard]] inline double only_number(const TensorRef& tensor, std::string_view what) {
+  check_one_element(tensor, what);
+  return number_at(tensor, 0);
+}
+[[nodiscard]] inline std::int64_t only_integer(const TensorRef& tensor, std::string_view what) {
+  check_one_element(tensor, what);
+  return integer_at(tensor, 0);
 }
 
 /// Errors: invalid_argument when `tensor`, which the message calls `what`, is not a list of integers.
@@ -5782,8 +5793,7 @@ struct Cumulative {
     a("reverse", reverse, false);
   }
   void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(1), "axis");
-    (void)normalized_axis(integer_at(c.tensor(1), 0), c.shape(0).rank());
+    (void)normalized_axis(only_integer(c.tensor(1), "axis"), c.shape(0).rank());
     c.output(0, c.shape(0));
   }
 };
@@ -5936,8 +5946,7 @@ struct OneHot {
   void attributes(auto& a) { a("axis", axis, -1); }
   void types(const TypeContext& c) const { c.output(0, c.input(2)); }
   void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(1), "depth");
-    const std::int64_t depth = integer_at(c.tensor(1), 0);
+    const std::int64_t depth = only_integer(c.tensor(1), "depth");
     if (depth < 0) fail(ErrorCode::invalid_argument, "depth is ", depth);
     if (c.shape(2).elements() != 2) fail(ErrorCode::invalid_argument, "values must hold two elements, but its shape is ", c.shape(2));
     Shape to = c.shape(0);
@@ -6058,8 +6067,7 @@ struct TopK {
     c.output(1, DType::int64);
   }
   void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(1), "k");
-    const std::int64_t k = integer_at(c.tensor(1), 0);
+    const std::int64_t k = only_integer(c.tensor(1), "k");
     Shape to = c.shape(0);
     std::int64_t& dim = to[normalized_axis(axis, to.rank())];
     if (k < 0 || k > dim) fail(ErrorCode::invalid_argument, "k is ", k, ", but axis ", axis, " has ", dim, " elements");
@@ -7679,9 +7687,7 @@ struct Tile {
   void shapes(const ShapeContext& c) const {
     Shape to = c.shape(0);
     if (c.has_input(2)) {
-      check_one_element(c.tensor(1), "tiles");
-      check_one_element(c.tensor(2), "axis");
-      repeat(to[normalized_axis(integer_at(c.tensor(2), 0), to.rank())], integer_at(c.tensor(1), 0));
+      repeat(to[normalized_axis(only_integer(c.tensor(2), "axis"), to.rank())], only_integer(c.tensor(1), "tiles"));
     } else {
       const TensorRef& repeats = c.tensor(1);
       if (repeats.elements() != static_cast<std::int64_t>(to.rank())) {
@@ -9067,9 +9073,9 @@ struct DFT {
     if (x.rank() < 2 || x.back() < 1 || x.back() > 2)
       fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (*, 1 or 2)");
     Sizes s{};
-    s.axis = normalized_axis(given_axis != nullptr ? integer_at(*given_axis, 0) : axis, x.rank());
+    s.axis = normalized_axis(given_axis != nullptr ? only_integer(*given_axis, "the axis") : axis, x.rank());
     if (s.axis + 1 == x.rank()) fail(ErrorCode::invalid_argument, "the last dimension cannot be transformed");
-    s.length = given_length != nullptr ? integer_at(*given_length, 0) : inverse && onesided ? 2 * (x[s.axis] - 1) : x[s.axis];
+    s.length = given_length != nullptr ? only_integer(*given_length, "the length") : inverse && onesided ? 2 * (x[s.axis] - 1) : x[s.axis];
     if (s.length < 1 || s.length > (std::int64_t{1} << 40)) fail(ErrorCode::invalid_argument, "a transform of ", s.length, " elements");
     return s;
   }
@@ -9101,9 +9107,9 @@ struct STFT {
   };
   [[nodiscard]] Sizes sizes(const Shape& x, const TensorRef& step, const Shape* window, const TensorRef* length) const {
     if (x.rank() != 3 || x[2] < 1 || x[2] > 2) fail(ErrorCode::invalid_argument, "its signal has shape ", x, "; expected (B, L, 1 or 2)");
-    Sizes s{integer_at(step, 0), x[1], 0};
+    Sizes s{only_integer(step, "the step"), x[1], 0};
     if (window != nullptr) s.length = window->elements();
-    if (length != nullptr) s.length = integer_at(*length, 0);
+    if (length != nullptr) s.length = only_integer(*length, "the length");
     if (s.step < 1 || s.length < 1 || s.length > x[1]) {
       fail(ErrorCode::invalid_argument, "a signal of ", x[1], " elements has no stretches of ", s.length, ", ", s.step, " apart");
     }
@@ -9135,10 +9141,7 @@ struct CosineWindow {
     dtype = static_cast<DType>(number);
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
-  void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(0), "the size");
-    c.output(0, {integer_at(c.tensor(0), 0)});
-  }
+  void shapes(const ShapeContext& c) const { c.output(0, {only_integer(c.tensor(0), "the size")}); }
 };
 struct HannWindow : CosineWindow {
   static constexpr std::string_view name = "HannWindow";
@@ -9172,9 +9175,9 @@ struct MelWeightMatrix {
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const {
-    const std::int64_t length = integer_at(c.tensor(1), 0);
+    const std::int64_t length = only_integer(c.tensor(1), "the length");
     if (length < 0) fail(ErrorCode::invalid_argument, "a transform of ", length, " elements");
-    c.output(0, {length / 2 + 1, integer_at(c.tensor(0), 0)});
+    c.output(0, {length / 2 + 1, only_integer(c.tensor(0), "the number of bins")});
   }
 };
 
@@ -10143,6 +10146,7 @@ class WidenedKernel final : public AnyKernel {
     auto widening = std::make_unique<Widening>();
     widening->from = from;
     widening->to = to;
+    widening->shape_inputs = node.node().op->traits().shape_inputs;
     widening->constants.resize(node.input_count());
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const TensorRef* constant = node.constant(i);
@@ -10217,7 +10221,10 @@ class WidenedKernel final : public AnyKernel {
       if (!c.has_input(i)) continue;
       slots[i].tensor = c.input(i);
       if (widening_->constants[i].has_value()) slots[i].tensor = widening_->constants[i].ref();
-      if (is_converted(c, i)) convert(slots[i].tensor);
+      if (!is_converted(c, i)) continue;
+      convert(slots[i].tensor);
+      // Kernels may need these to tell how much workspace they want.
+      if (memory == nullptr && contains(widening_->shape_inputs, i)) slots[i].tensor = c.input(i);
     }
     for (std::size_t i = 0; i < c.output_count(); ++i) {
       const std::size_t at = c.input_count() + i;
@@ -14060,7 +14067,8 @@ class Kernel<ops::Conv, Cpu, T> {
     }
     [[nodiscard]] std::int64_t depth() const noexcept { return group_inputs * geometry.kernel_size(); }
     [[nodiscard]] bool is_depthwise() const noexcept {
-      if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() > max_depthwise_taps) return false;
+      if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() == 0 || geometry.kernel_size() > max_depthwise_taps)
+        return false;
       for (std::size_t i = 0; i < geometry.rank; ++i)
         if (geometry.axes[i].pad_begin < 0 || geometry.axes[i].pad_end < 0) return false;
       return true;
@@ -17191,9 +17199,9 @@ inline const std::vector<Value>& elements_of(const Context& c) { return c.input_
 
 /// The position that input `i` holds, counted from the front; false after a failure when it is not in [0, size].
 inline bool read_position(Context& c, std::size_t i, std::size_t size, std::size_t& position) {
-  const std::int64_t given = ops::integer_at(c.input(i), 0);
+  const std::int64_t given = ops::only_integer(c.input(i), "the position");
   const auto signed_size = static_cast<std::int64_t>(size);
-  if (c.input(i).elements() != 1 || given < -signed_size || given > signed_size) {
+  if (given < -signed_size || given > signed_size) {
     c.fail("position ", given, " is out of range for a sequence of ", size, " elements");
     return false;
   }
@@ -17330,9 +17338,9 @@ class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitT
     const std::size_t along = normalized_axis(op.axis, x.shape.rank());
     const std::int64_t size = x.shape[along];
     const bool listed = c.has_input(1) && c.input(1).shape.rank() != 0;
-    const std::int64_t step = c.has_input(1) && !listed ? ops::integer_at(c.input(1), 0) : 1;
+    const std::int64_t step = c.has_input(1) && !listed ? ops::only_integer(c.input(1), "the size of a piece") : 1;
     if (step < 1) return c.fail("pieces of ", step, " rows cannot be cut");
-    const std::int64_t pieces = listed ? c.input(1).elements() : (size + step - 1) / step;
+    const std::int64_t pieces = listed ? c.input(1).elements() : size / step + (size % step != 0 ? 1 : 0);
     const ElementMover mover(x.dtype);
     const std::int64_t inner = x.shape.stride(along);
     std::vector<Value> values;
@@ -18075,8 +18083,9 @@ class Kernel<ops::Dropout, Cpu> {
   Kernel(const NodeView& node, const CpuDevice&) : seed_(node.op<ops::Dropout>().seed) {}
 
   void run(Context& c) const {
+    if (c.has_input(2)) ops::check_one_element(c.input(2), "training_mode");
     const bool training = c.has_input(2) && *c.in<bool>(2);
-    const double ratio = c.has_input(1) ? ops::number_at(c.input(1), 0) : 0.5;
+    const double ratio = c.has_input(1) ? ops::only_number(c.input(1), "the ratio") : 0.5;
     if (!training || ratio == 0) {
       copy_tensor(c, c.input(0), c.output(0));
       if (c.has_output(1)) fill_mask(c.output(1));
@@ -20519,7 +20528,7 @@ class Kernel<ops::MelWeightMatrix, Cpu> {
     const TensorRef& y = c.output(0);
     const std::int64_t bins = y.shape[1];
     const std::int64_t spectrum = y.shape[0];
-    const auto number = [&](std::size_t i) { return ops::number_at(c.input(i), 0); };
+    const auto number = [&](std::size_t i) { return ops::only_number(c.input(i), "a parameter"); };
     if (!(number(2) > 0)) return c.fail("the sample rate is ", number(2));
     const auto mel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
     const double low = mel(number(3));
@@ -21218,8 +21227,8 @@ class Kernel<Op, Cpu> {
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
   void run(Context& c) const {
     const std::size_t tensors = (c.input_count() - 2) / (2 + Op::states);
-    const double rate = ops::number_at(c.input(0), 0);
-    const double steps = ops::number_at(c.input(1), 0);
+    const double rate = ops::only_number(c.input(0), "the rate");
+    const double steps = ops::only_number(c.input(1), "the number of steps");
     for (std::size_t t = 0; t < tensors; ++t) {
       const auto input = [&](std::size_t kind) -> const TensorRef& { return c.input(2 + kind * tensors + t); };
       const std::int64_t n = input(0).elements();
@@ -21600,13 +21609,19 @@ class Kernel<ops::RoiAlign, Cpu, T> {
     const Shape& x = c.input(0).shape;
     const Shape& y = c.output(0).shape;
     if (!check_indices(c, c.input(2), 0, x[0])) return;
-    if (x[2] * x[3] == 0 && y.elements() != 0) return c.fail("a feature map of shape ", x, " has no elements");
+    if (y.elements() == 0) return;
+    if (x[2] * x[3] == 0) return c.fail("a feature map of shape ", x, " has no elements");
     const IndexInput batch(c.input(2));
-    for (std::int64_t i = 0; i < c.input(1).elements(); ++i) {
-      const T at = c.in<T>(1)[i];
-      if (!(std::abs(at) < T(1e9))) return c.fail("region ", i / 4, " has the coordinate ", static_cast<double>(at));
-    }
     const T scale = static_cast<T>(op_.spatial_scale);
+    for (std::int64_t i = 0; i < y[0]; ++i) {
+      const T* roi = c.in<T>(1) + i * 4;
+      for (std::size_t k = 0; k < 4; ++k)
+        if (!(std::abs(roi[k] * scale) < T(1e9))) return c.fail("region ", i, " has the coordinate ", static_cast<double>(roi[k]));
+      const std::int64_t height = samples((roi[3] - roi[1]) * scale / static_cast<T>(y[2]));
+      const std::int64_t width = samples((roi[2] - roi[0]) * scale / static_cast<T>(y[3]));
+      if (width != 0 && height > max_samples / width)
+        return c.fail("a cell of region ", i, " has ", height, " times ", width, " samples, more than ", max_samples);
+    }
     const T offset = op_.half_pixel ? T(0.5) : T(0);
     const std::int64_t plane = x[2] * x[3];
     c.parallel_for(y.elements(0, 3), 4, [&](std::int64_t begin, std::int64_t end) {
@@ -21631,6 +21646,9 @@ class Kernel<ops::RoiAlign, Cpu, T> {
   }
 
  private:
+  /// Per cell: a whole feature map of 1000 by 1000.
+  static constexpr std::int64_t max_samples = std::int64_t{1} << 20;
+
   [[nodiscard]] std::int64_t samples(T extent) const noexcept {
     return op_.sampling_ratio > 0 ? op_.sampling_ratio : std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(extent)));
   }
@@ -23151,7 +23169,9 @@ class Importer {
     if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
       fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
     }
-    const DType like = moved.like_first_input && node.inputs[0] != no_value ? graph[node.inputs[0]].type.dtype : DType::float32;
+    const bool follows = moved.like_first_input && !node.inputs.empty() && node.inputs[0] != no_value;
+    const Type first = follows ? graph[node.inputs[0]].type : Type();
+    const DType like = first.is_tensor() ? first.dtype : DType::float32;
     std::shared_ptr<Value> value = value_of(*moved.value, like);
     if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
     if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);

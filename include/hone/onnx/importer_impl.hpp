@@ -380,7 +380,9 @@ class Importer {
     if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
       fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
     }
-    const DType like = moved.like_first_input && node.inputs[0] != no_value ? graph[node.inputs[0]].type.dtype : DType::float32;
+    const bool follows = moved.like_first_input && !node.inputs.empty() && node.inputs[0] != no_value;
+    const Type first = follows ? graph[node.inputs[0]].type : Type();
+    const DType like = first.is_tensor() ? first.dtype : DType::float32;
     std::shared_ptr<Value> value = value_of(*moved.value, like);
     if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
     if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);

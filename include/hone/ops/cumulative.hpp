@@ -23,8 +23,7 @@ struct Cumulative {
     a("reverse", reverse, false);
   }
   void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(1), "axis");
-    (void)normalized_axis(integer_at(c.tensor(1), 0), c.shape(0).rank());
+    (void)normalized_axis(only_integer(c.tensor(1), "axis"), c.shape(0).rank());
     c.output(0, c.shape(0));
   }
 };

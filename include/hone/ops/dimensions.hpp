@@ -76,6 +76,16 @@ inline void check_one_element(const TensorRef& tensor, std::string_view what) {
   if (tensor.elements() != 1) fail(ErrorCode::invalid_argument, what, " must have one element, but its shape is ", tensor.shape);
 }
 
+/// The element of a tensor that has exactly one, as a number. Errors: invalid_argument, which calls the tensor `what`.
+[[nodiscard]] inline double only_number(const TensorRef& tensor, std::string_view what) {
+  check_one_element(tensor, what);
+  return number_at(tensor, 0);
+}
+[[nodiscard]] inline std::int64_t only_integer(const TensorRef& tensor, std::string_view what) {
+  check_one_element(tensor, what);
+  return integer_at(tensor, 0);
+}
+
 /// Errors: invalid_argument when `tensor`, which the message calls `what`, is not a list of integers.
 inline void check_list(const TensorRef& tensor, std::string_view what) {
   if (tensor.shape.rank() > 1) fail(ErrorCode::invalid_argument, what, " must have one dimension, but its shape is ", tensor.shape);

@@ -24,8 +24,7 @@ struct OneHot {
   void attributes(auto& a) { a("axis", axis, -1); }
   void types(const TypeContext& c) const { c.output(0, c.input(2)); }
   void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(1), "depth");
-    const std::int64_t depth = integer_at(c.tensor(1), 0);
+    const std::int64_t depth = only_integer(c.tensor(1), "depth");
     if (depth < 0) fail(ErrorCode::invalid_argument, "depth is ", depth);
     if (c.shape(2).elements() != 2) fail(ErrorCode::invalid_argument, "values must hold two elements, but its shape is ", c.shape(2));
     Shape to = c.shape(0);

@@ -38,9 +38,9 @@ struct DFT {
     if (x.rank() < 2 || x.back() < 1 || x.back() > 2)
       fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (*, 1 or 2)");
     Sizes s{};
-    s.axis = normalized_axis(given_axis != nullptr ? integer_at(*given_axis, 0) : axis, x.rank());
+    s.axis = normalized_axis(given_axis != nullptr ? only_integer(*given_axis, "the axis") : axis, x.rank());
     if (s.axis + 1 == x.rank()) fail(ErrorCode::invalid_argument, "the last dimension cannot be transformed");
-    s.length = given_length != nullptr ? integer_at(*given_length, 0) : inverse && onesided ? 2 * (x[s.axis] - 1) : x[s.axis];
+    s.length = given_length != nullptr ? only_integer(*given_length, "the length") : inverse && onesided ? 2 * (x[s.axis] - 1) : x[s.axis];
     if (s.length < 1 || s.length > (std::int64_t{1} << 40)) fail(ErrorCode::invalid_argument, "a transform of ", s.length, " elements");
     return s;
   }
@@ -72,9 +72,9 @@ struct STFT {
   };
   [[nodiscard]] Sizes sizes(const Shape& x, const TensorRef& step, const Shape* window, const TensorRef* length) const {
     if (x.rank() != 3 || x[2] < 1 || x[2] > 2) fail(ErrorCode::invalid_argument, "its signal has shape ", x, "; expected (B, L, 1 or 2)");
-    Sizes s{integer_at(step, 0), x[1], 0};
+    Sizes s{only_integer(step, "the step"), x[1], 0};
     if (window != nullptr) s.length = window->elements();
-    if (length != nullptr) s.length = integer_at(*length, 0);
+    if (length != nullptr) s.length = only_integer(*length, "the length");
     if (s.step < 1 || s.length < 1 || s.length > x[1]) {
       fail(ErrorCode::invalid_argument, "a signal of ", x[1], " elements has no stretches of ", s.length, ", ", s.step, " apart");
     }
@@ -106,10 +106,7 @@ struct CosineWindow {
     dtype = static_cast<DType>(number);
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
-  void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(0), "the size");
-    c.output(0, {integer_at(c.tensor(0), 0)});
-  }
+  void shapes(const ShapeContext& c) const { c.output(0, {only_integer(c.tensor(0), "the size")}); }
 };
 struct HannWindow : CosineWindow {
   static constexpr std::string_view name = "HannWindow";
@@ -143,9 +140,9 @@ struct MelWeightMatrix {
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const {
-    const std::int64_t length = integer_at(c.tensor(1), 0);
+    const std::int64_t length = only_integer(c.tensor(1), "the length");
     if (length < 0) fail(ErrorCode::invalid_argument, "a transform of ", length, " elements");
-    c.output(0, {length / 2 + 1, integer_at(c.tensor(0), 0)});
+    c.output(0, {length / 2 + 1, only_integer(c.tensor(0), "the number of bins")});
   }
 };
 

@@ -21,9 +21,7 @@ struct Tile {
   void shapes(const ShapeContext& c) const {
     Shape to = c.shape(0);
     if (c.has_input(2)) {
-      check_one_element(c.tensor(1), "tiles");
-      check_one_element(c.tensor(2), "axis");
-      repeat(to[normalized_axis(integer_at(c.tensor(2), 0), to.rank())], integer_at(c.tensor(1), 0));
+      repeat(to[normalized_axis(only_integer(c.tensor(2), "axis"), to.rank())], only_integer(c.tensor(1), "tiles"));
     } else {
       const TensorRef& repeats = c.tensor(1);
       if (repeats.elements() != static_cast<std::int64_t>(to.rank())) {

@@ -32,8 +32,7 @@ struct TopK {
     c.output(1, DType::int64);
   }
   void shapes(const ShapeContext& c) const {
-    check_one_element(c.tensor(1), "k");
-    const std::int64_t k = integer_at(c.tensor(1), 0);
+    const std::int64_t k = only_integer(c.tensor(1), "k");
     Shape to = c.shape(0);
     std::int64_t& dim = to[normalized_axis(axis, to.rank())];
     if (k < 0 || k > dim) fail(ErrorCode::invalid_argument, "k is ", k, ", but axis ", axis, " has ", dim, " elements");

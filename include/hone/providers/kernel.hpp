@@ -39,6 +39,7 @@ struct Support {
 struct Widening {
   DType from = DType::undefined;
   DType to = DType::undefined;
+  InputSet shape_inputs = 0;
   /// One per input: constants of type `from` in the wider type, else empty.
   std::vector<Value> constants;
 

@@ -79,7 +79,8 @@ class Kernel<ops::Conv, Cpu, T> {
     }
     [[nodiscard]] std::int64_t depth() const noexcept { return group_inputs * geometry.kernel_size(); }
     [[nodiscard]] bool is_depthwise() const noexcept {
-      if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() > max_depthwise_taps) return false;
+      if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() == 0 || geometry.kernel_size() > max_depthwise_taps)
+        return false;
       for (std::size_t i = 0; i < geometry.rank; ++i)
         if (geometry.axes[i].pad_begin < 0 || geometry.axes[i].pad_end < 0) return false;
       return true;

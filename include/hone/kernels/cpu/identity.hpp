@@ -52,8 +52,9 @@ class Kernel<ops::Dropout, Cpu> {
   Kernel(const NodeView& node, const CpuDevice&) : seed_(node.op<ops::Dropout>().seed) {}
 
   void run(Context& c) const {
+    if (c.has_input(2)) ops::check_one_element(c.input(2), "training_mode");
     const bool training = c.has_input(2) && *c.in<bool>(2);
-    const double ratio = c.has_input(1) ? ops::number_at(c.input(1), 0) : 0.5;
+    const double ratio = c.has_input(1) ? ops::only_number(c.input(1), "the ratio") : 0.5;
     if (!training || ratio == 0) {
       copy_tensor(c, c.input(0), c.output(0));
       if (c.has_output(1)) fill_mask(c.output(1));

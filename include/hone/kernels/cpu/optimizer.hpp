@@ -52,8 +52,8 @@ class Kernel<Op, Cpu> {
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<Op>()) {}
   void run(Context& c) const {
     const std::size_t tensors = (c.input_count() - 2) / (2 + Op::states);
-    const double rate = ops::number_at(c.input(0), 0);
-    const double steps = ops::number_at(c.input(1), 0);
+    const double rate = ops::only_number(c.input(0), "the rate");
+    const double steps = ops::only_number(c.input(1), "the number of steps");
     for (std::size_t t = 0; t < tensors; ++t) {
       const auto input = [&](std::size_t kind) -> const TensorRef& { return c.input(2 + kind * tensors + t); };
       const std::int64_t n = input(0).elements();

@@ -45,13 +45,19 @@ class Kernel<ops::RoiAlign, Cpu, T> {
     const Shape& x = c.input(0).shape;
     const Shape& y = c.output(0).shape;
     if (!check_indices(c, c.input(2), 0, x[0])) return;
-    if (x[2] * x[3] == 0 && y.elements() != 0) return c.fail("a feature map of shape ", x, " has no elements");
+    if (y.elements() == 0) return;
+    if (x[2] * x[3] == 0) return c.fail("a feature map of shape ", x, " has no elements");
     const IndexInput batch(c.input(2));
-    for (std::int64_t i = 0; i < c.input(1).elements(); ++i) {
-      const T at = c.in<T>(1)[i];
-      if (!(std::abs(at) < T(1e9))) return c.fail("region ", i / 4, " has the coordinate ", static_cast<double>(at));
-    }
     const T scale = static_cast<T>(op_.spatial_scale);
+    for (std::int64_t i = 0; i < y[0]; ++i) {
+      const T* roi = c.in<T>(1) + i * 4;
+      for (std::size_t k = 0; k < 4; ++k)
+        if (!(std::abs(roi[k] * scale) < T(1e9))) return c.fail("region ", i, " has the coordinate ", static_cast<double>(roi[k]));
+      const std::int64_t height = samples((roi[3] - roi[1]) * scale / static_cast<T>(y[2]));
+      const std::int64_t width = samples((roi[2] - roi[0]) * scale / static_cast<T>(y[3]));
+      if (width != 0 && height > max_samples / width)
+        return c.fail("a cell of region ", i, " has ", height, " times ", width, " samples, more than ", max_samples);
+    }
     const T offset = op_.half_pixel ? T(0.5) : T(0);
     const std::int64_t plane = x[2] * x[3];
     c.parallel_for(y.elements(0, 3), 4, [&](std::int64_t begin, std::int64_t end) {
@@ -76,6 +82,9 @@ class Kernel<ops::RoiAlign, Cpu, T> {
   }
 
  private:
+  /// Per cell: a whole feature map of 1000 by 1000.
+  static constexpr std::int64_t max_samples = std::int64_t{1} << 20;
+
   [[nodiscard]] std::int64_t samples(T extent) const noexcept {
     return op_.sampling_ratio > 0 ? op_.sampling_ratio : std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(extent)));
   }

@@ -34,9 +34,9 @@ inline const std::vector<Value>& elements_of(const Context& c) { return c.input_
 
 /// The position that input `i` holds, counted from the front; false after a failure when it is not in [0, size].
 inline bool read_position(Context& c, std::size_t i, std::size_t size, std::size_t& position) {
-  const std::int64_t given = ops::integer_at(c.input(i), 0);
+  const std::int64_t given = ops::only_integer(c.input(i), "the position");
   const auto signed_size = static_cast<std::int64_t>(size);
-  if (c.input(i).elements() != 1 || given < -signed_size || given > signed_size) {
+  if (given < -signed_size || given > signed_size) {
     c.fail("position ", given, " is out of range for a sequence of ", size, " elements");
     return false;
   }
@@ -173,9 +173,9 @@ class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitT
     const std::size_t along = normalized_axis(op.axis, x.shape.rank());
     const std::int64_t size = x.shape[along];
     const bool listed = c.has_input(1) && c.input(1).shape.rank() != 0;
-    const std::int64_t step = c.has_input(1) && !listed ? ops::integer_at(c.input(1), 0) : 1;
+    const std::int64_t step = c.has_input(1) && !listed ? ops::only_integer(c.input(1), "the size of a piece") : 1;
     if (step < 1) return c.fail("pieces of ", step, " rows cannot be cut");
-    const std::int64_t pieces = listed ? c.input(1).elements() : (size + step - 1) / step;
+    const std::int64_t pieces = listed ? c.input(1).elements() : size / step + (size % step != 0 ? 1 : 0);
     const ElementMover mover(x.dtype);
     const std::int64_t inner = x.shape.stride(along);
     std::vector<Value> values;

@@ -145,7 +145,7 @@ class Kernel<ops::MelWeightMatrix, Cpu> {
     const TensorRef& y = c.output(0);
     const std::int64_t bins = y.shape[1];
     const std::int64_t spectrum = y.shape[0];
-    const auto number = [&](std::size_t i) { return ops::number_at(c.input(i), 0); };
+    const auto number = [&](std::size_t i) { return ops::only_number(c.input(i), "a parameter"); };
     if (!(number(2) > 0)) return c.fail("the sample rate is ", number(2));
     const auto mel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
     const double low = mel(number(3));

@@ -88,6 +88,7 @@ class WidenedKernel final : public AnyKernel {
     auto widening = std::make_unique<Widening>();
     widening->from = from;
     widening->to = to;
+    widening->shape_inputs = node.node().op->traits().shape_inputs;
     widening->constants.resize(node.input_count());
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const TensorRef* constant = node.constant(i);
@@ -162,7 +163,10 @@ class WidenedKernel final : public AnyKernel {
       if (!c.has_input(i)) continue;
       slots[i].tensor = c.input(i);
       if (widening_->constants[i].has_value()) slots[i].tensor = widening_->constants[i].ref();
-      if (is_converted(c, i)) convert(slots[i].tensor);
+      if (!is_converted(c, i)) continue;
+      convert(slots[i].tensor);
+      // Kernels may need these to tell how much workspace they want.
+      if (memory == nullptr && contains(widening_->shape_inputs, i)) slots[i].tensor = c.input(i);
     }
     for (std::size_t i = 0; i < c.output_count(); ++i) {
       const std::size_t at = c.input_count() + i;
