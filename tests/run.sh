@@ -93,13 +93,19 @@ run_cases() {
   rm "$log"
 }
 
+# The cases of the ONNX suite, which tests read too.
+write_cases() {
+  .venv/bin/python tests/conformance/generate.py build/conformance
+}
+
 step_release() {
+  write_cases || return 1
   build release && run_ctest release
 }
 
 step_conformance() {
+  write_cases || return 1
   build release hone_conformance || return 0
-  .venv/bin/python tests/conformance/generate.py build/conformance || return 1
   local tool=build/release/bin/hone_conformance folder
   for folder in node simple pytorch-converted pytorch-operator light; do
     run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
@@ -167,7 +173,7 @@ step_nightly() {
   seed=$(date +%Y%m%d)
   build tsan && run_ctest tsan &&
     check "10,000 runs in each of 64 threads, tsan" env HONE_CONCURRENT_RUNS=10000 build/tsan/bin/tests/session_concurrent_test
-  [[ -d build/conformance ]] || .venv/bin/python tests/conformance/generate.py build/conformance || return 1
+  write_cases || return 1
   build release onnx_mutation_test &&
     check "2,000,000 damaged models, seed $seed" env HONE_MUTATIONS=2000000 HONE_MUTATION_SEED="$seed" build/release/bin/tests/onnx_mutation_test
   configure=(-DHONE_BUILD_EXAMPLES=OFF -DHONE_BUILD_BENCH=OFF)
