@@ -37,9 +37,10 @@ if(HONE_BUILD_TOOLS)
 endif()
 
 # hone_stb: where <stb_image.h> is.
-if(HONE_BUILD_TOOLS OR HONE_BUILD_EXAMPLES)
+if(HONE_BUILD_TOOLS OR HONE_BUILD_EXAMPLES OR HONE_BUILD_TESTS)
   find_path(HONE_STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)
   add_library(hone_stb INTERFACE)
+  target_compile_definitions(hone_stb INTERFACE HONE_WITH_STB_IMAGE=1)
   if(HONE_STB_INCLUDE_DIR)
     target_include_directories(hone_stb SYSTEM INTERFACE ${HONE_STB_INCLUDE_DIR})
   else()
@@ -47,6 +48,12 @@ if(HONE_BUILD_TOOLS OR HONE_BUILD_EXAMPLES)
     FetchContent_MakeAvailable(stb)
     target_include_directories(hone_stb SYSTEM INTERFACE ${stb_SOURCE_DIR})
   endif()
+endif()
+
+# hone_stb_image: the one translation unit with its functions.
+if(TARGET hone_stb)
+  add_library(hone_stb_image STATIC ${PROJECT_SOURCE_DIR}/tools/stb_image.cpp)
+  target_link_libraries(hone_stb_image PUBLIC hone_stb)
 endif()
 
 if(HONE_BUILD_TESTS)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
-#   tests/run.sh STEP...      only these steps: release conformance zoo packaging header-only single asan style, or nightly, which searches
-#                             longer for races and for damaged models that do harm, and is not part of everything
+#   tests/run.sh STEP...      only these steps: release conformance zoo zoo_wide differential packaging header-only single asan style, or
+#                             nightly, which searches longer for races, for damaged models that do harm and for differences, and is not
+#                             part of everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -139,6 +140,48 @@ step_zoo() {
   done
 }
 
+# Names and tolerances are those of the README beside the models.
+step_zoo_wide() {
+  if [[ ! -f ../shared/zoo-wide/materialize.py ]]; then
+    echo "SKIPPED zoo-wide: ../shared/zoo-wide is not there"
+    count 0 0 1 zoo-wide
+    return 0
+  fi
+  build release hone_conformance || return 0
+  if [[ ! -f build/zoo-wide/complete ]]; then
+    .venv/bin/python ../shared/zoo-wide/materialize.py --into build/zoo-wide >/dev/null || return 1
+    touch build/zoo-wide/complete
+  fi
+  local level tolerance names
+  for level in disabled all; do
+    while read -r tolerance names; do
+      run_cases tests/conformance/passing_zoo.txt "zoo-wide, level $level, $tolerance" build/release/bin/hone_conformance \
+        --metric max --rtol "$tolerance" --level "$level" --filter "$names" build/zoo-wide
+    done <<'MODELS'
+1e-4 !(micro_kws_q*|minilm_*|mobilenet_*|resnet18_*|squeezenet_*)
+2e-3 squeezenet_fp16
+5e-3 resnet18_fp16
+2e-2 micro_kws_q*
+3e-2 minilm_l6_dynq_int8
+5e-2 mobilenet_edgetpu_qdq_part
+1e-1 resnet18_qdq_int8
+MODELS
+  done
+}
+
+# Random nodes, compared with onnxruntime; quantized results may be off by one step.
+step_differential() {
+  build release hone_conformance || return 0
+  .venv/bin/python tests/differential/generate.py --cases "${HONE_DIFFERENTIAL_CASES:-50}" --seed "${HONE_DIFFERENTIAL_SEED:-1}" build/differential || return 1
+  find build/differential -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/differential/cases.txt
+  local tool=build/release/bin/hone_conformance level
+  for level in disabled all; do
+    run_cases build/differential/cases.txt "differential, level $level" "$tool" --level "$level" --atol 1e-6 --filter '!(QLinear*)' build/differential
+    run_cases build/differential/cases.txt "differential, quantized, level $level" "$tool" --level "$level" --rtol 0 --atol 1 --filter 'QLinear*' \
+      build/differential
+  done
+}
+
 step_packaging() {
   build release || return 0
   check packaging tests/packaging/run.sh build/release "$jobs"
@@ -171,6 +214,7 @@ step_asan() {
 step_nightly() {
   local seed
   seed=$(date +%Y%m%d)
+  HONE_DIFFERENTIAL_CASES=500 HONE_DIFFERENTIAL_SEED=$seed step_differential
   build tsan && run_ctest tsan &&
     check "10,000 runs in each of 64 threads, tsan" env HONE_CONCURRENT_RUNS=10000 build/tsan/bin/tests/session_concurrent_test
   write_cases || return 1
@@ -209,7 +253,7 @@ main() {
   jobs=$(nproc)
   configure=()
   steps=("$@")
-  (($#)) || steps=(release conformance zoo packaging header-only single asan style)
+  (($#)) || steps=(release conformance zoo zoo_wide differential packaging header-only single asan style)
   for step in "${steps[@]}"; do
     declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
     echo "== $step"

@@ -32,6 +32,7 @@ class SessionArguments {
       result.enable_profiling = true;
       result.profile_file_prefix = profile_;
     }
+    hone::add_image_decoder(result);
     return result;
   }
 

@@ -13,3 +13,7 @@
 #include <hone/session/config_entries.hpp>
 #include <hone/session/session.hpp>
 #include <hone/version.hpp>
+
+#if HONE_WITH_STB_IMAGE
+#include <hone/image/image_decoder.hpp>
+#endif

@@ -22,6 +22,11 @@
 #define HONE_COMPILED 0
 #endif
 
+/// HONE_WITH_STB_IMAGE  1 where <stb_image.h> can be included: hone.hpp then brings add_image_decoder().
+#ifndef HONE_WITH_STB_IMAGE
+#define HONE_WITH_STB_IMAGE 0
+#endif
+
 /// Put on functions that are defined in `*_impl.hpp`: inline in pure-header mode, ordinary functions of the library otherwise.
 #if HONE_COMPILED
 #define HONE_INLINE
@@ -1464,6 +1469,13 @@ struct Arity {
   std::size_t max_outputs = 1;
 };
 
+/// What integers for which there is no kernel may be computed as, the results cut.
+enum class StandIn : std::uint8_t {
+  none,
+  wider_integers,  ///< int32 or int64: elements are but added, multiplied and moved
+  real_numbers,    ///< double
+};
+
 /// What the planner needs to know of an operator.
 struct OpTraits {
   /// Inputs whose elements, not only shapes, decide the shapes of the outputs; they live in host memory on every provider.
@@ -1480,8 +1492,7 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
-  /// Elements are but added, multiplied and moved: integers of another width may be computed as int32 or int64, and cut.
-  bool modular = false;
+  StandIn integers = StandIn::none;
 };
 
 /// What type inference sees of a node.
@@ -3720,7 +3731,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Einsum {
   static constexpr std::string_view name = "Einsum";
   static constexpr Arity arity{.max_inputs = 16};
-  static constexpr OpTraits traits{.modular = true};
+  static constexpr OpTraits traits{.integers = StandIn::wider_integers};
   /// Labels are numbers: 0 to 51 for letters, then those of ellipses.
   static constexpr std::size_t max_labels = 52 + Shape::max_rank;
   static constexpr std::int64_t ellipsis = -1;
@@ -5233,7 +5244,7 @@ namespace hone::inline HONE_ABI::ops {
 struct MatMul {
   static constexpr std::string_view name = "MatMul";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
-  static constexpr OpTraits traits{.modular = true};
+  static constexpr OpTraits traits{.integers = StandIn::wider_integers};
 
   void shapes(const ShapeContext& c) const {
     Shape a = c.shape(0);
@@ -8447,11 +8458,16 @@ struct Reduce {
   }
 };
 
+/// A reduction whose steps are no integers, even between integers.
+struct RealReduce : Reduce {
+  static constexpr OpTraits traits{.shape_inputs = inputs(1), .integers = StandIn::real_numbers};
+};
+
 // clang-format off
 struct ReduceL1        : Reduce { static constexpr std::string_view name = "ReduceL1"; };
 struct ReduceL2        : Reduce { static constexpr std::string_view name = "ReduceL2"; };
-struct ReduceLogSum    : Reduce { static constexpr std::string_view name = "ReduceLogSum"; };
-struct ReduceLogSumExp : Reduce { static constexpr std::string_view name = "ReduceLogSumExp"; };
+struct ReduceLogSum    : RealReduce { static constexpr std::string_view name = "ReduceLogSum"; };
+struct ReduceLogSumExp : RealReduce { static constexpr std::string_view name = "ReduceLogSumExp"; };
 struct ReduceMax       : Reduce { static constexpr std::string_view name = "ReduceMax"; };
 struct ReduceMean      : Reduce { static constexpr std::string_view name = "ReduceMean"; };
 struct ReduceMin       : Reduce { static constexpr std::string_view name = "ReduceMin"; };
@@ -9479,7 +9495,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Col2Im {
   static constexpr std::string_view name = "Col2Im";
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
-  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2), .modular = true};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2), .integers = StandIn::wider_integers};
 
   Window window;
 
@@ -10075,8 +10091,8 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
 namespace hone::inline HONE_ABI {
 
 /// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
-/// the operator is modular, int32 and int64 for other integers.
-[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, bool modular) noexcept {
+/// `for_integers` allows it, int32 and int64, or double, for integers.
+[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, StandIn for_integers) noexcept {
   static constexpr DType floats[]{DType::float32, DType::float64};
   static constexpr DType bytes[]{DType::uint8};
   static constexpr DType integers[]{DType::int32, DType::int64};
@@ -10092,11 +10108,13 @@ namespace hone::inline HONE_ABI {
     case DType::int2:
     case DType::float4e2m1:
       return bytes;
-    case DType::uint64:
-      return std::span(integers).subspan(modular ? 1 : 2);
     default:
-      return std::span(integers).first(modular && is_integral(dtype) && dtype != DType::int32 && dtype != DType::int64 ? 1 : 0);
+      break;
   }
+  if (!is_integral(dtype)) return {};
+  if (for_integers == StandIn::real_numbers) return std::span(floats).subspan(1);
+  if (for_integers == StandIn::none || dtype == DType::int32 || dtype == DType::int64) return {};
+  return dtype == DType::uint64 ? std::span(integers).subspan(1) : std::span(integers).first(1);
 }
 
 /// Converts the elements of a tensor to a type that wider_types() gives for theirs, or back: floats are rounded to nearest, integers cut,
@@ -10114,7 +10132,14 @@ inline void convert_elements(const TensorRef& from, const TensorRef& to, const C
       const std::int64_t n = std::min(block, end - i);
       if (is_integer_like(source)) {
         load_numbers(source, from.data, i, n, integer);
-        store_numbers(target, to.data, i, n, integer, {});
+        if (target != DType::float64) {
+          store_numbers(target, to.data, i, n, integer, {});
+          continue;
+        }
+        for (std::int64_t k = 0; k < n; ++k) {
+          to.as<double>()[i + k] =
+              source == DType::uint64 ? static_cast<double>(static_cast<std::uint64_t>(integer[k])) : static_cast<double>(integer[k]);
+        }
       } else {
         load_numbers(source, from.data, i, n, real);
         store_numbers(target, to.data, i, n, real, {});
@@ -10150,7 +10175,7 @@ class WidenedKernel final : public AnyKernel {
     widening->constants.resize(node.input_count());
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const TensorRef* constant = node.constant(i);
-      if (constant == nullptr || constant->dtype != from) continue;
+      if (constant == nullptr || !widens(*widening, i, constant->dtype)) continue;
       widening->constants[i] = Value::tensor(to, constant->shape);
       convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
     }
@@ -10199,13 +10224,17 @@ class WidenedKernel final : public AnyKernel {
 
   static std::size_t slots_bytes(const Context& c) noexcept {
     const std::size_t count = c.input_count() + c.output_count();
-    return align_up(count * sizeof(Slot)) + align_up(count * sizeof(Slot*));
+    return align_up(count * sizeof(Slot)) + align_up(count * sizeof(void*));
   }
   static Context inner(const Context& c, Slot* const* slots) {
     return {{slots, c.input_count()}, {slots + c.input_count(), c.output_count()}, c.pool()};
   }
+  /// Integers that decide shapes are what they are, whatever the type of the others.
+  [[nodiscard]] static bool widens(const Widening& widening, std::size_t input, DType dtype) noexcept {
+    return dtype == widening.from && !(is_integral(dtype) && contains(widening.shape_inputs, input));
+  }
   [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
-    return c.has_input(input) && c.input(input).dtype == widening_->from && !widening_->constants[input].has_value();
+    return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input].has_value();
   }
 
   /// Points the slots to the tensors of c, or to memory for converted ones; gives the bytes of the latter.
@@ -10296,7 +10325,7 @@ class CpuProvider final : public Provider {
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
     const DType from = node.input_dtype(entry.op->type_input);
-    const std::span<const DType> wider = wider_types(from, node.node().op->traits().modular);
+    const std::span<const DType> wider = wider_types(from, node.node().op->traits().integers);
     if (wider.empty() || !WidenedKernel::supports(node)) return false;
     for (const DType to : wider) {
       std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
@@ -22543,68 +22572,8 @@ inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_d
 }
 
 }  // namespace hone::inline HONE_ABI::detail
-#define HONE_SINGLE_ONNX_FREE_DIMENSIONS_HPP
+#define HONE_SINGLE_ONNX_CONTRIB_FUNCTION_HPP
 
-#include <set>
-
-namespace hone::inline HONE_ABI::detail {
-
-/// Reads declared dimensions, and gives sizes to those that the caller has fixed.
-class FreeDimensions {
- public:
-  using Sizes = std::map<std::string, std::int64_t>;
-
-  /// Null: none.
-  FreeDimensions(const Sizes* by_name, const Sizes* by_denotation) : by_name_(by_name), by_denotation_(by_denotation) {}
-
-  /// The dimensions that a tensor type declares, when it does.
-  std::optional<std::vector<Dim>> read(const onnx::TypeProto& proto) {
-    std::optional<std::vector<Dim>> dims = read_dims(proto);
-    if (!dims || (by_name_ == nullptr && by_denotation_ == nullptr)) return dims;
-    for (std::size_t i = 0; i < dims->size(); ++i) {
-      Dim& dim = (*dims)[i];
-      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
-      if (dim.value >= 0) continue;
-      if (const std::int64_t* size = find(by_name_, dim.symbol, names_)) {
-        dim.value = *size;
-      } else if (const std::int64_t* by = find(by_denotation_, denotation, denotations_)) {
-        dim.value = *by;
-      }
-    }
-    return dims;
-  }
-
-  /// Errors: invalid_argument when a size is given for a dimension that read() has not met; lists those that it has.
-  void check_all_used() const {
-    check(by_name_, names_, "name");
-    check(by_denotation_, denotations_, "denotation");
-  }
-
- private:
-  static const std::int64_t* find(const Sizes* sizes, const std::string& key, std::set<std::string>& met) {
-    if (key.empty()) return nullptr;
-    met.insert(key);
-    if (sizes == nullptr) return nullptr;
-    const auto found = sizes->find(key);
-    return found != sizes->end() ? &found->second : nullptr;
-  }
-
-  static void check(const Sizes* sizes, const std::set<std::string>& met, const char* kind) {
-    if (sizes == nullptr) return;
-    for (const auto& [key, size] : *sizes) {
-      if (met.contains(key)) continue;
-      fail(ErrorCode::invalid_argument, "the model has no free dimension of the ", kind, " '", key,
-           "'; it has: ", met.empty() ? std::string("none") : join(met, ", "));
-    }
-  }
-
-  const Sizes* by_name_;
-  const Sizes* by_denotation_;
-  std::set<std::string> names_;
-  std::set<std::string> denotations_;
-};
-
-}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
 
 #include <google/protobuf/unknown_field_set.h>
@@ -22708,6 +22677,380 @@ class FunctionCall {
 };
 
 }  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI::detail {
+
+/// The domain of the operators that tools around ONNX Runtime write.
+inline constexpr std::string_view contrib_domain = "com.microsoft";
+
+/// A call of an operator of the contrib domain, written as a function of ONNX operators.
+/// Source: ONNX Runtime, docs/ContribOperators.md, opset 1.
+class ContribFunction {
+ public:
+  /// The function for `call`, whose input i has ranks[i] dimensions as far as the model says. Nothing when there is none.
+  [[nodiscard]] static std::optional<onnx::FunctionProto> of(const onnx::NodeProto& call,
+                                                             std::span<const std::optional<std::size_t>> ranks) {
+    static constexpr std::pair<std::string_view, Writer> writers[]{
+        {"Attention", &ContribFunction::attention},
+        {"BiasGelu", &ContribFunction::gelu},
+        {"DequantizeLinear", &ContribFunction::dequantize},
+        {"EmbedLayerNormalization", &ContribFunction::embed_layer_normalization},
+        {"FastGelu", &ContribFunction::fast_gelu},
+        {"FusedConv", &ContribFunction::fused_conv},
+        {"Gelu", &ContribFunction::gelu},
+        {"QLinearAdd", &ContribFunction::quantized_add},
+        {"QLinearAveragePool", &ContribFunction::quantized_average_pool},
+        {"QLinearConcat", &ContribFunction::quantized_concat},
+        {"QLinearGlobalAveragePool", &ContribFunction::quantized_global_average_pool},
+        {"QLinearLeakyRelu", &ContribFunction::quantized_leaky_relu},
+        {"QLinearMul", &ContribFunction::quantized_mul},
+        {"QLinearSigmoid", &ContribFunction::quantized_sigmoid},
+        {"QLinearSoftmax", &ContribFunction::quantized_softmax},
+        {"QuantizeLinear", &ContribFunction::quantize},
+        {"QuickGelu", &ContribFunction::quick_gelu},
+        {"SimplifiedLayerNormalization", &ContribFunction::simplified_layer_normalization},
+        {"SkipLayerNormalization", &ContribFunction::skip_layer_normalization},
+        {"SkipSimplifiedLayerNormalization", &ContribFunction::skip_simplified_layer_normalization},
+    };
+    for (const auto& [name, write] : writers) {
+      if (name != call.op_type()) continue;
+      ContribFunction function(call, ranks);
+      if (!(function.*write)()) return std::nullopt;
+      return std::move(function.proto_);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  using Writer = bool (ContribFunction::*)();
+  using Name = std::string;  // of a value; empty for an omitted one
+  using Names = std::vector<Name>;
+  using Setting = std::pair<std::string_view, std::variant<std::int64_t, float, std::string_view, std::vector<std::int64_t>>>;
+  using Settings = std::vector<Setting>;
+
+  static constexpr int opset = 25;
+
+  ContribFunction(const onnx::NodeProto& call, std::span<const std::optional<std::size_t>> ranks) : call_(call), ranks_(ranks) {
+    proto_.set_name(call.op_type());
+    proto_.set_domain(std::string(contrib_domain));
+    for (int i = 0; i < call.input_size(); ++i) proto_.add_input("in" + std::to_string(i));
+    for (int i = 0; i < call.output_size(); ++i) proto_.add_output("out" + std::to_string(i));
+    use_opset(opset);
+  }
+
+  // What the call gives.
+
+  [[nodiscard]] bool has_input(int i) const { return i < call_.input_size() && !call_.input(i).empty(); }
+  [[nodiscard]] Name input(int i) const { return has_input(i) ? proto_.input(i) : Name(); }
+  [[nodiscard]] bool wants(int i) const { return i < call_.output_size() && !call_.output(i).empty(); }
+  [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
+    for (const auto& given : call_.attribute())
+      if (given.name() == name) return &given;
+    return nullptr;
+  }
+  [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t otherwise) const {
+    const auto* given = attribute(name);
+    return given != nullptr ? given->i() : otherwise;
+  }
+  [[nodiscard]] float number(std::string_view name, float otherwise) const {
+    const auto* given = attribute(name);
+    return given != nullptr ? given->f() : otherwise;
+  }
+
+  // The body.
+
+  void use_opset(std::int64_t version) {
+    proto_.clear_opset_import();
+    proto_.add_opset_import()->set_version(version);
+  }
+  /// Adds a node; gives the names of its outputs.
+  Names nodes(std::string_view op_type, const Names& inputs, std::size_t outputs, const Settings& settings) {
+    onnx::NodeProto& node = *proto_.add_node();
+    node.set_op_type(std::string(op_type));
+    node.set_name(std::string(op_type) + std::to_string(proto_.node_size()));
+    for (const Name& name : inputs) node.add_input(name);
+    Names names;
+    for (std::size_t i = 0; i < outputs; ++i) names.push_back(node.name() + ":" + std::to_string(i));
+    for (const Name& name : names) node.add_output(name);
+    for (const auto& [name, value] : settings) set(*node.add_attribute(), name, value);
+    return names;
+  }
+  Name node(std::string_view op_type, const Names& inputs, const Settings& settings = {}) { return nodes(op_type, inputs, 1, settings)[0]; }
+  /// A node with the attributes of the call that `names` lists.
+  Name node_like_call(std::string_view op_type, const Names& inputs, std::initializer_list<std::string_view> names) {
+    Name result = node(op_type, inputs);
+    onnx::NodeProto& last = *proto_.mutable_node(proto_.node_size() - 1);
+    for (const std::string_view name : names)
+      if (const auto* given = attribute(name)) *last.add_attribute() = *given;
+    return result;
+  }
+  static void set(onnx::AttributeProto& attribute, std::string_view name, const Setting::second_type& value) {
+    attribute.set_name(std::string(name));
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      attribute.set_type(onnx::AttributeProto::INT);
+      attribute.set_i(*integer);
+    } else if (const auto* number = std::get_if<float>(&value)) {
+      attribute.set_type(onnx::AttributeProto::FLOAT);
+      attribute.set_f(*number);
+    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
+      attribute.set_type(onnx::AttributeProto::STRING);
+      attribute.set_s(std::string(*text));
+    } else {
+      attribute.set_type(onnx::AttributeProto::INTS);
+      for (const std::int64_t element : std::get<std::vector<std::int64_t>>(value)) attribute.add_ints(element);
+    }
+  }
+  Name list(const std::vector<std::int64_t>& values) { return node("Constant", {}, {{"value_ints", values}}); }
+  /// A scalar of the type of `like`.
+  Name scalar(float value, const Name& like) { return node("CastLike", {node("Constant", {}, {{"value_float", value}}), like}); }
+  /// Dimension `axis` of `of`, as a list.
+  Name dimension(const Name& of, std::int64_t axis) { return node("Shape", {of}, {{"start", axis}, {"end", axis + 1}}); }
+  Name sum(const Name& a, const Name& b) { return a.empty() ? b : b.empty() ? a : node("Add", {a, b}); }
+  void give(int output, const Name& value) {
+    if (!wants(output)) return;
+    onnx::NodeProto& node = *proto_.add_node();
+    node.set_op_type("Identity");
+    node.set_name("out" + std::to_string(output));
+    node.add_input(value);
+    node.add_output(proto_.output(output));
+  }
+
+  // The operators. False where the call asks for what the function cannot say.
+
+  bool gelu() {
+    give(0, node("Gelu", {sum(input(0), input(1))}));
+    return true;
+  }
+  bool fast_gelu() {
+    give(0, node("Gelu", {sum(input(0), input(1))}, {{"approximate", "tanh"}}));
+    return true;
+  }
+  bool quick_gelu() {
+    give(0, node("Swish", {input(0)}, {{"alpha", number("alpha", 1.702F)}}));
+    return true;
+  }
+
+  /// y = layer_norm(x + skip + bias). Outputs: y, mean, 1 / deviation, the sum.
+  bool skip_layer_normalization() {
+    const Name total = sum(sum(input(0), input(1)), input(4));
+    const Names y = nodes("LayerNormalization", {total, input(2), input(3)}, 3, {{"axis", -1}, {"epsilon", number("epsilon", 1e-12F)}});
+    for (int i = 0; i < 3; ++i) give(i, y[static_cast<std::size_t>(i)]);
+    give(3, total);
+    return true;
+  }
+  bool skip_simplified_layer_normalization() {
+    if (wants(1) || wants(2)) return false;
+    const Name total = sum(sum(input(0), input(1)), input(3));
+    give(0, node("RMSNormalization", {total, input(2)}, {{"axis", -1}, {"epsilon", number("epsilon", 1e-12F)}}));
+    give(3, total);
+    return true;
+  }
+  bool simplified_layer_normalization() {
+    if (wants(1)) return false;
+    give(0, node("RMSNormalization", {input(0), input(1)}, {{"axis", integer("axis", -1)}, {"epsilon", number("epsilon", 1e-5F)}}));
+    return true;
+  }
+
+  /// y = layer_norm(words[ids] + positions[position ids] + segments[segment ids]).
+  /// Outputs: y, how many entries of the mask are set in each row of the batch, the sum.
+  bool embed_layer_normalization() {
+    const Name ids = input(0);
+    const Name positions =
+        has_input(8) ? node("Gather", {input(3), input(8)}) : node("Slice", {input(3), list({0}), dimension(ids, 1), list({0})});
+    const Name segments = has_input(1) ? node("Gather", {input(4), input(1)}) : Name();
+    const Name total = sum(sum(node("Gather", {input(2), ids}), positions), segments);
+    give(0, node("LayerNormalization", {total, input(5), input(6)}, {{"axis", -1}, {"epsilon", number("epsilon", 1e-12F)}}));
+    const Name count = has_input(7)
+                           ? node("ReduceSum", {input(7), list({1})}, {{"keepdims", 0}})
+                           : node("Cast", {node("ConstantOfShape", {dimension(ids, 0)})}, {{"to", std::int64_t{onnx::TensorProto::INT32}}});
+    give(1, count);
+    give(2, total);
+    return true;
+  }
+
+  /// Attention over heads of q, k, v = x W + b. Inputs: x (B, S, D), W (D, 3 D), b (3 D), mask, past (2, B, H, P, D / H), bias of the
+  /// scores. Outputs: y (B, S, D), present (2, B, H, P + S, D / H).
+  bool attention() {
+    if (integer("do_rotary", 0) != 0 || integer("past_present_share_buffer", 0) != 0 || has_input(6)) return false;
+    const Name x = input(0);
+    const Name joined = sum(node("MatMul", {x, input(1)}), input(2));
+    const auto* sizes = attribute("qkv_hidden_sizes");
+    const Names qkv = sizes != nullptr ? nodes("Split", {joined, list({sizes->ints().begin(), sizes->ints().end()})}, 3, {{"axis", -1}})
+                                       : nodes("Split", {joined}, 3, {{"axis", -1}, {"num_outputs", 3}});
+    Names past(2);
+    Name length = dimension(x, 1);
+    if (has_input(4)) {
+      past = nodes("Split", {input(4)}, 2, {{"axis", 0}, {"num_outputs", 2}});
+      for (Name& part : past) part = node("Squeeze", {part, list({0})});
+      length = node("Add", {length, dimension(input(4), 3)});
+    }
+    const std::int64_t heads = integer("num_heads", 0);
+    const Name mask = sum(has_input(3) ? attention_mask(x, length) : Name(), input(5));
+    Settings settings{{"q_num_heads", heads}, {"kv_num_heads", heads}, {"is_causal", integer("unidirectional", 0)}};
+    // Without one, both operators take 1 / sqrt(D / H).
+    if (attribute("scale") != nullptr) settings.push_back({"scale", number("scale", 0)});
+    const Names y = nodes("Attention", {qkv[0], qkv[1], qkv[2], mask, past[0], past[1]}, 3, settings);
+    give(0, y[0]);
+    if (wants(1)) {
+      const Name first = list({0});
+      give(1, node("Concat", {node("Unsqueeze", {y[1], first}), node("Unsqueeze", {y[2], first})}, {{"axis", 0}}));
+    }
+    return true;
+  }
+  /// What is added to the scores. The mask tells keys that count: as 0 and 1 of shape (B, T), (B, S, T) or (B, 1, S, T), or as their
+  /// number (B), after which only padding comes.
+  Name attention_mask(const Name& x, const Name& length) {
+    const std::size_t rank = ranks_[3].value_or(2);
+    const Name batch = dimension(x, 0);
+    const Name one = list({1});
+    const Name minus_one = list({-1});
+    Name keep;
+    if (rank == 1) {
+      const Name scalar_length = node("Squeeze", {length});
+      const Name zero = node("Squeeze", {list({0})});
+      const Name key = node("Range", {zero, scalar_length, node("Squeeze", {one})});
+      const Name count = node("Reshape", {input(3), node("Concat", {batch, one, one, one}, {{"axis", 0}})});
+      keep = node("Less", {key, node("Cast", {count}, {{"to", std::int64_t{onnx::TensorProto::INT64}}})});
+    } else {
+      const Name shape = node("Concat", {batch, one, rank == 2 ? one : minus_one, length}, {{"axis", 0}});
+      keep = node("Cast", {node("Reshape", {input(3), shape})}, {{"to", std::int64_t{onnx::TensorProto::BOOL}}});
+    }
+    return node("Where", {keep, scalar(0, x), scalar(number("mask_filter_value", -10000), x)});
+  }
+
+  /// Conv, then what is added, then the activation.
+  bool fused_conv() {
+    const Name sum_of =
+        sum(node_like_call("Conv", {input(0), input(1), input(2)}, {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}),
+            input(3));
+    const auto* activation = attribute("activation");
+    const std::string_view name = activation != nullptr ? std::string_view(activation->s()) : std::string_view();
+    const auto* given = attribute("activation_params");
+    const auto parameter = [&](int i) { return given != nullptr && i < given->floats_size() ? given->floats(i) : 0.0F; };
+    if (name.empty()) {
+      give(0, sum_of);
+    } else if (name == "Relu" || name == "Tanh" || name == "Sigmoid") {
+      give(0, node(name, {sum_of}));
+    } else if (name == "LeakyRelu") {
+      give(0, node(name, {sum_of}, {{"alpha", parameter(0)}}));
+    } else if (name == "HardSigmoid") {
+      give(0, node(name, {sum_of}, {{"alpha", parameter(0)}, {"beta", parameter(1)}}));
+    } else if (name == "Clip") {
+      give(0, node(name, {sum_of, scalar(parameter(0), sum_of), scalar(parameter(1), sum_of)}));
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  // Operators between tensors with scales and zero points: as real numbers in between.
+
+  /// Input `i` with its scale and zero point, which follow it.
+  Name real(int i) { return node("DequantizeLinear", {input(i), input(i + 1), input(i + 2)}); }
+  /// Output 0, whose scale is input `i`, before its zero point.
+  bool give_quantized(const Name& y, int i) {
+    give(0, node("QuantizeLinear", {y, input(i), input(i + 1)}));
+    return has_input(i + 1);  // without zero point the type would be that of another input
+  }
+  bool quantized_add() { return give_quantized(node("Add", {real(0), real(3)}), 6); }
+  bool quantized_mul() { return give_quantized(node("Mul", {real(0), real(3)}), 6); }
+  bool quantized_sigmoid() { return give_quantized(node("Sigmoid", {real(0)}), 3); }
+  bool quantized_leaky_relu() { return give_quantized(node_like_call("LeakyRelu", {real(0)}, {"alpha"}), 3); }
+  bool quantized_softmax() {
+    // Before opset 13 the axes from `axis` on are one row.
+    if (integer("opset", opset) < 13) use_opset(12);
+    return give_quantized(node("Softmax", {real(0)}, {{"axis", integer("axis", -1)}}), 3);
+  }
+  bool quantized_average_pool() {
+    const Name y =
+        node_like_call("AveragePool", {real(0)}, {"auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides"});
+    return integer("channels_last", 0) == 0 && give_quantized(y, 3);
+  }
+  bool quantized_global_average_pool() {
+    return integer("channels_last", 0) == 0 && give_quantized(node("GlobalAveragePool", {real(0)}), 3);
+  }
+  bool quantized_concat() {
+    Names parts;
+    for (int i = 2; i < call_.input_size(); i += 3) parts.push_back(real(i));
+    return give_quantized(node_like_call("Concat", parts, {"axis"}), 0);
+  }
+  bool quantize() {
+    give(0, node_like_call("QuantizeLinear", {input(0), input(1), input(2)}, {"axis"}));
+    return true;
+  }
+  bool dequantize() {
+    give(0, node_like_call("DequantizeLinear", {input(0), input(1), input(2)}, {"axis"}));
+    return true;
+  }
+
+  const onnx::NodeProto& call_;
+  std::span<const std::optional<std::size_t>> ranks_;
+  onnx::FunctionProto proto_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_FREE_DIMENSIONS_HPP
+
+#include <set>
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Reads declared dimensions, and gives sizes to those that the caller has fixed.
+class FreeDimensions {
+ public:
+  using Sizes = std::map<std::string, std::int64_t>;
+
+  /// Null: none.
+  FreeDimensions(const Sizes* by_name, const Sizes* by_denotation) : by_name_(by_name), by_denotation_(by_denotation) {}
+
+  /// The dimensions that a tensor type declares, when it does.
+  std::optional<std::vector<Dim>> read(const onnx::TypeProto& proto) {
+    std::optional<std::vector<Dim>> dims = read_dims(proto);
+    if (!dims || (by_name_ == nullptr && by_denotation_ == nullptr)) return dims;
+    for (std::size_t i = 0; i < dims->size(); ++i) {
+      Dim& dim = (*dims)[i];
+      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
+      if (dim.value >= 0) continue;
+      if (const std::int64_t* size = find(by_name_, dim.symbol, names_)) {
+        dim.value = *size;
+      } else if (const std::int64_t* by = find(by_denotation_, denotation, denotations_)) {
+        dim.value = *by;
+      }
+    }
+    return dims;
+  }
+
+  /// Errors: invalid_argument when a size is given for a dimension that read() has not met; lists those that it has.
+  void check_all_used() const {
+    check(by_name_, names_, "name");
+    check(by_denotation_, denotations_, "denotation");
+  }
+
+ private:
+  static const std::int64_t* find(const Sizes* sizes, const std::string& key, std::set<std::string>& met) {
+    if (key.empty()) return nullptr;
+    met.insert(key);
+    if (sizes == nullptr) return nullptr;
+    const auto found = sizes->find(key);
+    return found != sizes->end() ? &found->second : nullptr;
+  }
+
+  static void check(const Sizes* sizes, const std::set<std::string>& met, const char* kind) {
+    if (sizes == nullptr) return;
+    for (const auto& [key, size] : *sizes) {
+      if (met.contains(key)) continue;
+      fail(ErrorCode::invalid_argument, "the model has no free dimension of the ", kind, " '", key,
+           "'; it has: ", met.empty() ? std::string("none") : join(met, ", "));
+    }
+  }
+
+  const Sizes* by_name_;
+  const Sizes* by_denotation_;
+  std::set<std::string> names_;
+  std::set<std::string> denotations_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_READ_METADATA_HPP
 
 namespace hone::inline HONE_ABI::detail {
@@ -22769,12 +23112,20 @@ void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
 }
 
 /// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
+/// Of Constants that make the same value, which exporters have written, the last one counts, as it does for ONNX Runtime.
 template <class NodeProtos>
 std::vector<int> topological_order(const NodeProtos& protos) {
   std::unordered_map<std::string_view, int> producers;
-  for (int i = 0; i < protos.size(); ++i)
-    for (const auto& output : protos.Get(i).output())
-      if (!output.empty()) producers.emplace(output, i);
+  std::vector<bool> replaced(static_cast<std::size_t>(protos.size()), false);
+  for (int i = 0; i < protos.size(); ++i) {
+    for (const auto& output : protos.Get(i).output()) {
+      if (output.empty()) continue;
+      const auto [producer, is_new] = producers.emplace(output, i);
+      if (is_new || protos.Get(i).op_type() != "Constant" || protos.Get(producer->second).op_type() != "Constant") continue;
+      replaced[static_cast<std::size_t>(producer->second)] = true;
+      producer->second = i;
+    }
+  }
 
   std::vector<std::vector<int>> consumers(static_cast<std::size_t>(protos.size()));
   std::vector<int> waits_for(static_cast<std::size_t>(protos.size()), 0);
@@ -22804,6 +23155,7 @@ std::vector<int> topological_order(const NodeProtos& protos) {
       if (waits_for[static_cast<std::size_t>(i)] > 0)
         fail(ErrorCode::invalid_graph, "the node '", protos.Get(i).name(), "' (", protos.Get(i).op_type(), ") depends on its own output");
   }
+  std::erase_if(order, [&](int node) { return replaced[static_cast<std::size_t>(node)]; });
   return order;
 }
 
@@ -23000,12 +23352,26 @@ class Importer {
       if (const auto function = functions_.find(function_key(node.domain, proto)); function != functions_.end()) {
         return inline_function(proto, *function->second, node.name, scope);
       }
+      if (const auto function = contrib_function(proto, node, scope)) return inline_function(proto, *function, node.name, scope);
       import_operation(proto, std::move(node), scope);
     } catch (const Error& error) {
       if (!error.node().empty()) throw;
       throw Error(error.code(), error.what(), node.name.empty() ? proto.name() : node.name, proto.op_type(),
                   opset != scope.opsets->end() ? opset->second : 0);
     }
+  }
+
+  /// The function that the node calls when no provider knows its operator, but it is one of ONNX Runtime's.
+  std::optional<onnx::FunctionProto> contrib_function(const onnx::NodeProto& proto, const Node& node, Scope& scope) const {
+    const bool contrib = node.domain == contrib_domain || (node.domain.empty() && node.op_type == "SimplifiedLayerNormalization");
+    if (!contrib || registry_.knows(node.domain, node.op_type)) return std::nullopt;
+    std::vector<std::optional<std::size_t>> ranks;
+    for (const auto& input : proto.input()) {
+      const ValueId id = input.empty() ? no_value : look_up(scope, input);
+      const bool known = id != no_value && (*scope.graph)[id].shape;
+      ranks.push_back(known ? std::optional((*scope.graph)[id].shape->size()) : std::nullopt);
+    }
+    return ContribFunction::of(proto, ranks);
   }
 
   void import_operation(const onnx::NodeProto& proto, Node node, Scope& scope) {
@@ -26316,4 +26682,71 @@ HONE_INLINE std::string Session::end_profiling() const {
 }
 
 }  // namespace hone::inline HONE_ABI
+#endif
+
+#if HONE_WITH_STB_IMAGE
+#ifndef HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
+#define HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
+
+#include <stb_image.h>
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// Pixels of a picture, three per pixel; null for what is no picture.
+using Pixels = std::unique_ptr<stbi_uc, void (*)(void*)>;
+
+/// Copies pixels in the order that `write(red, green, blue, to)` says, `channels` bytes each.
+template <class Write>
+void copy_pixels(const stbi_uc* from, std::int64_t count, std::uint8_t* to, std::int64_t channels, const Write& write) {
+  for (std::int64_t i = 0; i < count; ++i) write(from[3 * i], from[3 * i + 1], from[3 * i + 2], to + channels * i);
+}
+
+inline void decode_image(Context& c, const std::string& pixel_format) {
+  const TensorRef& encoded = c.input(0);
+  if (encoded.dtype != DType::uint8 || encoded.shape.rank() != 1) {
+    return c.fail("the encoded picture is ", name(encoded.dtype), " of shape ", encoded.shape, "; expected a list of uint8");
+  }
+  if (encoded.elements() > std::numeric_limits<int>::max()) return c.fail("the encoded picture has ", encoded.elements(), " bytes");
+  int width = 0;
+  int height = 0;
+  int channels_in_file = 0;
+  const Pixels pixels(
+      stbi_load_from_memory(encoded.as<const stbi_uc>(), static_cast<int>(encoded.elements()), &width, &height, &channels_in_file, 3),
+      stbi_image_free);
+  if (pixels == nullptr) return c.fail("the bytes are no picture: ", std::string_view(stbi_failure_reason()));
+  const std::int64_t count = std::int64_t{width} * height;
+  const auto give = [&](std::int64_t channels, const auto& write) {
+    copy_pixels(pixels.get(), count, c.allocate(0, DType::uint8, {height, width, channels}).template as<std::uint8_t>(), channels, write);
+  };
+  if (pixel_format == "RGB") {
+    give(3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
+  } else if (pixel_format == "BGR") {
+    give(3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = b, to[1] = g, to[2] = r; });
+  } else if (pixel_format == "Grayscale") {
+    // The luma of ITU-R BT.601, 0.299 r + 0.587 g + 0.114 b, in units of 2^-16.
+    give(1, [](std::uint32_t r, std::uint32_t g, std::uint32_t b, std::uint8_t* to) {
+      to[0] = static_cast<std::uint8_t>((19595 * r + 38470 * g + 7471 * b + 32768) >> 16);
+    });
+  } else {
+    c.fail("unknown pixel_format '", pixel_format, "'; expected RGB, BGR or Grayscale");
+  }
+}
+
+}  // namespace detail
+
+/// Adds the operator ImageDecoder, which this library leaves to stb_image: one source file of the program defines
+/// STB_IMAGE_IMPLEMENTATION and includes <stb_image.h>. JPEG, PNG, BMP, PNM, GIF, TGA and PSD are read; TIFF, WebP and JPEG 2000 are not.
+/// Shapes: encoded (bytes) -> pixels (H, W, 3) or (H, W, 1), uint8. Source: ONNX ImageDecoder, opset 20.
+inline SessionOptions& add_image_decoder(SessionOptions& options) {
+  return options.add_op("", "ImageDecoder", &detail::decode_image,
+                        {.attributes = {{"pixel_format", std::string("RGB")}},
+                         .types = [](const TypeContext& c) { c.output(0, DType::uint8); },
+                         .traits = {.data_dependent = true},
+                         .since = 20});
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif  // HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
 #endif

@@ -268,6 +268,29 @@ TEST_CASE("constants of every attribute kind") {
         std::vector<float>{1, 2});
 }
 
+TEST_CASE("of constants that make one value the last counts, wherever it is read") {
+  const auto constant = [](std::int64_t value) {
+    return NodeBuilder("Constant", {}, {"c"}).attribute("value", tensor<std::int64_t>("", {1}, {value}));
+  };
+  const auto proto = model(13, GraphBuilder()
+                                   .input("x", DType::int64, {1})
+                                   .node(constant(3))
+                                   .node(NodeBuilder("Add", {"x", "c"}, {"y"}))
+                                   .node(constant(5))
+                                   .output("y"));
+  const hone::Session session(proto);
+  const hone::Tensor<std::int64_t> x({1}, {10});
+  CHECK(values_of<std::int64_t>(session.run({{"x", x}})["y"]) == std::vector<std::int64_t>{15});
+  // Other nodes are not forgiven.
+  const auto twice = model(13, GraphBuilder()
+                                   .input("x", DType::int64, {1})
+                                   .node(constant(3))
+                                   .node(NodeBuilder("Add", {"x", "x"}, {"c"}))
+                                   .node(NodeBuilder("Add", {"x", "c"}, {"y"}))
+                                   .output("y"));
+  CHECK(contains(error_of([&] { const hone::Session refused(twice); }), "the value 'c' is made twice"));
+}
+
 TEST_CASE("newer opsets and IR versions load when every node resolves") {
   const auto proto = model(99, GraphBuilder().input("x", DType::float32, {1}).node(NodeBuilder("Relu", {"x"}, {"y"})).output("y"), 42);
   CHECK(run(proto, {-5}) == std::vector<float>{0});

@@ -64,6 +64,13 @@ struct Arity {
   std::size_t max_outputs = 1;
 };
 
+/// What integers for which there is no kernel may be computed as, the results cut.
+enum class StandIn : std::uint8_t {
+  none,
+  wider_integers,  ///< int32 or int64: elements are but added, multiplied and moved
+  real_numbers,    ///< double
+};
+
 /// What the planner needs to know of an operator.
 struct OpTraits {
   /// Inputs whose elements, not only shapes, decide the shapes of the outputs; they live in host memory on every provider.
@@ -80,8 +87,7 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
-  /// Elements are but added, multiplied and moved: integers of another width may be computed as int32 or int64, and cut.
-  bool modular = false;
+  StandIn integers = StandIn::none;
 };
 
 /// What type inference sees of a node.

@@ -11,6 +11,7 @@
 
 #include <hone/config.hpp>
 #include <hone/onnx/attribute_value.hpp>
+#include <hone/onnx/contrib_function.hpp>
 #include <hone/onnx/free_dimensions.hpp>
 #include <hone/onnx/function_proto.hpp>
 #include <hone/onnx/importer.hpp>
@@ -211,12 +212,26 @@ class Importer {
       if (const auto function = functions_.find(function_key(node.domain, proto)); function != functions_.end()) {
         return inline_function(proto, *function->second, node.name, scope);
       }
+      if (const auto function = contrib_function(proto, node, scope)) return inline_function(proto, *function, node.name, scope);
       import_operation(proto, std::move(node), scope);
     } catch (const Error& error) {
       if (!error.node().empty()) throw;
       throw Error(error.code(), error.what(), node.name.empty() ? proto.name() : node.name, proto.op_type(),
                   opset != scope.opsets->end() ? opset->second : 0);
     }
+  }
+
+  /// The function that the node calls when no provider knows its operator, but it is one of ONNX Runtime's.
+  std::optional<onnx::FunctionProto> contrib_function(const onnx::NodeProto& proto, const Node& node, Scope& scope) const {
+    const bool contrib = node.domain == contrib_domain || (node.domain.empty() && node.op_type == "SimplifiedLayerNormalization");
+    if (!contrib || registry_.knows(node.domain, node.op_type)) return std::nullopt;
+    std::vector<std::optional<std::size_t>> ranks;
+    for (const auto& input : proto.input()) {
+      const ValueId id = input.empty() ? no_value : look_up(scope, input);
+      const bool known = id != no_value && (*scope.graph)[id].shape;
+      ranks.push_back(known ? std::optional((*scope.graph)[id].shape->size()) : std::nullopt);
+    }
+    return ContribFunction::of(proto, ranks);
   }
 
   void import_operation(const onnx::NodeProto& proto, Node node, Scope& scope) {

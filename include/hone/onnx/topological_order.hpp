@@ -41,12 +41,20 @@ void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
 }
 
 /// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
+/// Of Constants that make the same value, which exporters have written, the last one counts, as it does for ONNX Runtime.
 template <class NodeProtos>
 std::vector<int> topological_order(const NodeProtos& protos) {
   std::unordered_map<std::string_view, int> producers;
-  for (int i = 0; i < protos.size(); ++i)
-    for (const auto& output : protos.Get(i).output())
-      if (!output.empty()) producers.emplace(output, i);
+  std::vector<bool> replaced(static_cast<std::size_t>(protos.size()), false);
+  for (int i = 0; i < protos.size(); ++i) {
+    for (const auto& output : protos.Get(i).output()) {
+      if (output.empty()) continue;
+      const auto [producer, is_new] = producers.emplace(output, i);
+      if (is_new || protos.Get(i).op_type() != "Constant" || protos.Get(producer->second).op_type() != "Constant") continue;
+      replaced[static_cast<std::size_t>(producer->second)] = true;
+      producer->second = i;
+    }
+  }
 
   std::vector<std::vector<int>> consumers(static_cast<std::size_t>(protos.size()));
   std::vector<int> waits_for(static_cast<std::size_t>(protos.size()), 0);
@@ -76,6 +84,7 @@ std::vector<int> topological_order(const NodeProtos& protos) {
       if (waits_for[static_cast<std::size_t>(i)] > 0)
         fail(ErrorCode::invalid_graph, "the node '", protos.Get(i).name(), "' (", protos.Get(i).op_type(), ") depends on its own output");
   }
+  std::erase_if(order, [&](int node) { return replaced[static_cast<std::size_t>(node)]; });
   return order;
 }
 

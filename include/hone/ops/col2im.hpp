@@ -15,7 +15,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Col2Im {
   static constexpr std::string_view name = "Col2Im";
   static constexpr Arity arity{.min_inputs = 3, .max_inputs = 3};
-  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2), .modular = true};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2), .integers = StandIn::wider_integers};
 
   Window window;
 

@@ -18,7 +18,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Einsum {
   static constexpr std::string_view name = "Einsum";
   static constexpr Arity arity{.max_inputs = 16};
-  static constexpr OpTraits traits{.modular = true};
+  static constexpr OpTraits traits{.integers = StandIn::wider_integers};
   /// Labels are numbers: 0 to 51 for letters, then those of ellipses.
   static constexpr std::size_t max_labels = 52 + Shape::max_rank;
   static constexpr std::int64_t ellipsis = -1;

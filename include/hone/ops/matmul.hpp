@@ -12,7 +12,7 @@ namespace hone::inline HONE_ABI::ops {
 struct MatMul {
   static constexpr std::string_view name = "MatMul";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
-  static constexpr OpTraits traits{.modular = true};
+  static constexpr OpTraits traits{.integers = StandIn::wider_integers};
 
   void shapes(const ShapeContext& c) const {
     Shape a = c.shape(0);

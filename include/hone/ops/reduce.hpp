@@ -62,11 +62,16 @@ struct Reduce {
   }
 };
 
+/// A reduction whose steps are no integers, even between integers.
+struct RealReduce : Reduce {
+  static constexpr OpTraits traits{.shape_inputs = inputs(1), .integers = StandIn::real_numbers};
+};
+
 // clang-format off
 struct ReduceL1        : Reduce { static constexpr std::string_view name = "ReduceL1"; };
 struct ReduceL2        : Reduce { static constexpr std::string_view name = "ReduceL2"; };
-struct ReduceLogSum    : Reduce { static constexpr std::string_view name = "ReduceLogSum"; };
-struct ReduceLogSumExp : Reduce { static constexpr std::string_view name = "ReduceLogSumExp"; };
+struct ReduceLogSum    : RealReduce { static constexpr std::string_view name = "ReduceLogSum"; };
+struct ReduceLogSumExp : RealReduce { static constexpr std::string_view name = "ReduceLogSumExp"; };
 struct ReduceMax       : Reduce { static constexpr std::string_view name = "ReduceMax"; };
 struct ReduceMean      : Reduce { static constexpr std::string_view name = "ReduceMean"; };
 struct ReduceMin       : Reduce { static constexpr std::string_view name = "ReduceMin"; };

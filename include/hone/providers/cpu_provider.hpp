@@ -72,7 +72,7 @@ class CpuProvider final : public Provider {
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
     const DType from = node.input_dtype(entry.op->type_input);
-    const std::span<const DType> wider = wider_types(from, node.node().op->traits().modular);
+    const std::span<const DType> wider = wider_types(from, node.node().op->traits().integers);
     if (wider.empty() || !WidenedKernel::supports(node)) return false;
     for (const DType to : wider) {
       std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));

@@ -17,8 +17,8 @@
 namespace hone::inline HONE_ABI {
 
 /// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
-/// the operator is modular, int32 and int64 for other integers.
-[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, bool modular) noexcept {
+/// `for_integers` allows it, int32 and int64, or double, for integers.
+[[nodiscard]] inline std::span<const DType> wider_types(DType dtype, StandIn for_integers) noexcept {
   static constexpr DType floats[]{DType::float32, DType::float64};
   static constexpr DType bytes[]{DType::uint8};
   static constexpr DType integers[]{DType::int32, DType::int64};
@@ -34,11 +34,13 @@ namespace hone::inline HONE_ABI {
     case DType::int2:
     case DType::float4e2m1:
       return bytes;
-    case DType::uint64:
-      return std::span(integers).subspan(modular ? 1 : 2);
     default:
-      return std::span(integers).first(modular && is_integral(dtype) && dtype != DType::int32 && dtype != DType::int64 ? 1 : 0);
+      break;
   }
+  if (!is_integral(dtype)) return {};
+  if (for_integers == StandIn::real_numbers) return std::span(floats).subspan(1);
+  if (for_integers == StandIn::none || dtype == DType::int32 || dtype == DType::int64) return {};
+  return dtype == DType::uint64 ? std::span(integers).subspan(1) : std::span(integers).first(1);
 }
 
 /// Converts the elements of a tensor to a type that wider_types() gives for theirs, or back: floats are rounded to nearest, integers cut,
@@ -56,7 +58,14 @@ inline void convert_elements(const TensorRef& from, const TensorRef& to, const C
       const std::int64_t n = std::min(block, end - i);
       if (is_integer_like(source)) {
         load_numbers(source, from.data, i, n, integer);
-        store_numbers(target, to.data, i, n, integer, {});
+        if (target != DType::float64) {
+          store_numbers(target, to.data, i, n, integer, {});
+          continue;
+        }
+        for (std::int64_t k = 0; k < n; ++k) {
+          to.as<double>()[i + k] =
+              source == DType::uint64 ? static_cast<double>(static_cast<std::uint64_t>(integer[k])) : static_cast<double>(integer[k]);
+        }
       } else {
         load_numbers(source, from.data, i, n, real);
         store_numbers(target, to.data, i, n, real, {});
@@ -92,7 +101,7 @@ class WidenedKernel final : public AnyKernel {
     widening->constants.resize(node.input_count());
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const TensorRef* constant = node.constant(i);
-      if (constant == nullptr || constant->dtype != from) continue;
+      if (constant == nullptr || !widens(*widening, i, constant->dtype)) continue;
       widening->constants[i] = Value::tensor(to, constant->shape);
       convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
     }
@@ -141,13 +150,17 @@ class WidenedKernel final : public AnyKernel {
 
   static std::size_t slots_bytes(const Context& c) noexcept {
     const std::size_t count = c.input_count() + c.output_count();
-    return align_up(count * sizeof(Slot)) + align_up(count * sizeof(Slot*));
+    return align_up(count * sizeof(Slot)) + align_up(count * sizeof(void*));
   }
   static Context inner(const Context& c, Slot* const* slots) {
     return {{slots, c.input_count()}, {slots + c.input_count(), c.output_count()}, c.pool()};
   }
+  /// Integers that decide shapes are what they are, whatever the type of the others.
+  [[nodiscard]] static bool widens(const Widening& widening, std::size_t input, DType dtype) noexcept {
+    return dtype == widening.from && !(is_integral(dtype) && contains(widening.shape_inputs, input));
+  }
   [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
-    return c.has_input(input) && c.input(input).dtype == widening_->from && !widening_->constants[input].has_value();
+    return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input].has_value();
   }
 
   /// Points the slots to the tensors of c, or to memory for converted ones; gives the bytes of the latter.
