@@ -141,12 +141,12 @@ class Kernel<ops::Conv, Cpu, T> {
           const std::int64_t shift = phase - w.pad_begin;
           const std::int64_t begin = std::clamp<std::int64_t>(shift < 0 ? (-shift + w.stride - 1) / w.stride : 0, 0, phase_size);
           const std::int64_t end = std::clamp<std::int64_t>(shift < w.input ? (w.input - 1 - shift) / w.stride + 1 : 0, begin, phase_size);
-          const T* source = x + from * w.input + shift;
+          const T* source = x + from * w.input;
           to = std::fill_n(to, begin, T(0));
-          if (w.stride == 1) {
-            to = cpu::copy_short(source + begin, end - begin, to);
-          } else {
-            for (std::int64_t q = begin; q < end; ++q) *to++ = source[q * w.stride];
+          if (w.stride != 1) {
+            for (std::int64_t q = begin; q < end; ++q) *to++ = source[q * w.stride + shift];
+          } else if (begin < end) {
+            to = cpu::copy_short(source + (begin + shift), end - begin, to);
           }
           to = std::fill_n(to, phase_size - end, T(0));
         }
