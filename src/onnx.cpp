@@ -1,2 +1,3 @@
 #include <hone/onnx/importer_impl.hpp>
+#include <hone/onnx/model_proto_impl.hpp>
 #include <hone/onnx/tensor_proto_impl.hpp>

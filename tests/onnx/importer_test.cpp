@@ -88,6 +88,61 @@ TEST_CASE("inputs whose types do not go together are errors") {
   CHECK(error(NodeBuilder("Pow", {"f", "i"}, {"y"})) == "no error");
 }
 
+TEST_CASE("what subgraphs are given and make must have the types that they say") {
+  // A loop with one variable, v, that its body reads as `read` and makes by `op`.
+  const auto loop = [](DType read, const std::string& op, const std::string& variable) {
+    const GraphBuilder body = GraphBuilder()
+                                  .input("i", DType::int64, {})
+                                  .input("go", DType::boolean, {})
+                                  .input("v", read, {1})
+                                  .node(NodeBuilder("Identity", {"go"}, {"go_on"}))
+                                  .node(NodeBuilder(op, {"v"}, {"next"}))
+                                  .output("go_on")
+                                  .output("next");
+    return model(17, GraphBuilder()
+                         .input("x", DType::float32, {1})
+                         .initializer(tensor<std::int64_t>("trips", {}, {3}))
+                         .node(NodeBuilder("Loop", {"trips", "", variable}, {"y"}).attribute("body", body.proto()))
+                         .output("y"));
+  };
+  const auto error = [](const onnx::ModelProto& proto) { return error_of([&] { const Session session(proto); }); };
+  CHECK(error(loop(DType::float32, "Neg", "x")) == "no error");
+  CHECK(
+      contains(error(loop(DType::int64, "Neg", "x")), "the input 'v' of its subgraph has type tensor(int64), but is given tensor(float)"));
+  CHECK(contains(error(loop(DType::float32, "Shape", "x")), "its body reads 'v' as tensor(float), but gives tensor(int64)"));
+  auto missing = loop(DType::float32, "Neg", "x");
+  missing.mutable_graph()->mutable_node(0)->add_input("x");
+  missing.mutable_graph()->mutable_node(0)->set_input(2, "");
+  CHECK(error(missing) != "no error");
+
+  const auto branch = [](const std::string& op) { return GraphBuilder().node(NodeBuilder(op, {"x"}, {"b"})).output("b"); };
+  const auto choice = [&](const std::string& other) {
+    return model(17, GraphBuilder()
+                         .input("x", DType::float32, {1})
+                         .input("c", DType::boolean, {})
+                         .node(NodeBuilder("If", {"c"}, {"y"})
+                                   .attribute("then_branch", branch("Neg").proto())
+                                   .attribute("else_branch", branch(other).proto()))
+                         .output("y"));
+  };
+  CHECK(error(choice("Abs")) == "no error");
+  CHECK(contains(error(choice("Shape")), "its output 0 is tensor(float) after one branch, but tensor(int64) after the other"));
+}
+
+TEST_CASE("zero points have the type of their tensors") {
+  const auto product = [](DType zero) {
+    return model(17, GraphBuilder()
+                         .input("a", DType::uint8, {2, 2})
+                         .input("b", DType::int8, {2, 2})
+                         .input("za", zero, {})
+                         .node(NodeBuilder("MatMulInteger", {"a", "b", "za"}, {"y"}))
+                         .output("y"));
+  };
+  CHECK(error_of([&] { const Session session(product(DType::uint8)); }) == "no error");
+  CHECK(contains(error_of([&] { const Session session(product(DType::int8)); }),
+                 "its zero point, input 2, is tensor(int8), but its input 0 is tensor(uint8)"));
+}
+
 TEST_CASE("initializers of every storage form") {
   onnx::TensorProto typed;
   typed.set_name("w");

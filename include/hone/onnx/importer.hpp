@@ -48,11 +48,6 @@ struct ImportOptions {
   std::stop_token stop_token = {};
 };
 
-/// Parses a serialized ModelProto. Errors: invalid_protobuf.
-[[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
-/// A copy that the importer can share.
-[[nodiscard]] std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model);
-
 /// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
 /// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
 /// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include <google/protobuf/arena.h>
 #include <onnx/onnx_pb.h>
 
 #include <hone/config.hpp>
+#include <hone/graph/infer_types.hpp>
 #include <hone/onnx/attribute_value.hpp>
 #include <hone/onnx/contrib_function.hpp>
 #include <hone/onnx/free_dimensions.hpp>
@@ -286,53 +286,6 @@ class Importer {
     value.shape = dimensions_.read(found->second->type());
   }
 
-  /// Kernels are chosen by the deciding input alone: what the others hold has to follow from it.
-  static void check_input_types(const OpInfo& op, std::span<const Type> inputs) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].is_known() || contains(op.traits.shape_inputs, i)) continue;
-      const auto own =
-          std::find_if(op.input_types.begin(), op.input_types.end(), [&](const auto& rule) { return contains(rule.inputs, i); });
-      if (own == op.input_types.end()) {
-        const Type& deciding = inputs[op.type_input];
-        if (!(inputs[i] == deciding)) {
-          fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", but its input ", op.type_input, " has type ",
-               deciding);
-        }
-      } else if (own->types && !(inputs[i].is_tensor() && own->types->contains(inputs[i].dtype))) {
-        fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", which the operator does not take there");
-      }
-    }
-  }
-
-  static void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
-    const Arity& arity = node.op->arity();
-    const auto range = [](std::size_t least, std::size_t most) {
-      return least == most ? text(least) : most == Arity::any ? text(least, " or more") : text(least, " to ", most);
-    };
-    if (node.inputs.size() < arity.min_inputs || node.inputs.size() > arity.max_inputs) {
-      fail(ErrorCode::invalid_graph, "it has ", node.inputs.size(), " inputs; the operator takes ",
-           range(arity.min_inputs, arity.max_inputs));
-    }
-    if (types.size() < arity.min_outputs || types.size() > arity.max_outputs) {
-      fail(ErrorCode::invalid_graph, "it has ", types.size(), " outputs; the operator has ", range(arity.min_outputs, arity.max_outputs));
-    }
-    std::vector<Type> inputs;
-    bool all_known = true;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == no_value ? Type() : graph[id].type);
-      all_known = all_known && (id == no_value || inputs.back().is_known());
-    }
-    // Of the inputs that an operator takes any number of, none may be left out.
-    const std::size_t required = arity.min_inputs > 0 && arity.max_inputs == Arity::any ? node.inputs.size() : arity.min_inputs;
-    for (std::size_t i = 0; i < required; ++i)
-      if (node.inputs[i] == no_value) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
-    if (!all_known) return;  // downstream of a node without a definition
-    check_input_types(node.op->info(), inputs);
-    std::vector<const Graph*> subgraphs;
-    for (const Subgraph& subgraph : node.subgraphs) subgraphs.push_back(subgraph.graph.get());
-    node.op->types(TypeContext(inputs, types, subgraphs));
-  }
-
   void import_attribute(const onnx::AttributeProto& written, const Scope& scope, Attributes& attributes, Node& node) {
     const onnx::AttributeProto* proto = &written;
     if (!written.ref_attr_name().empty()) {
@@ -343,36 +296,13 @@ class Importer {
     }
     const std::string& name = written.name();
     switch (attribute_type(*proto)) {
-      case onnx::AttributeProto::FLOAT:
-        return attributes.set(name, proto->f());
-      case onnx::AttributeProto::INT:
-        return attributes.set(name, static_cast<std::int64_t>(proto->i()));
-      case onnx::AttributeProto::STRING:
-        return attributes.set(name, proto->s());
-      case onnx::AttributeProto::TENSOR:
-        return attributes.set(name, read_tensor(proto->t(), model_, external_));
-      case onnx::AttributeProto::SPARSE_TENSOR:
-        return attributes.set(name, read_sparse_tensor(proto->sparse_tensor(), model_, external_));
-      case onnx::AttributeProto::TYPE_PROTO:
-        return attributes.set(name, read_type(proto->tp()));
-      case onnx::AttributeProto::FLOATS:
-        return attributes.set(name, std::vector<float>(proto->floats().begin(), proto->floats().end()));
-      case onnx::AttributeProto::INTS:
-        return attributes.set(name, std::vector<std::int64_t>(proto->ints().begin(), proto->ints().end()));
-      case onnx::AttributeProto::STRINGS:
-        return attributes.set(name, std::vector<std::string>(proto->strings().begin(), proto->strings().end()));
-      case onnx::AttributeProto::TENSORS: {
-        std::vector<Constant> tensors;
-        for (const auto& tensor : proto->tensors()) tensors.push_back(read_tensor(tensor, model_, external_));
-        return attributes.set(name, std::move(tensors));
-      }
       case onnx::AttributeProto::GRAPH:
         return import_subgraph(name, proto->g(), scope, node);
       case onnx::AttributeProto::GRAPHS:
         for (const auto& graph : proto->graphs()) import_subgraph(name, graph, scope, node);
         return;
       default:
-        fail(ErrorCode::invalid_graph, "the attribute '", name, "' is of a kind that ONNX does not define for it");
+        return attributes.set(name, read_attribute(*proto, name, model_, external_));
     }
   }
 
@@ -388,21 +318,6 @@ class Importer {
     }
     import_graph(proto, inner);
     node.subgraphs.push_back({attribute, std::move(graph)});
-  }
-
-  /// Gives a node the input that an attribute of an older opset stands for.
-  static void append_input(const MovedAttribute& moved, Node& node, Graph& graph) {
-    if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
-      fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
-    }
-    const bool follows = moved.like_first_input && !node.inputs.empty() && node.inputs[0] != no_value;
-    const Type first = follows ? graph[node.inputs[0]].type : Type();
-    const DType like = first.is_tensor() ? first.dtype : DType::float32;
-    std::shared_ptr<Value> value = value_of(*moved.value, like);
-    if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
-    if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);
-    const TensorRef ref = value->ref();
-    node.inputs[moved.input] = graph.add_constant(text(node.name, "/input", moved.input), {ref, std::move(value)});
   }
 
   void import_constant(const onnx::NodeProto& proto, Scope& scope) {
@@ -466,38 +381,6 @@ class Importer {
 };
 
 }  // namespace detail
-
-namespace detail {
-
-/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
-/// part of a message that stands on the heap.
-inline std::shared_ptr<onnx::ModelProto> make_model() {
-  auto arena = std::make_shared<google::protobuf::Arena>();
-#if GOOGLE_PROTOBUF_VERSION >= 5026000
-  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
-#else
-  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
-#endif
-  return {std::move(arena), model};
-}
-
-}  // namespace detail
-
-HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
-  if (bytes.empty()) fail(ErrorCode::invalid_protobuf, "the model is empty");
-  const std::shared_ptr<onnx::ModelProto> model = detail::make_model();
-  if (bytes.size() > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
-  if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    fail(ErrorCode::invalid_protobuf, "the ", bytes.size(), " bytes are not an ONNX model, or only a part of one");
-  }
-  return model;
-}
-
-HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
-  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
-  copy->CopyFrom(model);
-  return copy;
-}
 
 HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
                                        const OpRegistry& registry, const ImportOptions& options) {

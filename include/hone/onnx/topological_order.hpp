@@ -13,6 +13,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/error.hpp>
+#include <hone/onnx/function_proto.hpp>
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -40,6 +41,8 @@ void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
   }
 }
 
+inline bool is_constant(const onnx::NodeProto& node) { return node.op_type() == "Constant" && canonical_domain(node.domain()).empty(); }
+
 /// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
 /// Of Constants that make the same value, which exporters have written, the last one counts, as it does for ONNX Runtime.
 template <class NodeProtos>
@@ -50,7 +53,7 @@ std::vector<int> topological_order(const NodeProtos& protos) {
     for (const auto& output : protos.Get(i).output()) {
       if (output.empty()) continue;
       const auto [producer, is_new] = producers.emplace(output, i);
-      if (is_new || protos.Get(i).op_type() != "Constant" || protos.Get(producer->second).op_type() != "Constant") continue;
+      if (is_new || !is_constant(protos.Get(i)) || !is_constant(protos.Get(producer->second))) continue;
       replaced[static_cast<std::size_t>(producer->second)] = true;
       producer->second = i;
     }
