@@ -222,4 +222,21 @@ TEST_CASE("a constant input is folded through a custom operator") {
   CHECK(scaled(proto, options) == std::vector<float>{3, 6, 9});
 }
 
+TEST_CASE("a sequence is no tensor that is left out") {
+  SessionOptions options;
+  options.add_op("my.domain", "Maybe", [](TensorView<const float> x, std::optional<TensorView<const float>> y, TensorView<float> z) {
+    z[0] = y ? x[0] + (*y)[0] : x[0];
+  });
+  auto proto = model(17, GraphBuilder()
+                             .input("x", DType::float32, {1})
+                             .node(NodeBuilder("SequenceConstruct", {"x"}, {"s"}))
+                             .node(NodeBuilder("Maybe", {"x", "s"}, {"z"}, "my.domain"))
+                             .output("z"));
+  auto* opset = proto.add_opset_import();
+  opset->set_domain("my.domain");
+  opset->set_version(1);
+  CHECK(contains(error_of([&] { const Session session(proto, options); }),
+                 "the custom operator takes (tensor(float), tensor(float)?), not (tensor(float), seq(tensor(float)))"));
+}
+
 }  // namespace custom_op_test

@@ -58,14 +58,14 @@ struct CustomOverload {
   CustomOpOptions options;
   std::function<std::unique_ptr<AnyKernel>(const Attributes&)> make_kernel;
 
-  /// `type(i)`: DType of input `i`, undefined for an omitted one.
+  /// `type(i)`: of input `i`, unknown for an omitted one.
   template <class TypeOf>
   [[nodiscard]] bool accepts(std::size_t count, const TypeOf& type) const {
     if (untyped) return true;
     if (count > inputs.size()) return false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const DType given = i < count ? type(i) : DType::undefined;
-      if (given == DType::undefined ? !inputs[i].optional : given != inputs[i].dtype) return false;
+      const Type given = i < count ? type(i) : Type();
+      if (given.is_known() ? !(given == Type(inputs[i].dtype)) : !inputs[i].optional) return false;
     }
     return true;
   }
@@ -125,7 +125,7 @@ class CustomOp : public OpInfo {
 
   static void infer_types(const void* members, const TypeContext& c) {
     const CustomOp& op = *static_cast<const Members*>(members)->op;
-    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.input(i).dtype; });
+    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.input(i); });
     if (overload == nullptr) {
       std::string given;
       for (std::size_t i = 0; i < c.input_count(); ++i) given += text(i == 0 ? "" : ", ", c.input(i));
@@ -139,7 +139,7 @@ class CustomOp : public OpInfo {
 
   static void infer_shapes(const void* members, const ShapeContext& c) {
     const CustomOp& op = *static_cast<const Members*>(members)->op;
-    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.has_input(i) ? c.dtype(i) : DType::undefined; });
+    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.has_input(i) ? Type(c.dtype(i)) : Type(); });
     if (overload != nullptr && overload->options.shapes) return overload->options.shapes(c);
     for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, c.shape(0));
   }
@@ -166,7 +166,7 @@ class CustomOpProvider final : public Provider {
     Placement placement;
     for (const auto& op : ops_) {
       if (&node.node().op->info() != op.get()) continue;
-      const auto* overload = op->find(node.input_count(), [&](std::size_t i) { return node.input_dtype(i); });
+      const auto* overload = op->find(node.input_count(), [&](std::size_t i) { return node.input_type(i); });
       if (overload == nullptr) break;  // type inference has said so
       for (std::size_t i = 0; i < overload->outputs.size(); ++i) {
         if (node.has_output(i)) continue;

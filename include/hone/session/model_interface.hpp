@@ -20,11 +20,6 @@ inline std::string quoted_names(const std::vector<NodeArg>& args) {
   return result.empty() ? "none" : result;
 }
 
-/// Whether a value of type `given` may stand where the model says `expected`: an optional takes its element, or nothing.
-inline bool accepts(const Type& expected, const Type& given) {
-  return given == expected || (expected.kind == Type::Kind::optional && (!given.is_known() || given == *expected.element));
-}
-
 /// What goes into a model and comes out of it, by name.
 struct ModelInterface {
   std::vector<NodeArg> inputs;
@@ -50,7 +45,8 @@ struct ModelInterface {
   void check_feed(std::size_t i, const ValueRef& value) const {
     const NodeArg& arg = input(i);
     const bool same_tensor = value.is_tensor() && arg.value_type.is_tensor() && value.tensor().dtype == arg.value_type.dtype;
-    if (!same_tensor && !accepts(arg.value_type, value.type())) {
+    const bool nothing = arg.value_type.kind == Type::Kind::optional && !value.type().is_known();
+    if (!same_tensor && !nothing && !arg.value_type.accepts(value.type())) {
       fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has type ", value.type(), "; the model expects ", arg.type());
     }
     if (!value.is_tensor()) return;

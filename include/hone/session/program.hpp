@@ -86,10 +86,6 @@ class Unplaced {
       types += id == no_value ? std::string("-") : text(graph[id].type, declared_shape(graph[id]));
     }
     lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
-    if (lines_.size() == 1) {
-      node_ = node.name;
-      op_ = node.op_type;
-    }
   }
   /// Errors: not_implemented, which lists all nodes added.
   void check() const {
@@ -104,8 +100,6 @@ class Unplaced {
     return text(" (", join(*value.shape, ", "), ")");
   }
   std::vector<std::string> lines_;
-  std::string node_;
-  std::string op_;
 };
 
 inline bool types_known(const Graph& graph, const Node& node) {

@@ -177,7 +177,8 @@ class Session {
   std::string end_profiling() const;
 
  private:
-  [[nodiscard]] detail::SessionState& state() const;
+  /// Errors: invalid_argument for a session that has been moved from.
+  [[nodiscard]] const std::shared_ptr<detail::SessionState>& state() const;
 
   std::shared_ptr<detail::SessionState> state_;
 };

@@ -8,7 +8,7 @@
 #include <hone/config.hpp>
 #include <hone/core/mapped_file.hpp>
 #include <hone/core/task_queue.hpp>
-#include <hone/onnx/importer.hpp>
+#include <hone/onnx/model_proto.hpp>
 #include <hone/session/session.hpp>
 #include <hone/session/session_state_impl.hpp>
 
@@ -108,14 +108,13 @@ HONE_INLINE Session::Session(Session&&) noexcept = default;
 HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;
 HONE_INLINE Session::~Session() = default;
 
-HONE_INLINE detail::SessionState& Session::state() const {
+HONE_INLINE const std::shared_ptr<detail::SessionState>& Session::state() const {
   if (state_ == nullptr) fail(ErrorCode::invalid_argument, "the session has been moved from");
-  return *state_;
+  return state_;
 }
 
 HONE_INLINE Outputs Session::run(std::span<const Feed> feeds, const RunOptions& options) const {
-  (void)state();
-  const std::shared_ptr<detail::SessionState> state = state_;
+  const std::shared_ptr<detail::SessionState> state = this->state();  // the session may end before the run does
   return detail::run_all(*state, feeds, options);
 }
 
@@ -129,19 +128,17 @@ HONE_INLINE Outputs Session::run(std::span<const std::string> output_names, std:
 }
 
 HONE_INLINE void Session::run(std::span<const Feed> feeds, std::span<const Fetch> fetches, const RunOptions& options) const {
-  (void)state();
-  const std::shared_ptr<detail::SessionState> state = state_;
+  const std::shared_ptr<detail::SessionState> state = this->state();  // the session may end before the run does
   state->run(options, [&](detail::RunContext& context) {
     detail::place_fetches(*state->interface, fetches, context);
     return detail::place_feeds(*state->interface, feeds, context);
   });
 }
 
-HONE_INLINE IoBinding Session::io_binding() const { return IoBinding(state().interface); }
+HONE_INLINE IoBinding Session::io_binding() const { return IoBinding(state()->interface); }
 
 HONE_INLINE void Session::run(IoBinding& binding, const RunOptions& options) const {
-  (void)state();
-  const std::shared_ptr<detail::SessionState> state = state_;
+  const std::shared_ptr<detail::SessionState> state = this->state();  // the session may end before the run does
   if (binding.interface_ != state->interface) fail(ErrorCode::invalid_argument, "the binding is of another session");
   state->run(options, [&](detail::RunContext& context) {
     bool any = false;
@@ -160,14 +157,13 @@ HONE_INLINE void Session::run(IoBinding& binding, const RunOptions& options) con
 }
 
 HONE_INLINE void Session::run_async(std::span<const Feed> feeds, RunCallback done, RunOptions options) const {
-  detail::SessionState& shared = state();
   auto run = std::make_unique<detail::AsyncRun>();
-  run->state = state_;
+  run->state = state();
   run->names.reserve(feeds.size());  // the feeds refer to the names
   for (const Feed& feed : feeds) run->feeds.push_back({run->names.emplace_back(feed.name), feed.value});
   run->options = std::move(options);
   run->done = std::move(done);
-  if (Executor* executor = shared.options.executor.get()) {
+  if (Executor* executor = state()->options.executor.get()) {
     const auto task = [](void* argument) noexcept { (*std::unique_ptr<detail::AsyncRun>(static_cast<detail::AsyncRun*>(argument)))(); };
     if (!executor->submit(task, run.get())) fail(ErrorCode::runtime_exception, "the executor of the session takes no task");
     (void)run.release();
@@ -198,7 +194,7 @@ HONE_INLINE const Report& Session::report() const noexcept { return state_->repo
 HONE_INLINE const SessionOptions& Session::options() const noexcept { return state_->options; }
 
 HONE_INLINE int Session::opset(std::string_view domain) const {
-  const auto& opsets = state().interface->metadata.opset_imports;
+  const auto& opsets = state()->interface->metadata.opset_imports;
   const auto found = opsets.find(domain == "ai.onnx" ? std::string() : std::string(domain));
   if (found != opsets.end()) return found->second;
   std::string known;
@@ -208,20 +204,20 @@ HONE_INLINE int Session::opset(std::string_view domain) const {
 
 HONE_INLINE std::vector<std::string> Session::providers() const {
   std::vector<std::string> names;
-  for (const AnyProvider& provider : state().options.providers) names.emplace_back(provider->name());
+  for (const AnyProvider& provider : state()->options.providers) names.emplace_back(provider->name());
   return names;
 }
 
 HONE_INLINE void Session::set_providers(std::vector<AnyProvider> providers) {
-  state_ = std::make_shared<detail::SessionState>(state(), std::move(providers));
+  state_ = std::make_shared<detail::SessionState>(*state(), std::move(providers));
 }
 
-HONE_INLINE MemoryReport Session::memory() const { return state().memory(); }
-HONE_INLINE void Session::trim() const { state().trim(); }
+HONE_INLINE MemoryReport Session::memory() const { return state()->memory(); }
+HONE_INLINE void Session::trim() const { state()->trim(); }
 
 HONE_INLINE std::string Session::end_profiling() const {
-  if (state().profiler == nullptr) fail(ErrorCode::invalid_argument, "the session was created without enable_profiling");
-  return state().profiler->end();
+  if (state()->profiler == nullptr) fail(ErrorCode::invalid_argument, "the session was created without enable_profiling");
+  return state()->profiler->end();
 }
 
 }  // namespace hone::inline HONE_ABI

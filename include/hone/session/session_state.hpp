@@ -35,9 +35,6 @@ class SessionState {
 
   [[nodiscard]] MemoryReport memory();
   void trim();
-  void log(Severity severity, std::string_view message) const {
-    if (logger.enabled(severity)) logger.write(severity, message);
-  }
 
   SessionOptions options;  // never changes once the state is made
   const Logger logger;

@@ -11,6 +11,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/denormals.hpp>
+#include <hone/onnx/importer.hpp>
 #include <hone/rewrites/pipeline.hpp>
 #include <hone/session/config_entries.hpp>
 #include <hone/session/executor_impl.hpp>
@@ -120,7 +121,7 @@ HONE_INLINE void SessionState::load() {
     fixed_ = make_runnable(std::move(imported.graph), report);
     if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
   } catch (const std::exception& error) {
-    log(Severity::error, error.what());
+    if (logger.enabled(Severity::error)) logger.write(Severity::error, error.what());
     throw;
   }
   options.stop_token = {};  // it is loading that it ends, not what comes later
@@ -128,17 +129,18 @@ HONE_INLINE void SessionState::load() {
     for (const auto& [provider, reason] : node.refusals) {
       if (provider == CustomOpProvider::own_name) continue;
       if (logger.enabled(Severity::warning))
-        log(Severity::warning, text("node '", node.node, "' (", node.op, ") runs on ", node.provider, "; ", provider, ": ", reason));
+        logger.write(Severity::warning,
+                     text("node '", node.node, "' (", node.op, ") runs on ", node.provider, "; ", provider, ": ", reason));
     }
     if (logger.enabled(Severity::verbose))
-      log(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
+      logger.write(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
   }
   for (const auto& [pass, patches] : report.rewrites)
-    if (logger.enabled(Severity::verbose)) log(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
+    if (logger.enabled(Severity::verbose)) logger.write(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
   if (logger.enabled(Severity::info)) {
     const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
-    log(Severity::info,
-        text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ", time.count(), " ms"));
+    logger.write(Severity::info, text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ",
+                                      time.count(), " ms"));
   }
 }
 
