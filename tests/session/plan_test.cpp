@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <hone/onnx/importer.hpp>
+#include <hone/onnx/model_proto.hpp>
 #include <hone/providers/cpu.hpp>
 #include <hone/session/plan.hpp>
 

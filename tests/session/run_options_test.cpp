@@ -19,16 +19,6 @@ using hone::ErrorCode;
 using hone::Session;
 using hone::Tensor;
 
-inline ErrorCode code_of(const auto& action) {
-  try {
-    action();
-  } catch (const hone::Error& error) {
-    return error.code();
-  }
-  FAIL("no error");
-  return {};
-}
-
 /// y = stop(x), z = count(y): the first one may request a stop, the second one counts how often it runs.
 struct Probe {
   std::atomic<int> counted{0};

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -142,15 +143,27 @@ std::vector<T> values_of(const Value& value) {
   return {view.begin(), view.end()};
 }
 
-/// The message of the hone::Error that `action` throws; "no error" when it throws none.
+/// The hone::Error that `action` throws; nothing when it throws none.
 template <class Action>
-std::string error_of(const Action& action) {
+std::optional<hone::Error> thrown_by(const Action& action) {
   try {
     action();
   } catch (const hone::Error& error) {
-    return error.what();
+    return error;
   }
-  return "no error";
+  return std::nullopt;
+}
+/// Its message; "no error" when there is none.
+template <class Action>
+std::string error_of(const Action& action) {
+  const std::optional<hone::Error> error = thrown_by(action);
+  return error ? error->what() : "no error";
+}
+/// Its code; nothing when there is none.
+template <class Action>
+std::optional<hone::ErrorCode> code_of(const Action& action) {
+  const std::optional<hone::Error> error = thrown_by(action);
+  return error ? std::optional(error->code()) : std::nullopt;
 }
 
 [[nodiscard]] inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
