@@ -3121,14 +3121,14 @@ struct CustomOverload {
   CustomOpOptions options;
   std::function<std::unique_ptr<AnyKernel>(const Attributes&)> make_kernel;
 
-  /// `type(i)`: DType of input `i`, undefined for an omitted one.
+  /// `type(i)`: of input `i`, unknown for an omitted one.
   template <class TypeOf>
   [[nodiscard]] bool accepts(std::size_t count, const TypeOf& type) const {
     if (untyped) return true;
     if (count > inputs.size()) return false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const DType given = i < count ? type(i) : DType::undefined;
-      if (given == DType::undefined ? !inputs[i].optional : given != inputs[i].dtype) return false;
+      const Type given = i < count ? type(i) : Type();
+      if (given.is_known() ? !(given == Type(inputs[i].dtype)) : !inputs[i].optional) return false;
     }
     return true;
   }
@@ -3188,7 +3188,7 @@ class CustomOp : public OpInfo {
 
   static void infer_types(const void* members, const TypeContext& c) {
     const CustomOp& op = *static_cast<const Members*>(members)->op;
-    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.input(i).dtype; });
+    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.input(i); });
     if (overload == nullptr) {
       std::string given;
       for (std::size_t i = 0; i < c.input_count(); ++i) given += text(i == 0 ? "" : ", ", c.input(i));
@@ -3202,7 +3202,7 @@ class CustomOp : public OpInfo {
 
   static void infer_shapes(const void* members, const ShapeContext& c) {
     const CustomOp& op = *static_cast<const Members*>(members)->op;
-    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.has_input(i) ? c.dtype(i) : DType::undefined; });
+    const auto* overload = op.find(c.input_count(), [&](std::size_t i) { return c.has_input(i) ? Type(c.dtype(i)) : Type(); });
     if (overload != nullptr && overload->options.shapes) return overload->options.shapes(c);
     for (std::size_t i = 0; i < c.output_count(); ++i) c.output(i, c.shape(0));
   }
@@ -3229,7 +3229,7 @@ class CustomOpProvider final : public Provider {
     Placement placement;
     for (const auto& op : ops_) {
       if (&node.node().op->info() != op.get()) continue;
-      const auto* overload = op->find(node.input_count(), [&](std::size_t i) { return node.input_dtype(i); });
+      const auto* overload = op->find(node.input_count(), [&](std::size_t i) { return node.input_type(i); });
       if (overload == nullptr) break;  // type inference has said so
       for (std::size_t i = 0; i < overload->outputs.size(); ++i) {
         if (node.has_output(i)) continue;
@@ -10420,6 +10420,8 @@ class Kernel<ops::Det, Cpu, double> {
 
 #define HONE_SINGLE_SIMD_GEMM_HPP
 
+#define HONE_SINGLE_SIMD_GEMV_HPP
+
 #define HONE_SINGLE_SIMD_LANES_HPP
 
 /// Put on members of functors and on what they call. Always inlined: such functions exist without the architecture in their name,
@@ -11073,6 +11075,145 @@ constexpr Reduce<F, T> Reduce<F, T>::make() noexcept {
 
 }  // namespace hone::inline HONE_ABI::simd
 
+/// The parts of simd::Gemm for products of few rows, which read B once where it is.
+namespace hone::inline HONE_ABI::simd::detail {
+
+/// y += A B for M rows, four rows of B at a time: each element of y is loaded and stored once per four multiply-adds.
+template <class T, class Arch, int M>
+void update_rows(std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride, T* y,
+                 std::size_t y_stride) noexcept {
+  constexpr std::size_t depth = 4;
+  const auto block = [&]<class V, int Depth>(std::size_t p, std::size_t j, auto load, auto store) {
+    V rows[Depth];
+#pragma GCC unroll 4
+    for (int d = 0; d < Depth; ++d) rows[d] = load(b + (static_cast<std::ptrdiff_t>(p) + d) * b_stride + j);
+#pragma GCC unroll 4
+    for (int r = 0; r < M; ++r) {
+      V sum = load(y + r * y_stride + j);
+#pragma GCC unroll 4
+      for (int d = 0; d < Depth; ++d) {
+        const T factor = a[r * a_stride + p + d];
+        if constexpr (std::integral<T>) {
+          sum = Add{}(sum, Mul{}(factor, rows[d]));
+        } else {
+          sum = xsimd::fma(V(factor), rows[d], sum);
+        }
+      }
+      store(sum, y + r * y_stride + j);
+    }
+  };
+  const auto pass = [&]<int Depth>(std::size_t p) {
+    if constexpr (std::integral<T>) {
+      for (std::size_t j = 0; j < n; ++j) {
+        block.template operator()<T, Depth>(
+            p, j, [](const T* q) { return *q; }, [](T v, T* q) { *q = v; });
+      }
+    } else {
+      using V = xsimd::batch<T, Arch>;
+      std::size_t j = 0;
+      for (; j + V::size <= n; j += V::size) {
+        block.template operator()<V, Depth>(
+            p, j, [](const T* q) { return V::load_unaligned(q); }, [](V v, T* q) { v.store_unaligned(q); });
+      }
+      if (j < n) {
+        const std::size_t rest = n - j;
+        block.template operator()<V, Depth>(
+            p, j, [rest](const T* q) { return load_part<V>(q, rest); }, [rest](V v, T* q) { store_part(v, q, rest); });
+      }
+    }
+  };
+  std::size_t p = 0;
+  for (; p + depth <= k; p += depth) pass.template operator()<static_cast<int>(depth)>(p);
+  for (; p < k; ++p) pass.template operator()<1>(p);
+}
+
+/// y = A B for M rows, Columns columns of B at a time. Every element has an accumulator of its own, so that the number of columns
+/// that are done together does not change it; four of them cover the latency of a multiply-add.
+template <class T, class Arch, int M, int Columns>
+HONE_ALWAYS_INLINE void dot_block(std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride, T* y,
+                                  std::size_t y_stride) noexcept {
+  if constexpr (std::integral<T>) {
+    for (int r = 0; r < M; ++r) {
+      for (int j = 0; j < Columns; ++j) {
+        T sum(0);
+        for (std::size_t p = 0; p < k; ++p) sum = Add{}(sum, Mul{}(a[r * a_stride + p], b[j * b_stride + static_cast<std::ptrdiff_t>(p)]));
+        y[r * y_stride + j] = sum;
+      }
+    }
+  } else {
+    using V = xsimd::batch<T, Arch>;
+    V sums[M][Columns];
+#pragma GCC unroll 4
+    for (int r = 0; r < M; ++r) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Columns; ++j) sums[r][j] = V(T(0));
+    }
+    const auto step = [&](std::size_t p, auto load) {
+      V columns[Columns];
+#pragma GCC unroll 4
+      for (int j = 0; j < Columns; ++j) columns[j] = load(b + j * b_stride + static_cast<std::ptrdiff_t>(p));
+#pragma GCC unroll 4
+      for (int r = 0; r < M; ++r) {
+        const V row = load(a + r * a_stride + p);
+#pragma GCC unroll 4
+        for (int j = 0; j < Columns; ++j) sums[r][j] = xsimd::fma(row, columns[j], sums[r][j]);
+      }
+    };
+    std::size_t p = 0;
+    for (; p + V::size <= k; p += V::size) step(p, [](const T* q) { return V::load_unaligned(q); });
+    if (p < k) step(p, [rest = k - p](const T* q) { return load_part<V>(q, rest); });
+#pragma GCC unroll 4
+    for (int r = 0; r < M; ++r) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Columns; ++j) y[r * y_stride + j] = fold_lanes(Sum{}, sums[r][j]);
+    }
+  }
+}
+
+template <class T, class Arch, int M>
+void dot_columns(std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride, T* y,
+                 std::size_t y_stride) noexcept {
+  constexpr std::size_t columns = 4;
+  std::size_t j = 0;
+  for (; j + columns <= n; j += columns) {
+    dot_block<T, Arch, M, static_cast<int>(columns)>(k, a, a_stride, b + static_cast<std::ptrdiff_t>(j) * b_stride, b_stride, y + j,
+                                                     y_stride);
+  }
+  for (; j < n; ++j) dot_block<T, Arch, M, 1>(k, a, a_stride, b + static_cast<std::ptrdiff_t>(j) * b_stride, b_stride, y + j, y_stride);
+}
+
+template <class T, class Arch>
+void gemm_update_rows(std::size_t m, std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride,
+                      T* y, std::size_t y_stride) noexcept {
+  switch (m) {
+    case 1:
+      return update_rows<T, Arch, 1>(n, k, a, a_stride, b, b_stride, y, y_stride);
+    case 2:
+      return update_rows<T, Arch, 2>(n, k, a, a_stride, b, b_stride, y, y_stride);
+    case 3:
+      return update_rows<T, Arch, 3>(n, k, a, a_stride, b, b_stride, y, y_stride);
+    default:
+      return update_rows<T, Arch, 4>(n, k, a, a_stride, b, b_stride, y, y_stride);
+  }
+}
+
+template <class T, class Arch>
+void gemm_dot_columns(std::size_t m, std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride,
+                      T* y, std::size_t y_stride) noexcept {
+  switch (m) {
+    case 1:
+      return dot_columns<T, Arch, 1>(n, k, a, a_stride, b, b_stride, y, y_stride);
+    case 2:
+      return dot_columns<T, Arch, 2>(n, k, a, a_stride, b, b_stride, y, y_stride);
+    case 3:
+      return dot_columns<T, Arch, 3>(n, k, a, a_stride, b, b_stride, y, y_stride);
+    default:
+      return dot_columns<T, Arch, 4>(n, k, a, a_stride, b, b_stride, y, y_stride);
+  }
+}
+
+}  // namespace hone::inline HONE_ABI::simd::detail
+
 namespace hone::inline HONE_ABI::simd {
 
 /// Where a micro-kernel puts its product.
@@ -11344,140 +11485,6 @@ void gemm_kernel(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride,
     gemm_tile_integer<T, Arch, Rows>(k, a, b, b_stride, tile);
   } else {
     gemm_tile<T, Arch, Rows>(k, a, b, b_stride, tile);
-  }
-}
-
-/// y += A B for M rows, four rows of B at a time: each element of y is loaded and stored once per four multiply-adds.
-template <class T, class Arch, int M>
-void update_rows(std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride, T* y,
-                 std::size_t y_stride) noexcept {
-  constexpr std::size_t depth = 4;
-  const auto block = [&]<class V, int Depth>(std::size_t p, std::size_t j, auto load, auto store) {
-    V rows[Depth];
-#pragma GCC unroll 4
-    for (int d = 0; d < Depth; ++d) rows[d] = load(b + (static_cast<std::ptrdiff_t>(p) + d) * b_stride + j);
-#pragma GCC unroll 4
-    for (int r = 0; r < M; ++r) {
-      V sum = load(y + r * y_stride + j);
-#pragma GCC unroll 4
-      for (int d = 0; d < Depth; ++d) {
-        const T factor = a[r * a_stride + p + d];
-        if constexpr (std::integral<T>) {
-          sum = Add{}(sum, Mul{}(factor, rows[d]));
-        } else {
-          sum = xsimd::fma(V(factor), rows[d], sum);
-        }
-      }
-      store(sum, y + r * y_stride + j);
-    }
-  };
-  const auto pass = [&]<int Depth>(std::size_t p) {
-    if constexpr (std::integral<T>) {
-      for (std::size_t j = 0; j < n; ++j) {
-        block.template operator()<T, Depth>(
-            p, j, [](const T* q) { return *q; }, [](T v, T* q) { *q = v; });
-      }
-    } else {
-      using V = xsimd::batch<T, Arch>;
-      std::size_t j = 0;
-      for (; j + V::size <= n; j += V::size) {
-        block.template operator()<V, Depth>(
-            p, j, [](const T* q) { return V::load_unaligned(q); }, [](V v, T* q) { v.store_unaligned(q); });
-      }
-      if (j < n) {
-        const std::size_t rest = n - j;
-        block.template operator()<V, Depth>(
-            p, j, [rest](const T* q) { return load_part<V>(q, rest); }, [rest](V v, T* q) { store_part(v, q, rest); });
-      }
-    }
-  };
-  std::size_t p = 0;
-  for (; p + depth <= k; p += depth) pass.template operator()<static_cast<int>(depth)>(p);
-  for (; p < k; ++p) pass.template operator()<1>(p);
-}
-
-/// y = A B for M rows, Columns columns of B at a time. Every element has an accumulator of its own, so that the number of columns
-/// that are done together does not change it; four of them cover the latency of a multiply-add.
-template <class T, class Arch, int M, int Columns>
-HONE_ALWAYS_INLINE void dot_block(std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride, T* y,
-                                  std::size_t y_stride) noexcept {
-  if constexpr (std::integral<T>) {
-    for (int r = 0; r < M; ++r) {
-      for (int j = 0; j < Columns; ++j) {
-        T sum(0);
-        for (std::size_t p = 0; p < k; ++p) sum = Add{}(sum, Mul{}(a[r * a_stride + p], b[j * b_stride + static_cast<std::ptrdiff_t>(p)]));
-        y[r * y_stride + j] = sum;
-      }
-    }
-  } else {
-    using V = xsimd::batch<T, Arch>;
-    V sums[M][Columns];
-#pragma GCC unroll 4
-    for (int r = 0; r < M; ++r) {
-#pragma GCC unroll 4
-      for (int j = 0; j < Columns; ++j) sums[r][j] = V(T(0));
-    }
-    const auto step = [&](std::size_t p, auto load) {
-      V columns[Columns];
-#pragma GCC unroll 4
-      for (int j = 0; j < Columns; ++j) columns[j] = load(b + j * b_stride + static_cast<std::ptrdiff_t>(p));
-#pragma GCC unroll 4
-      for (int r = 0; r < M; ++r) {
-        const V row = load(a + r * a_stride + p);
-#pragma GCC unroll 4
-        for (int j = 0; j < Columns; ++j) sums[r][j] = xsimd::fma(row, columns[j], sums[r][j]);
-      }
-    };
-    std::size_t p = 0;
-    for (; p + V::size <= k; p += V::size) step(p, [](const T* q) { return V::load_unaligned(q); });
-    if (p < k) step(p, [rest = k - p](const T* q) { return load_part<V>(q, rest); });
-#pragma GCC unroll 4
-    for (int r = 0; r < M; ++r) {
-#pragma GCC unroll 4
-      for (int j = 0; j < Columns; ++j) y[r * y_stride + j] = fold_lanes(Sum{}, sums[r][j]);
-    }
-  }
-}
-
-template <class T, class Arch, int M>
-void dot_columns(std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride, T* y,
-                 std::size_t y_stride) noexcept {
-  constexpr std::size_t columns = 4;
-  std::size_t j = 0;
-  for (; j + columns <= n; j += columns) {
-    dot_block<T, Arch, M, static_cast<int>(columns)>(k, a, a_stride, b + static_cast<std::ptrdiff_t>(j) * b_stride, b_stride, y + j,
-                                                     y_stride);
-  }
-  for (; j < n; ++j) dot_block<T, Arch, M, 1>(k, a, a_stride, b + static_cast<std::ptrdiff_t>(j) * b_stride, b_stride, y + j, y_stride);
-}
-
-template <class T, class Arch>
-void gemm_update_rows(std::size_t m, std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride,
-                      T* y, std::size_t y_stride) noexcept {
-  switch (m) {
-    case 1:
-      return update_rows<T, Arch, 1>(n, k, a, a_stride, b, b_stride, y, y_stride);
-    case 2:
-      return update_rows<T, Arch, 2>(n, k, a, a_stride, b, b_stride, y, y_stride);
-    case 3:
-      return update_rows<T, Arch, 3>(n, k, a, a_stride, b, b_stride, y, y_stride);
-    default:
-      return update_rows<T, Arch, 4>(n, k, a, a_stride, b, b_stride, y, y_stride);
-  }
-}
-
-template <class T, class Arch>
-void gemm_dot_columns(std::size_t m, std::size_t n, std::size_t k, const T* a, std::size_t a_stride, const T* b, std::ptrdiff_t b_stride,
-                      T* y, std::size_t y_stride) noexcept {
-  switch (m) {
-    case 1:
-      return dot_columns<T, Arch, 1>(n, k, a, a_stride, b, b_stride, y, y_stride);
-    case 2:
-      return dot_columns<T, Arch, 2>(n, k, a, a_stride, b, b_stride, y, y_stride);
-    case 3:
-      return dot_columns<T, Arch, 3>(n, k, a, a_stride, b, b_stride, y, y_stride);
-    default:
-      return dot_columns<T, Arch, 4>(n, k, a, a_stride, b, b_stride, y, y_stride);
   }
 }
 
@@ -14158,12 +14165,12 @@ class Kernel<ops::Conv, Cpu, T> {
           const std::int64_t shift = phase - w.pad_begin;
           const std::int64_t begin = std::clamp<std::int64_t>(shift < 0 ? (-shift + w.stride - 1) / w.stride : 0, 0, phase_size);
           const std::int64_t end = std::clamp<std::int64_t>(shift < w.input ? (w.input - 1 - shift) / w.stride + 1 : 0, begin, phase_size);
-          const T* source = x + from * w.input + shift;
+          const T* source = x + from * w.input;
           to = std::fill_n(to, begin, T(0));
-          if (w.stride == 1) {
-            to = cpu::copy_short(source + begin, end - begin, to);
-          } else {
-            for (std::int64_t q = begin; q < end; ++q) *to++ = source[q * w.stride];
+          if (w.stride != 1) {
+            for (std::int64_t q = begin; q < end; ++q) *to++ = source[q * w.stride + shift];
+          } else if (begin < end) {
+            to = cpu::copy_short(source + (begin + shift), end - begin, to);
           }
           to = std::fill_n(to, phase_size - end, T(0));
         }
@@ -21971,11 +21978,6 @@ inline std::string quoted_names(const std::vector<NodeArg>& args) {
   return result.empty() ? "none" : result;
 }
 
-/// Whether a value of type `given` may stand where the model says `expected`: an optional takes its element, or nothing.
-inline bool accepts(const Type& expected, const Type& given) {
-  return given == expected || (expected.kind == Type::Kind::optional && (!given.is_known() || given == *expected.element));
-}
-
 /// What goes into a model and comes out of it, by name.
 struct ModelInterface {
   std::vector<NodeArg> inputs;
@@ -22001,7 +22003,8 @@ struct ModelInterface {
   void check_feed(std::size_t i, const ValueRef& value) const {
     const NodeArg& arg = input(i);
     const bool same_tensor = value.is_tensor() && arg.value_type.is_tensor() && value.tensor().dtype == arg.value_type.dtype;
-    if (!same_tensor && !accepts(arg.value_type, value.type())) {
+    const bool nothing = arg.value_type.kind == Type::Kind::optional && !value.type().is_known();
+    if (!same_tensor && !nothing && !arg.value_type.accepts(value.type())) {
       fail(ErrorCode::invalid_argument, "the input '", arg.name, "' has type ", value.type(), "; the model expects ", arg.type());
     }
     if (!value.is_tensor()) return;
@@ -22363,7 +22366,8 @@ class Session {
   std::string end_profiling() const;
 
  private:
-  [[nodiscard]] detail::SessionState& state() const;
+  /// Errors: invalid_argument for a session that has been moved from.
+  [[nodiscard]] const std::shared_ptr<detail::SessionState>& state() const;
 
   std::shared_ptr<detail::SessionState> state_;
 };
@@ -22450,6 +22454,60 @@ class TaskQueue {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_ONNX_MODEL_PROTO_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Parses a serialized ModelProto. Errors: invalid_protobuf.
+[[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
+/// A copy that the importer can share.
+[[nodiscard]] std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model);
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#define HONE_SINGLE_ONNX_MODEL_PROTO_IMPL_HPP
+
+#include <google/protobuf/arena.h>
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
+/// part of a message that stands on the heap.
+inline std::shared_ptr<onnx::ModelProto> make_model() {
+  auto arena = std::make_shared<google::protobuf::Arena>();
+#if GOOGLE_PROTOBUF_VERSION >= 5026000
+  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
+#else
+  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
+#endif
+  return {std::move(arena), model};
+}
+
+}  // namespace detail
+
+HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
+  if (bytes.empty()) fail(ErrorCode::invalid_protobuf, "the model is empty");
+  const std::shared_ptr<onnx::ModelProto> model = detail::make_model();
+  if (bytes.size() > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
+  if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    fail(ErrorCode::invalid_protobuf, "the ", bytes.size(), " bytes are not an ONNX model, or only a part of one");
+  }
+  return model;
+}
+
+HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
+  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
+  copy->CopyFrom(model);
+  return copy;
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif
+#define HONE_SINGLE_SESSION_SESSION_STATE_IMPL_HPP
+
 #define HONE_SINGLE_ONNX_IMPORTER_HPP
 
 #define HONE_SINGLE_GRAPH_REGISTRY_HPP
@@ -22518,11 +22576,6 @@ struct ImportOptions {
   std::stop_token stop_token = {};
 };
 
-/// Parses a serialized ModelProto. Errors: invalid_protobuf.
-[[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
-/// A copy that the importer can share.
-[[nodiscard]] std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model);
-
 /// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
 /// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
 /// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
@@ -22536,43 +22589,58 @@ struct ImportOptions {
 #if !HONE_COMPILED
 #define HONE_SINGLE_ONNX_IMPORTER_IMPL_HPP
 
-#include <google/protobuf/arena.h>
-
-#define HONE_SINGLE_ONNX_ATTRIBUTE_VALUE_HPP
+#define HONE_SINGLE_GRAPH_INFER_TYPES_HPP
 
 namespace hone::inline HONE_ABI::detail {
 
-inline Value float_scalar(DType dtype, float number) {
-  switch (dtype) {
-    case DType::float64:
-      return Tensor<double>({}, {static_cast<double>(number)});
-    case DType::float16:
-      return Tensor<Half>({}, {Half(number)});
-    case DType::bfloat16:
-      return Tensor<BFloat16>({}, {BFloat16(number)});
-    default:
-      return Tensor<float>({}, {number});
+/// Kernels are chosen by the deciding input alone: what the others hold has to follow from it.
+inline void check_input_types(const OpInfo& op, std::span<const Type> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].is_known() || contains(op.traits.shape_inputs, i)) continue;
+    const auto own = std::find_if(op.input_types.begin(), op.input_types.end(), [&](const auto& rule) { return contains(rule.inputs, i); });
+    if (own == op.input_types.end()) {
+      const Type& deciding = inputs[op.type_input];
+      if (!(inputs[i] == deciding)) {
+        fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", but its input ", op.type_input, " has type ", deciding);
+      }
+    } else if (own->types && !(inputs[i].is_tensor() && own->types->contains(inputs[i].dtype))) {
+      fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", which the operator does not take there");
+    }
   }
 }
 
-/// The tensor that an attribute stands for: a scalar for a number or a string, a 1-D tensor for a list; null for other kinds.
-/// A number is a `float_dtype` when it is no integer.
-inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_dtype) {
-  const auto list = [](const auto& values) {
-    using T = typename std::remove_cvref_t<decltype(values)>::value_type;
-    return std::make_shared<Value>(Tensor<T>({static_cast<std::int64_t>(values.size())}, values));
+/// Sets the types of the outputs of a node, one for each. Errors: invalid_graph for what the operator does not take.
+inline void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
+  const Arity& arity = node.op->arity();
+  const auto range = [](std::size_t least, std::size_t most) {
+    return least == most ? text(least) : most == Arity::any ? text(least, " or more") : text(least, " to ", most);
   };
-  if (const auto* value = std::get_if<std::int64_t>(&attribute)) return std::make_shared<Value>(Tensor<std::int64_t>({}, {*value}));
-  if (const auto* value = std::get_if<float>(&attribute)) return std::make_shared<Value>(float_scalar(float_dtype, *value));
-  if (const auto* value = std::get_if<std::string>(&attribute)) return std::make_shared<Value>(Tensor<std::string>({}, {*value}));
-  if (const auto* values = std::get_if<std::vector<std::int64_t>>(&attribute)) return list(*values);
-  if (const auto* values = std::get_if<std::vector<float>>(&attribute)) return list(*values);
-  if (const auto* values = std::get_if<std::vector<std::string>>(&attribute)) return list(*values);
-  return nullptr;
+  if (node.inputs.size() < arity.min_inputs || node.inputs.size() > arity.max_inputs) {
+    fail(ErrorCode::invalid_graph, "it has ", node.inputs.size(), " inputs; the operator takes ",
+         range(arity.min_inputs, arity.max_inputs));
+  }
+  if (types.size() < arity.min_outputs || types.size() > arity.max_outputs) {
+    fail(ErrorCode::invalid_graph, "it has ", types.size(), " outputs; the operator has ", range(arity.min_outputs, arity.max_outputs));
+  }
+  std::vector<Type> inputs;
+  bool all_known = true;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == no_value ? Type() : graph[id].type);
+    all_known = all_known && (id == no_value || inputs.back().is_known());
+  }
+  // Of the inputs that an operator takes any number of, none may be left out.
+  const std::size_t required = arity.min_inputs > 0 && arity.max_inputs == Arity::any ? node.inputs.size() : arity.min_inputs;
+  for (std::size_t i = 0; i < required; ++i)
+    if (node.inputs[i] == no_value) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
+  if (!all_known) return;  // downstream of a node without a definition
+  check_input_types(node.op->info(), inputs);
+  std::vector<const Graph*> subgraphs;
+  for (const Subgraph& subgraph : node.subgraphs) subgraphs.push_back(subgraph.graph.get());
+  node.op->types(TypeContext(inputs, types, subgraphs));
 }
 
 }  // namespace hone::inline HONE_ABI::detail
-#define HONE_SINGLE_ONNX_CONTRIB_FUNCTION_HPP
+#define HONE_SINGLE_ONNX_ATTRIBUTE_VALUE_HPP
 
 #define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
 
@@ -22677,6 +22745,87 @@ class FunctionCall {
 };
 
 }  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI::detail {
+
+inline Value float_scalar(DType dtype, float number) {
+  switch (dtype) {
+    case DType::float64:
+      return Tensor<double>({}, {static_cast<double>(number)});
+    case DType::float16:
+      return Tensor<Half>({}, {Half(number)});
+    case DType::bfloat16:
+      return Tensor<BFloat16>({}, {BFloat16(number)});
+    default:
+      return Tensor<float>({}, {number});
+  }
+}
+
+/// An attribute of any kind but a graph. `owner` keeps the message alive. Errors: invalid_graph.
+inline Attribute read_attribute(const onnx::AttributeProto& proto, const std::string& name,
+                                const std::shared_ptr<const onnx::ModelProto>& owner, ExternalData& external) {
+  switch (attribute_type(proto)) {
+    case onnx::AttributeProto::FLOAT:
+      return proto.f();
+    case onnx::AttributeProto::INT:
+      return static_cast<std::int64_t>(proto.i());
+    case onnx::AttributeProto::STRING:
+      return proto.s();
+    case onnx::AttributeProto::TENSOR:
+      return read_tensor(proto.t(), owner, external);
+    case onnx::AttributeProto::SPARSE_TENSOR:
+      return read_sparse_tensor(proto.sparse_tensor(), owner, external);
+    case onnx::AttributeProto::TYPE_PROTO:
+      return read_type(proto.tp());
+    case onnx::AttributeProto::FLOATS:
+      return std::vector<float>(proto.floats().begin(), proto.floats().end());
+    case onnx::AttributeProto::INTS:
+      return std::vector<std::int64_t>(proto.ints().begin(), proto.ints().end());
+    case onnx::AttributeProto::STRINGS:
+      return std::vector<std::string>(proto.strings().begin(), proto.strings().end());
+    case onnx::AttributeProto::TENSORS: {
+      std::vector<Constant> tensors;
+      for (const auto& tensor : proto.tensors()) tensors.push_back(read_tensor(tensor, owner, external));
+      return tensors;
+    }
+    default:
+      fail(ErrorCode::invalid_graph, "the attribute '", name, "' is of a kind that ONNX does not define for it");
+  }
+}
+
+/// The tensor that an attribute stands for: a scalar for a number or a string, a 1-D tensor for a list; null for other kinds.
+/// A number is a `float_dtype` when it is no integer.
+inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_dtype) {
+  const auto list = [](const auto& values) {
+    using T = typename std::remove_cvref_t<decltype(values)>::value_type;
+    return std::make_shared<Value>(Tensor<T>({static_cast<std::int64_t>(values.size())}, values));
+  };
+  if (const auto* value = std::get_if<std::int64_t>(&attribute)) return std::make_shared<Value>(Tensor<std::int64_t>({}, {*value}));
+  if (const auto* value = std::get_if<float>(&attribute)) return std::make_shared<Value>(float_scalar(float_dtype, *value));
+  if (const auto* value = std::get_if<std::string>(&attribute)) return std::make_shared<Value>(Tensor<std::string>({}, {*value}));
+  if (const auto* values = std::get_if<std::vector<std::int64_t>>(&attribute)) return list(*values);
+  if (const auto* values = std::get_if<std::vector<float>>(&attribute)) return list(*values);
+  if (const auto* values = std::get_if<std::vector<std::string>>(&attribute)) return list(*values);
+  return nullptr;
+}
+
+/// Gives a node the input that an attribute of an older opset stands for.
+inline void append_input(const MovedAttribute& moved, Node& node, Graph& graph) {
+  if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
+    fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
+  }
+  const bool follows = moved.like_first_input && !node.inputs.empty() && node.inputs[0] != no_value;
+  const Type first = follows ? graph[node.inputs[0]].type : Type();
+  const DType like = first.is_tensor() ? first.dtype : DType::float32;
+  std::shared_ptr<Value> value = value_of(*moved.value, like);
+  if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
+  if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);
+  const TensorRef ref = value->ref();
+  node.inputs[moved.input] = graph.add_constant(text(node.name, "/input", moved.input), {ref, std::move(value)});
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_CONTRIB_FUNCTION_HPP
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -23111,6 +23260,8 @@ void for_each_used_name(const onnx::NodeProto& node, const Visit& visit) {
   }
 }
 
+inline bool is_constant(const onnx::NodeProto& node) { return node.op_type() == "Constant" && canonical_domain(node.domain()).empty(); }
+
 /// Indices of `protos` in an order in which values are made before they are used; the given order wherever it already is one.
 /// Of Constants that make the same value, which exporters have written, the last one counts, as it does for ONNX Runtime.
 template <class NodeProtos>
@@ -23121,7 +23272,7 @@ std::vector<int> topological_order(const NodeProtos& protos) {
     for (const auto& output : protos.Get(i).output()) {
       if (output.empty()) continue;
       const auto [producer, is_new] = producers.emplace(output, i);
-      if (is_new || protos.Get(i).op_type() != "Constant" || protos.Get(producer->second).op_type() != "Constant") continue;
+      if (is_new || !is_constant(protos.Get(i)) || !is_constant(protos.Get(producer->second))) continue;
       replaced[static_cast<std::size_t>(producer->second)] = true;
       producer->second = i;
     }
@@ -23426,53 +23577,6 @@ class Importer {
     value.shape = dimensions_.read(found->second->type());
   }
 
-  /// Kernels are chosen by the deciding input alone: what the others hold has to follow from it.
-  static void check_input_types(const OpInfo& op, std::span<const Type> inputs) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].is_known() || contains(op.traits.shape_inputs, i)) continue;
-      const auto own =
-          std::find_if(op.input_types.begin(), op.input_types.end(), [&](const auto& rule) { return contains(rule.inputs, i); });
-      if (own == op.input_types.end()) {
-        const Type& deciding = inputs[op.type_input];
-        if (!(inputs[i] == deciding)) {
-          fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", but its input ", op.type_input, " has type ",
-               deciding);
-        }
-      } else if (own->types && !(inputs[i].is_tensor() && own->types->contains(inputs[i].dtype))) {
-        fail(ErrorCode::invalid_graph, "its input ", i, " has type ", inputs[i], ", which the operator does not take there");
-      }
-    }
-  }
-
-  static void infer_types(const Node& node, const Graph& graph, std::vector<Type>& types) {
-    const Arity& arity = node.op->arity();
-    const auto range = [](std::size_t least, std::size_t most) {
-      return least == most ? text(least) : most == Arity::any ? text(least, " or more") : text(least, " to ", most);
-    };
-    if (node.inputs.size() < arity.min_inputs || node.inputs.size() > arity.max_inputs) {
-      fail(ErrorCode::invalid_graph, "it has ", node.inputs.size(), " inputs; the operator takes ",
-           range(arity.min_inputs, arity.max_inputs));
-    }
-    if (types.size() < arity.min_outputs || types.size() > arity.max_outputs) {
-      fail(ErrorCode::invalid_graph, "it has ", types.size(), " outputs; the operator has ", range(arity.min_outputs, arity.max_outputs));
-    }
-    std::vector<Type> inputs;
-    bool all_known = true;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == no_value ? Type() : graph[id].type);
-      all_known = all_known && (id == no_value || inputs.back().is_known());
-    }
-    // Of the inputs that an operator takes any number of, none may be left out.
-    const std::size_t required = arity.min_inputs > 0 && arity.max_inputs == Arity::any ? node.inputs.size() : arity.min_inputs;
-    for (std::size_t i = 0; i < required; ++i)
-      if (node.inputs[i] == no_value) fail(ErrorCode::invalid_graph, "its input ", i, " is missing");
-    if (!all_known) return;  // downstream of a node without a definition
-    check_input_types(node.op->info(), inputs);
-    std::vector<const Graph*> subgraphs;
-    for (const Subgraph& subgraph : node.subgraphs) subgraphs.push_back(subgraph.graph.get());
-    node.op->types(TypeContext(inputs, types, subgraphs));
-  }
-
   void import_attribute(const onnx::AttributeProto& written, const Scope& scope, Attributes& attributes, Node& node) {
     const onnx::AttributeProto* proto = &written;
     if (!written.ref_attr_name().empty()) {
@@ -23483,36 +23587,13 @@ class Importer {
     }
     const std::string& name = written.name();
     switch (attribute_type(*proto)) {
-      case onnx::AttributeProto::FLOAT:
-        return attributes.set(name, proto->f());
-      case onnx::AttributeProto::INT:
-        return attributes.set(name, static_cast<std::int64_t>(proto->i()));
-      case onnx::AttributeProto::STRING:
-        return attributes.set(name, proto->s());
-      case onnx::AttributeProto::TENSOR:
-        return attributes.set(name, read_tensor(proto->t(), model_, external_));
-      case onnx::AttributeProto::SPARSE_TENSOR:
-        return attributes.set(name, read_sparse_tensor(proto->sparse_tensor(), model_, external_));
-      case onnx::AttributeProto::TYPE_PROTO:
-        return attributes.set(name, read_type(proto->tp()));
-      case onnx::AttributeProto::FLOATS:
-        return attributes.set(name, std::vector<float>(proto->floats().begin(), proto->floats().end()));
-      case onnx::AttributeProto::INTS:
-        return attributes.set(name, std::vector<std::int64_t>(proto->ints().begin(), proto->ints().end()));
-      case onnx::AttributeProto::STRINGS:
-        return attributes.set(name, std::vector<std::string>(proto->strings().begin(), proto->strings().end()));
-      case onnx::AttributeProto::TENSORS: {
-        std::vector<Constant> tensors;
-        for (const auto& tensor : proto->tensors()) tensors.push_back(read_tensor(tensor, model_, external_));
-        return attributes.set(name, std::move(tensors));
-      }
       case onnx::AttributeProto::GRAPH:
         return import_subgraph(name, proto->g(), scope, node);
       case onnx::AttributeProto::GRAPHS:
         for (const auto& graph : proto->graphs()) import_subgraph(name, graph, scope, node);
         return;
       default:
-        fail(ErrorCode::invalid_graph, "the attribute '", name, "' is of a kind that ONNX does not define for it");
+        return attributes.set(name, read_attribute(*proto, name, model_, external_));
     }
   }
 
@@ -23528,21 +23609,6 @@ class Importer {
     }
     import_graph(proto, inner);
     node.subgraphs.push_back({attribute, std::move(graph)});
-  }
-
-  /// Gives a node the input that an attribute of an older opset stands for.
-  static void append_input(const MovedAttribute& moved, Node& node, Graph& graph) {
-    if (moved.input < node.inputs.size() && node.inputs[moved.input] != no_value) {
-      fail(ErrorCode::invalid_graph, "it has input ", moved.input, " both as an attribute and as an input");
-    }
-    const bool follows = moved.like_first_input && !node.inputs.empty() && node.inputs[0] != no_value;
-    const Type first = follows ? graph[node.inputs[0]].type : Type();
-    const DType like = first.is_tensor() ? first.dtype : DType::float32;
-    std::shared_ptr<Value> value = value_of(*moved.value, like);
-    if (!value) fail(ErrorCode::invalid_graph, "an attribute is of the wrong kind");
-    if (node.inputs.size() <= moved.input) node.inputs.resize(moved.input + 1, no_value);
-    const TensorRef ref = value->ref();
-    node.inputs[moved.input] = graph.add_constant(text(node.name, "/input", moved.input), {ref, std::move(value)});
   }
 
   void import_constant(const onnx::NodeProto& proto, Scope& scope) {
@@ -23607,38 +23673,6 @@ class Importer {
 
 }  // namespace detail
 
-namespace detail {
-
-/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
-/// part of a message that stands on the heap.
-inline std::shared_ptr<onnx::ModelProto> make_model() {
-  auto arena = std::make_shared<google::protobuf::Arena>();
-#if GOOGLE_PROTOBUF_VERSION >= 5026000
-  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
-#else
-  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
-#endif
-  return {std::move(arena), model};
-}
-
-}  // namespace detail
-
-HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
-  if (bytes.empty()) fail(ErrorCode::invalid_protobuf, "the model is empty");
-  const std::shared_ptr<onnx::ModelProto> model = detail::make_model();
-  if (bytes.size() > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
-  if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    fail(ErrorCode::invalid_protobuf, "the ", bytes.size(), " bytes are not an ONNX model, or only a part of one");
-  }
-  return model;
-}
-
-HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
-  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
-  copy->CopyFrom(model);
-  return copy;
-}
-
 HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
                                        const OpRegistry& registry, const ImportOptions& options) {
   ModelMetadata metadata = detail::read_metadata(*model);
@@ -23649,8 +23683,6 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
 
 }  // namespace hone::inline HONE_ABI
 #endif
-#define HONE_SINGLE_SESSION_SESSION_STATE_IMPL_HPP
-
 #define HONE_SINGLE_REWRITES_PIPELINE_HPP
 
 #define HONE_SINGLE_REWRITES_DATA_FLOW_HPP
@@ -25097,10 +25129,6 @@ class Unplaced {
       types += id == no_value ? std::string("-") : text(graph[id].type, declared_shape(graph[id]));
     }
     lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
-    if (lines_.size() == 1) {
-      node_ = node.name;
-      op_ = node.op_type;
-    }
   }
   /// Errors: not_implemented, which lists all nodes added.
   void check() const {
@@ -25115,8 +25143,6 @@ class Unplaced {
     return text(" (", join(*value.shape, ", "), ")");
   }
   std::vector<std::string> lines_;
-  std::string node_;
-  std::string op_;
 };
 
 inline bool types_known(const Graph& graph, const Node& node) {
@@ -26171,9 +26197,6 @@ class SessionState {
 
   [[nodiscard]] MemoryReport memory();
   void trim();
-  void log(Severity severity, std::string_view message) const {
-    if (logger.enabled(severity)) logger.write(severity, message);
-  }
 
   SessionOptions options;  // never changes once the state is made
   const Logger logger;
@@ -26311,7 +26334,7 @@ HONE_INLINE void SessionState::load() {
     fixed_ = make_runnable(std::move(imported.graph), report);
     if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
   } catch (const std::exception& error) {
-    log(Severity::error, error.what());
+    if (logger.enabled(Severity::error)) logger.write(Severity::error, error.what());
     throw;
   }
   options.stop_token = {};  // it is loading that it ends, not what comes later
@@ -26319,17 +26342,18 @@ HONE_INLINE void SessionState::load() {
     for (const auto& [provider, reason] : node.refusals) {
       if (provider == CustomOpProvider::own_name) continue;
       if (logger.enabled(Severity::warning))
-        log(Severity::warning, text("node '", node.node, "' (", node.op, ") runs on ", node.provider, "; ", provider, ": ", reason));
+        logger.write(Severity::warning,
+                     text("node '", node.node, "' (", node.op, ") runs on ", node.provider, "; ", provider, ": ", reason));
     }
     if (logger.enabled(Severity::verbose))
-      log(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
+      logger.write(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
   }
   for (const auto& [pass, patches] : report.rewrites)
-    if (logger.enabled(Severity::verbose)) log(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
+    if (logger.enabled(Severity::verbose)) logger.write(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
   if (logger.enabled(Severity::info)) {
     const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
-    log(Severity::info,
-        text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ", time.count(), " ms"));
+    logger.write(Severity::info, text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ",
+                                      time.count(), " ms"));
   }
 }
 
@@ -26565,14 +26589,13 @@ HONE_INLINE Session::Session(Session&&) noexcept = default;
 HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;
 HONE_INLINE Session::~Session() = default;
 
-HONE_INLINE detail::SessionState& Session::state() const {
+HONE_INLINE const std::shared_ptr<detail::SessionState>& Session::state() const {
   if (state_ == nullptr) fail(ErrorCode::invalid_argument, "the session has been moved from");
-  return *state_;
+  return state_;
 }
 
 HONE_INLINE Outputs Session::run(std::span<const Feed> feeds, const RunOptions& options) const {
-  (void)state();
-  const std::shared_ptr<detail::SessionState> state = state_;
+  const std::shared_ptr<detail::SessionState> state = this->state();  // the session may end before the run does
   return detail::run_all(*state, feeds, options);
 }
 
@@ -26586,19 +26609,17 @@ HONE_INLINE Outputs Session::run(std::span<const std::string> output_names, std:
 }
 
 HONE_INLINE void Session::run(std::span<const Feed> feeds, std::span<const Fetch> fetches, const RunOptions& options) const {
-  (void)state();
-  const std::shared_ptr<detail::SessionState> state = state_;
+  const std::shared_ptr<detail::SessionState> state = this->state();  // the session may end before the run does
   state->run(options, [&](detail::RunContext& context) {
     detail::place_fetches(*state->interface, fetches, context);
     return detail::place_feeds(*state->interface, feeds, context);
   });
 }
 
-HONE_INLINE IoBinding Session::io_binding() const { return IoBinding(state().interface); }
+HONE_INLINE IoBinding Session::io_binding() const { return IoBinding(state()->interface); }
 
 HONE_INLINE void Session::run(IoBinding& binding, const RunOptions& options) const {
-  (void)state();
-  const std::shared_ptr<detail::SessionState> state = state_;
+  const std::shared_ptr<detail::SessionState> state = this->state();  // the session may end before the run does
   if (binding.interface_ != state->interface) fail(ErrorCode::invalid_argument, "the binding is of another session");
   state->run(options, [&](detail::RunContext& context) {
     bool any = false;
@@ -26617,14 +26638,13 @@ HONE_INLINE void Session::run(IoBinding& binding, const RunOptions& options) con
 }
 
 HONE_INLINE void Session::run_async(std::span<const Feed> feeds, RunCallback done, RunOptions options) const {
-  detail::SessionState& shared = state();
   auto run = std::make_unique<detail::AsyncRun>();
-  run->state = state_;
+  run->state = state();
   run->names.reserve(feeds.size());  // the feeds refer to the names
   for (const Feed& feed : feeds) run->feeds.push_back({run->names.emplace_back(feed.name), feed.value});
   run->options = std::move(options);
   run->done = std::move(done);
-  if (Executor* executor = shared.options.executor.get()) {
+  if (Executor* executor = state()->options.executor.get()) {
     const auto task = [](void* argument) noexcept { (*std::unique_ptr<detail::AsyncRun>(static_cast<detail::AsyncRun*>(argument)))(); };
     if (!executor->submit(task, run.get())) fail(ErrorCode::runtime_exception, "the executor of the session takes no task");
     (void)run.release();
@@ -26655,7 +26675,7 @@ HONE_INLINE const Report& Session::report() const noexcept { return state_->repo
 HONE_INLINE const SessionOptions& Session::options() const noexcept { return state_->options; }
 
 HONE_INLINE int Session::opset(std::string_view domain) const {
-  const auto& opsets = state().interface->metadata.opset_imports;
+  const auto& opsets = state()->interface->metadata.opset_imports;
   const auto found = opsets.find(domain == "ai.onnx" ? std::string() : std::string(domain));
   if (found != opsets.end()) return found->second;
   std::string known;
@@ -26665,20 +26685,20 @@ HONE_INLINE int Session::opset(std::string_view domain) const {
 
 HONE_INLINE std::vector<std::string> Session::providers() const {
   std::vector<std::string> names;
-  for (const AnyProvider& provider : state().options.providers) names.emplace_back(provider->name());
+  for (const AnyProvider& provider : state()->options.providers) names.emplace_back(provider->name());
   return names;
 }
 
 HONE_INLINE void Session::set_providers(std::vector<AnyProvider> providers) {
-  state_ = std::make_shared<detail::SessionState>(state(), std::move(providers));
+  state_ = std::make_shared<detail::SessionState>(*state(), std::move(providers));
 }
 
-HONE_INLINE MemoryReport Session::memory() const { return state().memory(); }
-HONE_INLINE void Session::trim() const { state().trim(); }
+HONE_INLINE MemoryReport Session::memory() const { return state()->memory(); }
+HONE_INLINE void Session::trim() const { state()->trim(); }
 
 HONE_INLINE std::string Session::end_profiling() const {
-  if (state().profiler == nullptr) fail(ErrorCode::invalid_argument, "the session was created without enable_profiling");
-  return state().profiler->end();
+  if (state()->profiler == nullptr) fail(ErrorCode::invalid_argument, "the session was created without enable_profiling");
+  return state()->profiler->end();
 }
 
 }  // namespace hone::inline HONE_ABI
