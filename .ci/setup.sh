@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache libonnx-dev libprotobuf-dev libxsimd-dev libstb-dev libcli11-dev doctest-dev libbenchmark-dev)
 if [[ ${1:-} == tests ]]; then
-  packages+=(python3 python3-venv clang-format clang-tidy)
+  packages+=(python3 python3-venv clang-format clang-tidy libturbojpeg0-dev libtiff-dev libwebp-dev libopenjp2-7-dev)
 fi
 
 missing=()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes single_include/hone/hone.hpp: the headers of include/hone in one file, in pure-header mode.
+"""Writes single_include/hone/hone.hpp: the headers of include/hone in one file, in pure-header mode. Headers that need a library of others
+stay files of their own beside it.
 
 usage: amalgamate.py [--check]      with --check, writes nothing and fails when the file is not what it should be
 
@@ -12,7 +13,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OUTPUT = ROOT / "single_include" / "hone" / "hone.hpp"
+OUTPUT = ROOT / "single_include"
 ALWAYS = {"!HONE_COMPILED", "HONE_COMPILED == 0"}
 INCLUDE = re.compile(r'\s*#\s*include\s*(<([^>]+)>|"([^"]+)")')
 DIRECTIVE = re.compile(r"\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b\s*(.*?)\s*(?://.*)?$")
@@ -89,7 +90,18 @@ class Amalgam:
             sys.exit(f"amalgamate.py: {name} ends inside an #if")
 
 
+def opt_in(name):
+    """The header `name` on top of the single one."""
+    text = (ROOT / "include" / name).read_text()
+    first, *rest = re.findall(r"#include <hone/.*>\n", text)
+    text = text.replace(first, "#include <hone/hone.hpp>\n")
+    for line in rest:
+        text = text.replace(line, "")
+    return text
+
+
 def generate():
+    """The text of each file, by its name."""
     amalgam = Amalgam()
     amalgam.lines = [
         "// Generated from include/hone by single_include/amalgamate.py: do not edit.",
@@ -100,19 +112,24 @@ def generate():
     ]
     amalgam.expand("hone/hone.hpp", frozenset())
     text = "\n".join(amalgam.lines) + "\n"
-    return re.sub(r"\n{3,}", "\n\n", text)
+    files = {"hone/hone.hpp": re.sub(r"\n{3,}", "\n\n", text)}
+    for path in sorted((ROOT / "include" / "hone" / "image").glob("*.hpp")):
+        name = path.relative_to(ROOT / "include").as_posix()
+        if name not in amalgam.in_force:
+            files[name] = opt_in(name)
+    return files
 
 
 def main():
-    text = generate()
-    if sys.argv[1:] == ["--check"]:
-        if not OUTPUT.exists() or OUTPUT.read_text() != text:
-            sys.exit("single_include/hone/hone.hpp is not what include/ says; run: python3 single_include/amalgamate.py")
-    elif sys.argv[1:]:
+    if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(__doc__)
-    else:
-        OUTPUT.parent.mkdir(exist_ok=True)
-        OUTPUT.write_text(text)
+    for name, text in generate().items():
+        path = OUTPUT / name
+        if not sys.argv[1:]:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"single_include/{name} is not what include/ says; run: python3 single_include/amalgamate.py")
 
 
 if __name__ == "__main__":

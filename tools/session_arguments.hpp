@@ -7,6 +7,8 @@
 
 #include <hone/hone.hpp>
 
+#include "picture_readers.hpp"
+
 namespace tools {
 
 /// The arguments that decide how a session is created: --provider, --level, --threads, --parallel, --profile.
@@ -32,7 +34,7 @@ class SessionArguments {
       result.enable_profiling = true;
       result.profile_file_prefix = profile_;
     }
-    hone::add_image_decoder(result);
+    hone::add_image_decoder(result, picture_readers());
     return result;
   }
 

@@ -10,11 +10,6 @@
 #define HONE_COMPILED 0
 #endif
 
-/// HONE_WITH_STB_IMAGE  1 where <stb_image.h> can be included: hone.hpp then brings add_image_decoder().
-#ifndef HONE_WITH_STB_IMAGE
-#define HONE_WITH_STB_IMAGE 0
-#endif
-
 /// Put on functions that are defined in `*_impl.hpp`: inline in pure-header mode, ordinary functions of the library otherwise.
 #if HONE_COMPILED
 #define HONE_INLINE

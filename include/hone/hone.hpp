@@ -7,13 +7,10 @@
 #include <hone/core/tensor.hpp>
 #include <hone/core/value.hpp>
 #include <hone/fwd.hpp>
+#include <hone/image/image_decoder.hpp>
 #include <hone/onnx/tensor_proto.hpp>
 #include <hone/providers/cpu.hpp>
 #include <hone/providers/cpu_with.hpp>
 #include <hone/session/config_entries.hpp>
 #include <hone/session/session.hpp>
 #include <hone/version.hpp>
-
-#if HONE_WITH_STB_IMAGE
-#include <hone/image/image_decoder.hpp>
-#endif

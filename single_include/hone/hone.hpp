@@ -22,11 +22,6 @@
 #define HONE_COMPILED 0
 #endif
 
-/// HONE_WITH_STB_IMAGE  1 where <stb_image.h> can be included: hone.hpp then brings add_image_decoder().
-#ifndef HONE_WITH_STB_IMAGE
-#define HONE_WITH_STB_IMAGE 0
-#endif
-
 /// Put on functions that are defined in `*_impl.hpp`: inline in pure-header mode, ordinary functions of the library otherwise.
 #if HONE_COMPILED
 #define HONE_INLINE
@@ -1112,34 +1107,37 @@ struct Node;
 struct SessionOptions;
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_ONNX_TENSOR_PROTO_HPP
+#define HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
+
+#include <functional>
+
+#define HONE_SINGLE_SESSION_OPTIONS_HPP
 
 #include <filesystem>
+#include <map>
+#include <stop_token>
+
+#define HONE_SINGLE_CORE_EXECUTOR_HPP
 
 namespace hone::inline HONE_ABI {
 
-/// Reads serialized TensorProto, SequenceProto or OptionalProto messages, as the ONNX backend tests store them.
-/// `type` says which message it is; elements are copied. Errors: no_such_file, invalid_protobuf.
-[[nodiscard]] Value read_value(const std::filesystem::path& file, const Type& type, std::string* name = nullptr);
+/// Threads of the host: what a session works on when `SessionOptions::executor` is set, in place of threads of its own.
+///
+/// Nothing waits for a task that has not started, so a busy executor slows a session down and never blocks it.
+/// Thread safety: every member function is called from any thread.
+class Executor {
+ public:
+  virtual ~Executor() = default;
 
-/// Serializes a tensor as a TensorProto. Errors: no_such_file when the file cannot be written.
-void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name);
+  /// Threads that it has, the one that calls a session not among them.
+  [[nodiscard]] virtual int concurrency() const noexcept = 0;
+
+  /// Calls `task(argument)` once, on any thread, soon or late, or at once on this one. False when it cannot: the task is then not called.
+  /// Every task that was taken must be called in the end, or its memory (some hundred bytes) leaks. A `task` does not throw.
+  virtual bool submit(void (*task)(void*) noexcept, void* argument) noexcept = 0;
+};
 
 }  // namespace hone::inline HONE_ABI
-
-#if !HONE_COMPILED
-#define HONE_SINGLE_ONNX_TENSOR_PROTO_IMPL_HPP
-
-#include <fstream>
-
-#include <onnx/onnx-data_pb.h>
-#include <onnx/onnx_pb.h>
-
-#define HONE_SINGLE_ONNX_READ_TENSOR_HPP
-
-#include <map>
-#include <unordered_map>
-
 #define HONE_SINGLE_CORE_LIMITS_HPP
 
 namespace hone::inline HONE_ABI {
@@ -1184,64 +1182,58 @@ inline void check_arena(std::size_t bytes, const Limits& limits) {
 }
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_CORE_MAPPED_FILE_HPP
+#define HONE_SINGLE_PROVIDERS_PROVIDER_HPP
 
-#if defined(__unix__) || defined(__APPLE__)
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
+#define HONE_SINGLE_GRAPH_OPERATOR_HPP
+
+#define HONE_SINGLE_CORE_ANY_OBJECT_HPP
 
 namespace hone::inline HONE_ABI {
 
-/// A whole file as read-only bytes: mapped where the system can, else read into memory.
-class MappedFile {
+/// Owns one object of any type. Unlike a virtual destructor, it costs no code per type that has nothing to destroy.
+class AnyObject {
  public:
-  /// Errors: no_such_file when the file cannot be opened or is no regular file.
-  explicit MappedFile(const std::filesystem::path& path) {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(path, error)) {
-      fail(ErrorCode::no_such_file, "'", path.string(), "' ", std::filesystem::exists(path, error) ? "is not a file" : "does not exist");
-    }
-#if defined(__unix__) || defined(__APPLE__)
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) fail(ErrorCode::no_such_file, "'", path.string(), "' cannot be opened");
-    struct ::stat status {};
-    void* mapped = nullptr;
-    if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {
-      size_ = static_cast<std::size_t>(status.st_size);
-      mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    }
-    ::close(descriptor);
-    if (mapped == MAP_FAILED) fail(ErrorCode::no_such_file, "'", path.string(), "' cannot be mapped");
-    data_ = static_cast<const std::byte*>(mapped);
-#else
-    size_ = static_cast<std::size_t>(std::filesystem::file_size(path));
-    contents_ = Buffer(size_);
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream.read(static_cast<char*>(contents_.data()), static_cast<std::streamsize>(size_))) {
-      fail(ErrorCode::no_such_file, "'", path.string(), "' cannot be read");
-    }
-    data_ = static_cast<const std::byte*>(contents_.data());
-#endif
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  ~MappedFile() {
-#if defined(__unix__) || defined(__APPLE__)
-    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-#endif
+  /// An object of type T.
+  template <class T, class... Arguments>
+  [[nodiscard]] static AnyObject make(Arguments&&... arguments) {
+    static_assert(alignof(T) <= alignment);
+    AnyObject result(sizeof(T));
+    new (result.memory_) T(static_cast<Arguments&&>(arguments)...);
+    if constexpr (!std::is_trivially_destructible_v<T>) result.destroy_ = &destroy<T>;
+    return result;
   }
 
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  AnyObject(AnyObject&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)), destroy_(std::exchange(other.destroy_, nullptr)) {}
+  AnyObject& operator=(AnyObject&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(destroy_, other.destroy_);
+    return *this;
+  }
+  ~AnyObject() {
+    if (destroy_ != nullptr) destroy_(memory_);
+    if (memory_ != nullptr) ::operator delete (memory_, std::align_val_t{alignment});
+  }
+
+  /// Precondition: the object is a T.
+  template <class T>
+  [[nodiscard]] const T& as() const noexcept {
+    return *static_cast<const T*>(memory_);
+  }
+  [[nodiscard]] const void* get() const noexcept { return memory_; }
 
  private:
-  const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-#if !(defined(__unix__) || defined(__APPLE__))
-  Buffer contents_;
-#endif
+  static constexpr std::size_t alignment = 64;
+
+  HONE_COLD explicit AnyObject(std::size_t bytes) : memory_(::operator new (bytes, std::align_val_t{alignment})) {}
+
+  template <class T>
+  HONE_COLD static void destroy(void* object) noexcept {
+    static_cast<T*>(object)->~T();
+  }
+
+  void* memory_;
+  void (*destroy_)(void*) noexcept = nullptr;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -1362,63 +1354,6 @@ class AttributeReader {
   int opset_;
   std::vector<std::string_view> taken_;
   std::vector<MovedAttribute> moved_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_ONNX_TYPE_PROTO_HPP
-
-#define HONE_SINGLE_GRAPH_GRAPH_HPP
-
-#define HONE_SINGLE_GRAPH_OPERATOR_HPP
-
-#define HONE_SINGLE_CORE_ANY_OBJECT_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// Owns one object of any type. Unlike a virtual destructor, it costs no code per type that has nothing to destroy.
-class AnyObject {
- public:
-  /// An object of type T.
-  template <class T, class... Arguments>
-  [[nodiscard]] static AnyObject make(Arguments&&... arguments) {
-    static_assert(alignof(T) <= alignment);
-    AnyObject result(sizeof(T));
-    new (result.memory_) T(static_cast<Arguments&&>(arguments)...);
-    if constexpr (!std::is_trivially_destructible_v<T>) result.destroy_ = &destroy<T>;
-    return result;
-  }
-
-  AnyObject(AnyObject&& other) noexcept
-      : memory_(std::exchange(other.memory_, nullptr)), destroy_(std::exchange(other.destroy_, nullptr)) {}
-  AnyObject& operator=(AnyObject&& other) noexcept {
-    std::swap(memory_, other.memory_);
-    std::swap(destroy_, other.destroy_);
-    return *this;
-  }
-  ~AnyObject() {
-    if (destroy_ != nullptr) destroy_(memory_);
-    if (memory_ != nullptr) ::operator delete (memory_, std::align_val_t{alignment});
-  }
-
-  /// Precondition: the object is a T.
-  template <class T>
-  [[nodiscard]] const T& as() const noexcept {
-    return *static_cast<const T*>(memory_);
-  }
-  [[nodiscard]] const void* get() const noexcept { return memory_; }
-
- private:
-  static constexpr std::size_t alignment = 64;
-
-  HONE_COLD explicit AnyObject(std::size_t bytes) : memory_(::operator new (bytes, std::align_val_t{alignment})) {}
-
-  template <class T>
-  HONE_COLD static void destroy(void* object) noexcept {
-    static_cast<T*>(object)->~T();
-  }
-
-  void* memory_;
-  void (*destroy_)(void*) noexcept = nullptr;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -1655,645 +1590,6 @@ template <class Op>
 }
 
 }  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-/// Index of a value in its graph.
-enum class ValueId : std::uint32_t {};
-/// Stands for an omitted optional input or output.
-inline constexpr ValueId no_value{std::numeric_limits<std::uint32_t>::max()};
-[[nodiscard]] constexpr std::size_t index(ValueId id) noexcept { return static_cast<std::size_t>(id); }
-
-/// A dimension as a model declares it: a number, a symbol ("batch"), or neither.
-struct Dim {
-  std::int64_t value = -1;  ///< -1 when the model leaves it open
-  std::string symbol;
-
-  friend bool operator==(const Dim&, const Dim&) = default;
-};
-
-[[nodiscard]] inline std::string to_string(const Dim& dim) {
-  if (dim.value >= 0) return text(dim.value);
-  return dim.symbol.empty() ? std::string("?") : dim.symbol;
-}
-
-/// One value: made once (by a node, as an input, or as a constant), used any number of times.
-struct GraphValue {
-  std::string name;
-  Type type;
-  /// Dimensions as the model declares them, when it does.
-  std::optional<std::vector<Dim>> shape;
-  /// Set for initializers and folded values that nobody can override.
-  std::optional<Constant> constant;
-};
-
-struct Subgraph {
-  std::string attribute;  ///< "then_branch", "body" …
-  std::unique_ptr<Graph> graph;
-};
-
-/// One operation. Opset differences are gone: attributes that became inputs are inputs.
-struct Node {
-  std::string name;
-  std::string domain;  ///< "" for ai.onnx
-  std::string op_type;
-  int opset = 0;  ///< version of the domain by which the node was read
-  /// Null when no operator of that name and version is known.
-  std::unique_ptr<Operator> op;
-  /// What `op` was read from, but for the attributes that became inputs.
-  Attributes attributes;
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
-  std::vector<Subgraph> subgraphs;
-  /// Why `op` is null or could not be read.
-  std::string problem;
-
-  /// The operator's members when it is an Op, else null.
-  template <class Op>
-  [[nodiscard]] const Op* as() const noexcept {
-    return op_cast<Op>(op.get());
-  }
-  /// "com.microsoft.FastGelu", or "Conv" of ai.onnx.
-  [[nodiscard]] std::string qualified_op() const { return domain.empty() ? op_type : domain + "." + op_type; }
-};
-
-/// A value of an enclosing graph that a subgraph reads.
-struct Capture {
-  ValueId outer;
-  ValueId inner;
-};
-
-/// A typed graph. Nodes stand in an order in which every value is made before it is used.
-class Graph {
- public:
-  std::string name;
-  std::vector<GraphValue> values;
-  std::vector<Node> nodes;
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
-  /// Names of the outputs; a value that is an output may have another name of its own.
-  std::vector<std::string> output_names;
-  /// Initializers that a feed may override: they have a default in `defaults` and are not constant.
-  std::vector<std::pair<ValueId, Constant>> defaults;
-  /// Only in subgraphs.
-  std::vector<Capture> captures;
-
-  [[nodiscard]] GraphValue& operator[](ValueId id) { return values[index(id)]; }
-  [[nodiscard]] const GraphValue& operator[](ValueId id) const { return values[index(id)]; }
-
-  ValueId add_value(GraphValue value) {
-    values.push_back(std::move(value));
-    return ValueId{static_cast<std::uint32_t>(values.size() - 1)};
-  }
-  ValueId add_constant(std::string value_name, Constant constant) {
-    GraphValue value;
-    value.name = std::move(value_name);
-    value.type = constant.tensor.dtype;
-    value.constant = std::move(constant);
-    return add_value(std::move(value));
-  }
-
-  /// Errors: invalid_graph when a value is used before it is made, is made twice, or an id is out of range.
-  void check() const {
-    std::vector<bool> made(values.size(), false);
-    const auto make = [&](ValueId id, std::string_view by) {
-      if (index(id) >= values.size()) fail(ErrorCode::invalid_graph, "graph '", name, "': ", by, " refers to a value that does not exist");
-      if (made[index(id)]) fail(ErrorCode::invalid_graph, "graph '", name, "': the value '", values[index(id)].name, "' is made twice");
-      made[index(id)] = true;
-    };
-    for (std::size_t i = 0; i < values.size(); ++i) made[i] = values[i].constant.has_value();
-    for (const ValueId id : inputs) make(id, "an input");
-    for (const auto& [id, constant] : defaults) make(id, "an initializer");
-    for (const Capture& capture : captures) make(capture.inner, "a capture");
-    const auto use = [&](ValueId id, const std::string& by) {
-      if (index(id) >= values.size() || !made[index(id)]) {
-        fail(ErrorCode::invalid_graph, "graph '", name, "': ", by, " uses ",
-             index(id) < values.size() ? text("the value '", values[index(id)].name, "', which nothing makes before it")
-                                       : "a value that does not exist");
-      }
-    };
-    for (const Node& node : nodes) {
-      for (const ValueId id : node.inputs)
-        if (id != no_value) use(id, node.name);
-      for (const Subgraph& subgraph : node.subgraphs) {
-        for (const Capture& capture : subgraph.graph->captures) use(capture.outer, node.name);
-        subgraph.graph->check();
-      }
-      for (const ValueId id : node.outputs)
-        if (id != no_value) make(id, node.name);
-    }
-    for (const ValueId id : outputs) use(id, "an output");
-  }
-};
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI::detail {
-
-template <class ElementType>
-DType read_dtype(ElementType element_type) {
-  if (!is_valid(static_cast<int>(element_type))) {
-    fail(ErrorCode::invalid_graph, "element type ", static_cast<int>(element_type), " is none of ONNX's");
-  }
-  return static_cast<DType>(element_type);
-}
-
-/// Unknown type for a message that sets nothing.
-inline Type read_type(const onnx::TypeProto& proto) {
-  switch (proto.value_case()) {
-    case onnx::TypeProto::kTensorType:
-      return proto.tensor_type().elem_type() == 0 ? Type() : Type(read_dtype(proto.tensor_type().elem_type()));
-    case onnx::TypeProto::kSequenceType:
-      return Type::sequence_of(read_type(proto.sequence_type().elem_type()));
-    case onnx::TypeProto::kOptionalType:
-      return Type::optional_of(read_type(proto.optional_type().elem_type()));
-    case onnx::TypeProto::kMapType:
-      return Type::map_of(read_dtype(proto.map_type().key_type()), read_type(proto.map_type().value_type()));
-    case onnx::TypeProto::kSparseTensorType:
-      return Type::sparse_tensor_of(read_dtype(proto.sparse_tensor_type().elem_type()));
-    default:
-      return {};
-  }
-}
-
-/// The dimensions that a tensor type declares, when it does.
-inline std::optional<std::vector<Dim>> read_dims(const onnx::TypeProto& proto) {
-  if (proto.value_case() != onnx::TypeProto::kTensorType || !proto.tensor_type().has_shape()) return std::nullopt;
-  std::vector<Dim> dims;
-  for (const auto& dim : proto.tensor_type().shape().dim()) {
-    Dim& added = dims.emplace_back();
-    if (dim.has_dim_value()) added.value = dim.dim_value();
-    if (dim.has_dim_param()) added.symbol = dim.dim_param();
-  }
-  return dims;
-}
-
-}  // namespace hone::inline HONE_ABI::detail
-
-namespace hone::inline HONE_ABI::detail {
-
-static_assert(std::endian::native == std::endian::little, "ONNX stores raw tensors little-endian; big-endian hosts are not supported");
-
-/// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder. Those that the
-/// caller has in memory are taken from there.
-class ExternalData {
- public:
-  /// Bytes, and what keeps them alive.
-  struct File {
-    std::span<const std::byte> bytes;
-    std::shared_ptr<const void> owner;
-  };
-
-  explicit ExternalData(std::filesystem::path folder, const std::map<std::string, std::span<const std::byte>>* in_memory = nullptr,
-                        const Limits& limits = {})
-      : folder_(std::move(folder)), in_memory_(in_memory), limits_(limits) {}
-
-  File open(const std::string& location) {
-    if (in_memory_ != nullptr)
-      if (const auto found = in_memory_->find(location); found != in_memory_->end()) return {found->second, nullptr};
-    auto& file = files_[location];
-    if (!file) file = std::make_shared<const MappedFile>(confined(location));
-    return {file->bytes(), file};
-  }
-  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
-
- private:
-  std::filesystem::path confined(const std::string& location) const {
-    namespace fs = std::filesystem;
-    const fs::path relative(location);
-    std::error_code error;
-    const fs::path root = fs::weakly_canonical(folder_.empty() ? fs::path(".") : folder_, error);
-    const fs::path target = fs::weakly_canonical(root / relative, error);
-    const bool inside = std::mismatch(root.begin(), root.end(), target.begin(), target.end()).first == root.end();
-    if (location.empty() || relative.is_absolute() || !inside || error) {
-      fail(ErrorCode::invalid_graph, "the external data '", location, "' is not inside the folder of the model");
-    }
-    return target;
-  }
-
-  std::filesystem::path folder_;
-  const std::map<std::string, std::span<const std::byte>>* in_memory_;
-  Limits limits_;
-  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
-};
-
-/// The bytes of `constant` in memory of their own, aligned for any kernel.
-inline Constant aligned_copy(const TensorRef& tensor) {
-  auto value = std::make_shared<Value>(Value::copy_of(tensor));
-  const TensorRef ref = value->ref();
-  return {ref, std::move(value)};
-}
-
-template <class To, class Repeated>
-Constant converted(const Shape& shape, DType dtype, const Repeated& from) {
-  auto value = std::make_shared<Value>(Value::tensor(dtype, shape));
-  const TensorRef ref = value->ref();
-  std::transform(from.begin(), from.end(), ref.as<To>(), [](auto element) { return static_cast<To>(element); });
-  return {ref, std::move(value)};
-}
-
-/// The constant of a TensorProto. It refers into `owner`, which holds the message, or into a mapped file, wherever the layout allows.
-/// Errors: invalid_graph when size and shape disagree or the data lie outside their file; no_such_file.
-inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_ptr<const void>& owner, ExternalData& external) {
-  const auto broken = [&](const auto&... why) { fail(ErrorCode::invalid_graph, "the tensor '", proto.name(), "' ", why...); };
-  Shape shape;
-  for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
-  const DType dtype = read_dtype(proto.data_type());
-  const std::size_t bytes = limited_bytes(dtype, shape, external.limits());
-  const std::size_t elements = static_cast<std::size_t>(shape.elements());
-
-  const auto refer = [&](const void* data, const std::shared_ptr<const void>& keeper) -> Constant {
-    const TensorRef ref{const_cast<void*>(data), dtype, shape};
-    const std::size_t alignment = std::min<std::size_t>(std::max<std::size_t>(element_size(dtype), 1), 8);
-    if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0) return aligned_copy(ref);
-    return {ref, keeper};
-  };
-
-  if (proto.has_data_location() && proto.data_location() == onnx::TensorProto::EXTERNAL) {
-    std::string location;
-    std::uint64_t offset = 0;
-    std::uint64_t length = bytes;
-    for (const auto& entry : proto.external_data()) {
-      if (entry.key() == "location") location = entry.value();
-      const auto number = [&](std::uint64_t& to) {
-        const auto [end, error] = std::from_chars(entry.value().data(), entry.value().data() + entry.value().size(), to);
-        if (error != std::errc{} || end != entry.value().data() + entry.value().size()) broken("has a malformed external ", entry.key());
-      };
-      if (entry.key() == "offset") number(offset);
-      if (entry.key() == "length") number(length);
-    }
-    if (dtype == DType::string) broken("holds strings, which external data cannot");
-    const ExternalData::File file = external.open(location);
-    const std::size_t size = file.bytes.size();
-    if (length != bytes) broken("needs ", bytes, " bytes, but its external data has ", length);
-    if (offset > size || bytes > size - offset) broken("lies beyond the end of '", location, "'");
-    if (bytes == 0) return aligned_copy({nullptr, dtype, shape});
-    return refer(file.bytes.data() + offset, file.owner);
-  }
-  if (proto.has_raw_data()) {
-    if (dtype == DType::string) broken("holds strings as raw data, which ONNX does not allow");
-    if (proto.raw_data().size() != bytes) broken("needs ", bytes, " bytes, but has ", proto.raw_data().size());
-    return refer(proto.raw_data().data(), owner);
-  }
-
-  const auto expect = [&](std::size_t wanted, int found) {
-    if (static_cast<std::size_t>(found) != wanted) broken("needs ", wanted, " elements, but has ", found);
-  };
-  switch (dtype) {
-    case DType::float32:
-      expect(elements, proto.float_data_size());
-      return refer(proto.float_data().data(), owner);
-    case DType::complex64:
-      expect(elements * 2, proto.float_data_size());
-      return refer(proto.float_data().data(), owner);
-    case DType::float64:
-      expect(elements, proto.double_data_size());
-      return refer(proto.double_data().data(), owner);
-    case DType::complex128:
-      expect(elements * 2, proto.double_data_size());
-      return refer(proto.double_data().data(), owner);
-    case DType::int64:
-      expect(elements, proto.int64_data_size());
-      return refer(proto.int64_data().data(), owner);
-    case DType::uint64:
-      expect(elements, proto.uint64_data_size());
-      return refer(proto.uint64_data().data(), owner);
-    case DType::int32:
-      expect(elements, proto.int32_data_size());
-      return refer(proto.int32_data().data(), owner);
-    case DType::uint32:
-      expect(elements, proto.uint64_data_size());
-      return converted<std::uint32_t>(shape, dtype, proto.uint64_data());
-    case DType::string: {
-      expect(elements, proto.string_data_size());
-      auto value = std::make_shared<Value>(Value::tensor(dtype, shape));
-      const TensorRef ref = value->ref();
-      std::copy(proto.string_data().begin(), proto.string_data().end(), ref.as<std::string>());
-      return {ref, std::move(value)};
-    }
-    default:
-      break;
-  }
-  // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of packed elements.
-  expect(element_size(dtype) == 0 ? bytes : elements, proto.int32_data_size());
-  return element_size(dtype) == 2 ? converted<std::uint16_t>(shape, dtype, proto.int32_data())
-                                  : converted<std::uint8_t>(shape, dtype, proto.int32_data());
-}
-
-/// A dense tensor with the elements of a SparseTensorProto, zero elsewhere.
-inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const std::shared_ptr<const void>& owner, ExternalData& external) {
-  const Constant values = read_tensor(proto.values(), owner, external);
-  const Constant indices = read_tensor(proto.indices(), owner, external);
-  Shape shape;
-  for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
-  const std::size_t size = element_size(values.tensor.dtype);
-  const std::int64_t count = values.tensor.elements();
-  const bool linear = indices.tensor.shape.rank() == 1;
-  if (size == 0 || values.tensor.dtype == DType::string || indices.tensor.dtype != DType::int64 ||
-      indices.tensor.elements() != (linear ? count : count * static_cast<std::int64_t>(shape.rank()))) {
-    fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' is malformed");
-  }
-  (void)limited_bytes(values.tensor.dtype, shape, external.limits());
-  auto value = std::make_shared<Value>(Value::tensor(values.tensor.dtype, shape));
-  const TensorRef ref = value->ref();
-  std::memset(ref.data, 0, ref.bytes());
-  const auto* index = indices.tensor.as<const std::int64_t>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::int64_t at = linear ? index[i] : 0;
-    bool inside = !linear || (at >= 0 && at < ref.elements());
-    for (std::size_t axis = 0; !linear && axis < shape.rank(); ++axis) {
-      const std::int64_t position = index[static_cast<std::size_t>(i) * shape.rank() + axis];
-      inside = inside && position >= 0 && position < shape[axis];
-      at += position * shape.stride(axis);
-    }
-    if (!inside) fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' has an index outside its shape");
-    std::memcpy(ref.as<std::byte>() + static_cast<std::size_t>(at) * size,
-                values.tensor.as<std::byte>() + static_cast<std::size_t>(i) * size, size);
-  }
-  return {ref, std::move(value)};
-}
-
-}  // namespace hone::inline HONE_ABI::detail
-
-namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-template <class Proto>
-std::shared_ptr<Proto> parse_file(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  auto proto = std::make_shared<Proto>();
-  if (file.bytes().size() > 0x7fffffffu || !proto->ParseFromArray(file.bytes().data(), static_cast<int>(file.bytes().size()))) {
-    fail(ErrorCode::invalid_protobuf, "'", path.string(), "' does not hold a ", proto->GetTypeName());
-  }
-  return proto;
-}
-
-inline Value value_of(const onnx::TensorProto& proto) {
-  ExternalData none{std::filesystem::path{}};
-  const Constant constant = read_tensor(proto, nullptr, none);
-  return Value::copy_of(constant.tensor);
-}
-
-inline Value value_of(const onnx::SequenceProto& proto, const Type& type) {
-  std::vector<Value> values;
-  for (const auto& tensor : proto.tensor_values()) values.push_back(value_of(tensor));
-  for (const auto& sequence : proto.sequence_values()) values.push_back(value_of(sequence, type.element ? *type.element : Type()));
-  return Value::sequence(type.element ? *type.element : Type(), std::move(values));
-}
-
-}  // namespace detail
-
-HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type, std::string* name) {
-  const auto named = [&](const auto& proto) {
-    if (name != nullptr) *name = proto.name();
-  };
-  switch (type.kind) {
-    case Type::Kind::sequence: {
-      const auto proto = detail::parse_file<onnx::SequenceProto>(file);
-      named(*proto);
-      return detail::value_of(*proto, type);
-    }
-    case Type::Kind::optional: {
-      const auto proto = detail::parse_file<onnx::OptionalProto>(file);
-      named(*proto);
-      if (proto->has_tensor_value()) return detail::value_of(proto->tensor_value());
-      if (proto->has_sequence_value()) return detail::value_of(proto->sequence_value(), *type.element);
-      return {};
-    }
-    case Type::Kind::map:
-      fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
-    default: {
-      const auto proto = detail::parse_file<onnx::TensorProto>(file);
-      named(*proto);
-      return detail::value_of(*proto);
-    }
-  }
-}
-
-HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name) {
-  onnx::TensorProto proto;
-  proto.set_name(std::string(name));
-  proto.set_data_type(static_cast<int>(tensor.dtype()));
-  for (const std::int64_t dim : tensor.shape()) proto.add_dims(dim);
-  if (tensor.dtype() == DType::string) {
-    for (const std::string& text : tensor.view<const std::string>()) proto.add_string_data(text);
-  } else {
-    proto.set_raw_data(tensor.ref().data, tensor.ref().bytes());
-  }
-  std::ofstream stream(file, std::ios::binary);
-  if (!stream || !proto.SerializeToOstream(&stream)) fail(ErrorCode::no_such_file, "'", file.string(), "' cannot be written");
-}
-
-}  // namespace hone::inline HONE_ABI
-#endif
-#define HONE_SINGLE_PROVIDERS_CPU_HPP
-
-#define HONE_SINGLE_PROVIDERS_CPU_DEVICE_HPP
-
-#define HONE_SINGLE_SIMD_ARCH_HPP
-
-#include <cstdlib>
-
-#define HONE_SINGLE_SIMD_XSIMD_HPP
-
-/// The one place that includes xsimd. GCC 12 to 14 take the vectors that its own AVX-512 intrinsics leave undefined on purpose for mistakes
-/// of whoever calls them (GCC bug 105593); the state of the diagnostics here, where the functions come from, decides that they are silent
-/// wherever they are inlined.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
-#include <xsimd/xsimd.hpp>
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
-namespace hone::inline HONE_ABI::simd {
-
-/// Instruction sets that kernels are written for, worst first within a processor family.
-enum class Isa : std::uint8_t { sse2, avx2, avx512, neon };
-
-/// One instruction set: its value, its name, and the xsimd tag that its kernels carry among their template parameters.
-template <Isa I, class A>
-struct IsaEntry {
-  static constexpr Isa isa = I;
-  using Arch = A;
-};
-
-template <class... Entries>
-struct IsaList {};
-
-// The one list of instruction sets. avx2 means AVX2 + FMA + F16C; avx512 means F + BW + DQ + VL + CD.
-#if defined(__x86_64__) || defined(_M_X64)
-using PlatformIsas =
-    IsaList<IsaEntry<Isa::sse2, xsimd::sse2>, IsaEntry<Isa::avx2, xsimd::fma3<xsimd::avx2>>, IsaEntry<Isa::avx512, xsimd::avx512bw>>;
-#else
-using PlatformIsas = IsaList<IsaEntry<Isa::neon, xsimd::neon64>>;
-#endif
-
-namespace detail {
-
-template <Isa I, class List>
-struct FindArch;
-
-template <Isa I, class First, class... Rest>
-struct FindArch<I, IsaList<First, Rest...>> : FindArch<I, IsaList<Rest...>> {};
-
-template <Isa I, class A, class... Rest>
-struct FindArch<I, IsaList<IsaEntry<I, A>, Rest...>> {
-  using Arch = A;
-};
-
-}  // namespace detail
-
-/// The xsimd tag of an instruction set of this platform.
-template <Isa I>
-using Arch = typename detail::FindArch<I, PlatformIsas>::Arch;
-
-/// The instruction set that the flags of this translation unit allow.
-inline constexpr Isa native_isa = Isa::HONE_NATIVE_ISA;
-
-/// The instruction sets that kernels exist for in this program: all of the platform in compiled mode, one in pure-header mode.
-#if HONE_COMPILED
-using CompiledIsas = PlatformIsas;
-#else
-using CompiledIsas = IsaList<IsaEntry<native_isa, Arch<native_isa>>>;
-#endif
-
-constexpr std::string_view name(Isa isa) noexcept {
-  switch (isa) {
-    case Isa::sse2:
-      return "sse2";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-    case Isa::neon:
-      return "neon";
-  }
-  return "unknown";
-}
-
-/// The instruction set of a name; `baseline` is the one that every CPU of the platform has. Empty for an unknown name.
-constexpr std::optional<Isa> parse_isa(std::string_view text) noexcept {
-  if (text == "baseline") {
-    return []<class First, class... Rest>(IsaList<First, Rest...>) { return First::isa; }(PlatformIsas{});
-  }
-  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512, Isa::neon}) {
-    if (text == name(isa)) return isa;
-  }
-  return std::nullopt;
-}
-
-/// True if the processor and the operating system of this machine run the instruction set.
-inline bool runs_here(Isa isa) noexcept {
-#if defined(__x86_64__) || defined(_M_X64)
-  __builtin_cpu_init();
-  switch (isa) {
-    case Isa::sse2:
-      return true;
-    case Isa::avx2:
-      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-    case Isa::avx512:
-      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-             __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0;
-    case Isa::neon:
-      return false;
-  }
-  return false;
-#else
-  return isa == Isa::neon;
-#endif
-}
-
-/// A few instruction sets, in the order of Isa.
-class IsaSet {
- public:
-  constexpr void insert(Isa isa) noexcept { items_[size_++] = isa; }
-  [[nodiscard]] constexpr const Isa* begin() const noexcept { return items_.data(); }
-  [[nodiscard]] constexpr const Isa* end() const noexcept { return items_.data() + size_; }
-  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] constexpr bool contains(Isa isa) const noexcept {
-    for (const Isa mine : *this) {
-      if (mine == isa) return true;
-    }
-    return false;
-  }
-
-  /// "sse2, avx2", for error messages.
-  [[nodiscard]] std::string names() const {
-    std::string text;
-    for (const Isa isa : *this) text.append(text.empty() ? "" : ", ").append(name(isa));
-    return text;
-  }
-
- private:
-  std::array<Isa, 4> items_{};
-  std::size_t size_ = 0;
-};
-
-/// The instruction sets that kernels exist for and that run on this machine. Empty only in pure-header mode, when the program was
-/// compiled for a newer processor.
-inline IsaSet available_isas() noexcept {
-  IsaSet set;
-  [&set]<class... Entries>(IsaList<Entries...>) { ((runs_here(Entries::isa) ? set.insert(Entries::isa) : void()), ...); }(CompiledIsas{});
-  return set;
-}
-
-/// What best_isa() chose. When `refused` is not null, HONE_FORCE_ARCH held that text, it names nothing in available_isas(), and
-/// `isa` is what would have been used without it: raise an error that lists `available_isas().names()`.
-struct IsaChoice {
-  Isa isa = native_isa;
-  const char* refused = nullptr;
-};
-
-/// The best available instruction set, or the one that the environment variable HONE_FORCE_ARCH names
-/// (baseline, sse2, avx2, avx512, neon).
-inline IsaChoice best_isa() noexcept {
-  IsaChoice choice;
-  const IsaSet available = available_isas();
-  for (const Isa isa : available) choice.isa = isa;
-  if (const char* forced = std::getenv("HONE_FORCE_ARCH"); forced != nullptr && *forced != '\0') {
-    const std::optional<Isa> isa = parse_isa(forced);
-    if (isa && available.contains(*isa)) {
-      choice.isa = *isa;
-    } else {
-      choice.refused = forced;
-    }
-  }
-  return choice;
-}
-
-}  // namespace hone::inline HONE_ABI::simd
-
-namespace hone::inline HONE_ABI {
-
-class Provider;
-
-/// What CPU kernels are made for: they fetch their micro-kernels by it, `simd::table<Family>(device.isa)`.
-struct CpuDevice {
-  simd::Isa isa = simd::native_isa;
-};
-
-/// The CPU provider with all its kernels. Including <hone/providers/cpu.hpp> is what brings those in.
-struct Cpu {
-  using Device = CpuDevice;
-
-  /// Instruction set of the micro-kernels: "sse2", "avx2", "avx512", "neon" or "baseline"; empty takes what the environment variable
-  /// HONE_FORCE_ARCH names, else the best one of this machine.
-  std::string arch = {};
-
-  /// Errors: invalid_argument for an instruction set that is not available.
-  [[nodiscard]] std::shared_ptr<const Provider> provider() const;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_PROVIDERS_PROVIDER_HPP
-
 #define HONE_SINGLE_PROVIDERS_KERNEL_HPP
 
 #define HONE_SINGLE_CORE_FUNCTION_REF_HPP
@@ -2440,27 +1736,6 @@ class DenormalsAsZero {
  private:
   bool enabled_;
   std::uint64_t saved_ = 0;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_CORE_EXECUTOR_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// Threads of the host: what a session works on when `SessionOptions::executor` is set, in place of threads of its own.
-///
-/// Nothing waits for a task that has not started, so a busy executor slows a session down and never blocks it.
-/// Thread safety: every member function is called from any thread.
-class Executor {
- public:
-  virtual ~Executor() = default;
-
-  /// Threads that it has, the one that calls a session not among them.
-  [[nodiscard]] virtual int concurrency() const noexcept = 0;
-
-  /// Calls `task(argument)` once, on any thread, soon or late, or at once on this one. False when it cannot: the task is then not called.
-  /// Every task that was taken must be called in the end, or its memory (some hundred bytes) leaks. A `task` does not throw.
-  virtual bool submit(void (*task)(void*) noexcept, void* argument) noexcept = 0;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -2721,6 +1996,139 @@ class ThreadPool {
   std::shared_ptr<Executor> executor_;
   std::vector<std::thread> workers_;
   int size_ = 1;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_GRAPH_GRAPH_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Index of a value in its graph.
+enum class ValueId : std::uint32_t {};
+/// Stands for an omitted optional input or output.
+inline constexpr ValueId no_value{std::numeric_limits<std::uint32_t>::max()};
+[[nodiscard]] constexpr std::size_t index(ValueId id) noexcept { return static_cast<std::size_t>(id); }
+
+/// A dimension as a model declares it: a number, a symbol ("batch"), or neither.
+struct Dim {
+  std::int64_t value = -1;  ///< -1 when the model leaves it open
+  std::string symbol;
+
+  friend bool operator==(const Dim&, const Dim&) = default;
+};
+
+[[nodiscard]] inline std::string to_string(const Dim& dim) {
+  if (dim.value >= 0) return text(dim.value);
+  return dim.symbol.empty() ? std::string("?") : dim.symbol;
+}
+
+/// One value: made once (by a node, as an input, or as a constant), used any number of times.
+struct GraphValue {
+  std::string name;
+  Type type;
+  /// Dimensions as the model declares them, when it does.
+  std::optional<std::vector<Dim>> shape;
+  /// Set for initializers and folded values that nobody can override.
+  std::optional<Constant> constant;
+};
+
+struct Subgraph {
+  std::string attribute;  ///< "then_branch", "body" …
+  std::unique_ptr<Graph> graph;
+};
+
+/// One operation. Opset differences are gone: attributes that became inputs are inputs.
+struct Node {
+  std::string name;
+  std::string domain;  ///< "" for ai.onnx
+  std::string op_type;
+  int opset = 0;  ///< version of the domain by which the node was read
+  /// Null when no operator of that name and version is known.
+  std::unique_ptr<Operator> op;
+  /// What `op` was read from, but for the attributes that became inputs.
+  Attributes attributes;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+  std::vector<Subgraph> subgraphs;
+  /// Why `op` is null or could not be read.
+  std::string problem;
+
+  /// The operator's members when it is an Op, else null.
+  template <class Op>
+  [[nodiscard]] const Op* as() const noexcept {
+    return op_cast<Op>(op.get());
+  }
+  /// "com.microsoft.FastGelu", or "Conv" of ai.onnx.
+  [[nodiscard]] std::string qualified_op() const { return domain.empty() ? op_type : domain + "." + op_type; }
+};
+
+/// A value of an enclosing graph that a subgraph reads.
+struct Capture {
+  ValueId outer;
+  ValueId inner;
+};
+
+/// A typed graph. Nodes stand in an order in which every value is made before it is used.
+class Graph {
+ public:
+  std::string name;
+  std::vector<GraphValue> values;
+  std::vector<Node> nodes;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+  /// Names of the outputs; a value that is an output may have another name of its own.
+  std::vector<std::string> output_names;
+  /// Initializers that a feed may override: they have a default in `defaults` and are not constant.
+  std::vector<std::pair<ValueId, Constant>> defaults;
+  /// Only in subgraphs.
+  std::vector<Capture> captures;
+
+  [[nodiscard]] GraphValue& operator[](ValueId id) { return values[index(id)]; }
+  [[nodiscard]] const GraphValue& operator[](ValueId id) const { return values[index(id)]; }
+
+  ValueId add_value(GraphValue value) {
+    values.push_back(std::move(value));
+    return ValueId{static_cast<std::uint32_t>(values.size() - 1)};
+  }
+  ValueId add_constant(std::string value_name, Constant constant) {
+    GraphValue value;
+    value.name = std::move(value_name);
+    value.type = constant.tensor.dtype;
+    value.constant = std::move(constant);
+    return add_value(std::move(value));
+  }
+
+  /// Errors: invalid_graph when a value is used before it is made, is made twice, or an id is out of range.
+  void check() const {
+    std::vector<bool> made(values.size(), false);
+    const auto make = [&](ValueId id, std::string_view by) {
+      if (index(id) >= values.size()) fail(ErrorCode::invalid_graph, "graph '", name, "': ", by, " refers to a value that does not exist");
+      if (made[index(id)]) fail(ErrorCode::invalid_graph, "graph '", name, "': the value '", values[index(id)].name, "' is made twice");
+      made[index(id)] = true;
+    };
+    for (std::size_t i = 0; i < values.size(); ++i) made[i] = values[i].constant.has_value();
+    for (const ValueId id : inputs) make(id, "an input");
+    for (const auto& [id, constant] : defaults) make(id, "an initializer");
+    for (const Capture& capture : captures) make(capture.inner, "a capture");
+    const auto use = [&](ValueId id, const std::string& by) {
+      if (index(id) >= values.size() || !made[index(id)]) {
+        fail(ErrorCode::invalid_graph, "graph '", name, "': ", by, " uses ",
+             index(id) < values.size() ? text("the value '", values[index(id)].name, "', which nothing makes before it")
+                                       : "a value that does not exist");
+      }
+    };
+    for (const Node& node : nodes) {
+      for (const ValueId id : node.inputs)
+        if (id != no_value) use(id, node.name);
+      for (const Subgraph& subgraph : node.subgraphs) {
+        for (const Capture& capture : subgraph.graph->captures) use(capture.outer, node.name);
+        subgraph.graph->check();
+      }
+      for (const ValueId id : node.outputs)
+        if (id != no_value) make(id, node.name);
+    }
+    for (const ValueId id : outputs) use(id, "an output");
+  }
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -3069,15 +2477,9 @@ class AnyProvider {
 };
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_SESSION_OPTIONS_HPP
-
-#include <stop_token>
-
 #define HONE_SINGLE_SESSION_CUSTOM_FUNCTION_HPP
 
 #define HONE_SINGLE_SESSION_CUSTOM_OP_HPP
-
-#include <functional>
 
 namespace hone::inline HONE_ABI {
 
@@ -3694,6 +3096,674 @@ struct SessionOptions {
     overloads.push_back(std::move(overload));
     custom_ops.push_back(std::make_shared<const detail::CustomOp>(std::move(domain), std::move(op_type), std::move(overloads)));
   }
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// A picture: rows from the top; red, green and blue of each pixel, a byte each.
+struct Picture {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+/// Reads an encoded picture. Gives nothing for bytes of a format that is not its own. What it throws becomes the error of the run.
+/// The other headers of this folder have one for each library that they name.
+using PictureReader = std::function<std::optional<Picture>(std::span<const std::byte>)>;
+
+namespace detail {
+
+/// Whether `bytes` begin with `signature`.
+[[nodiscard]] inline bool begins_with(std::span<const std::byte> bytes, std::string_view signature) noexcept {
+  if (bytes.size() < signature.size()) return false;
+  for (std::size_t i = 0; i < signature.size(); ++i)
+    if (bytes[i] != static_cast<std::byte>(signature[i])) return false;
+  return true;
+}
+
+/// An empty picture of that size. Errors: invalid_argument for a size that is not positive.
+[[nodiscard]] inline Picture make_picture(std::int64_t height, std::int64_t width) {
+  if (height < 1 || width < 1) fail(ErrorCode::invalid_argument, "a picture of ", height, " by ", width, " pixels");
+  return {height, width, std::vector<std::uint8_t>(checked_bytes(DType::uint8, {height, width, 3}))};
+}
+
+inline void give_picture(Context& c, const Picture& picture, std::int64_t channels, const auto& write) {
+  auto* to = c.allocate(0, DType::uint8, {picture.height, picture.width, channels}).template as<std::uint8_t>();
+  for (std::size_t i = 0; i + 2 < picture.pixels.size(); i += 3, to += channels)
+    write(picture.pixels[i], picture.pixels[i + 1], picture.pixels[i + 2], to);
+}
+
+inline void decode_image(Context& c, const std::vector<PictureReader>& readers, const std::string& pixel_format) {
+  const TensorRef& encoded = c.input(0);
+  if (encoded.dtype != DType::uint8 || encoded.shape.rank() != 1) {
+    return c.fail("the encoded picture is ", name(encoded.dtype), " of shape ", encoded.shape, "; expected a list of uint8");
+  }
+  std::optional<Picture> picture;
+  for (const PictureReader& read : readers) {
+    picture = read({encoded.as<const std::byte>(), encoded.bytes()});
+    if (picture) break;
+  }
+  if (!picture) return c.fail("the bytes are no picture of a format that is read here");
+  if (pixel_format == "RGB") {
+    give_picture(c, *picture, 3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
+  } else if (pixel_format == "BGR") {
+    give_picture(c, *picture, 3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = b, to[1] = g, to[2] = r; });
+  } else if (pixel_format == "Grayscale") {
+    // The luma of ITU-R BT.601, 0.299 r + 0.587 g + 0.114 b, in units of 2^-16.
+    give_picture(c, *picture, 1, [](std::uint32_t r, std::uint32_t g, std::uint32_t b, std::uint8_t* to) {
+      to[0] = static_cast<std::uint8_t>((19595 * r + 38470 * g + 7471 * b + 32768) >> 16);
+    });
+  } else {
+    c.fail("unknown pixel_format '", pixel_format, "'; expected RGB, BGR or Grayscale");
+  }
+}
+
+}  // namespace detail
+
+/// Adds the operator ImageDecoder, which reads pictures with the first of `readers` that knows their format.
+/// Shapes: encoded (bytes) -> pixels (H, W, 3) or (H, W, 1), uint8. Source: ONNX ImageDecoder, opset 20.
+inline SessionOptions& add_image_decoder(SessionOptions& options, std::vector<PictureReader> readers) {
+  return options.add_op(
+      "", "ImageDecoder",
+      [readers = std::move(readers)](Context& c, const std::string& pixel_format) { detail::decode_image(c, readers, pixel_format); },
+      {.attributes = {{"pixel_format", std::string("RGB")}},
+       .types = [](const TypeContext& c) { c.output(0, DType::uint8); },
+       .traits = {.data_dependent = true},
+       .since = 20});
+}
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_ONNX_TENSOR_PROTO_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Reads serialized TensorProto, SequenceProto or OptionalProto messages, as the ONNX backend tests store them.
+/// `type` says which message it is; elements are copied. Errors: no_such_file, invalid_protobuf.
+[[nodiscard]] Value read_value(const std::filesystem::path& file, const Type& type, std::string* name = nullptr);
+
+/// Serializes a tensor as a TensorProto. Errors: no_such_file when the file cannot be written.
+void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name);
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#define HONE_SINGLE_ONNX_TENSOR_PROTO_IMPL_HPP
+
+#include <fstream>
+
+#include <onnx/onnx-data_pb.h>
+#include <onnx/onnx_pb.h>
+
+#define HONE_SINGLE_ONNX_READ_TENSOR_HPP
+
+#include <unordered_map>
+
+#define HONE_SINGLE_CORE_MAPPED_FILE_HPP
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace hone::inline HONE_ABI {
+
+/// A whole file as read-only bytes: mapped where the system can, else read into memory.
+class MappedFile {
+ public:
+  /// Errors: no_such_file when the file cannot be opened or is no regular file.
+  explicit MappedFile(const std::filesystem::path& path) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) {
+      fail(ErrorCode::no_such_file, "'", path.string(), "' ", std::filesystem::exists(path, error) ? "is not a file" : "does not exist");
+    }
+#if defined(__unix__) || defined(__APPLE__)
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail(ErrorCode::no_such_file, "'", path.string(), "' cannot be opened");
+    struct ::stat status {};
+    void* mapped = nullptr;
+    if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {
+      size_ = static_cast<std::size_t>(status.st_size);
+      mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    }
+    ::close(descriptor);
+    if (mapped == MAP_FAILED) fail(ErrorCode::no_such_file, "'", path.string(), "' cannot be mapped");
+    data_ = static_cast<const std::byte*>(mapped);
+#else
+    size_ = static_cast<std::size_t>(std::filesystem::file_size(path));
+    contents_ = Buffer(size_);
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream.read(static_cast<char*>(contents_.data()), static_cast<std::streamsize>(size_))) {
+      fail(ErrorCode::no_such_file, "'", path.string(), "' cannot be read");
+    }
+    data_ = static_cast<const std::byte*>(contents_.data());
+#endif
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile() {
+#if defined(__unix__) || defined(__APPLE__)
+    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+#endif
+  }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+#if !(defined(__unix__) || defined(__APPLE__))
+  Buffer contents_;
+#endif
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_ONNX_TYPE_PROTO_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+template <class ElementType>
+DType read_dtype(ElementType element_type) {
+  if (!is_valid(static_cast<int>(element_type))) {
+    fail(ErrorCode::invalid_graph, "element type ", static_cast<int>(element_type), " is none of ONNX's");
+  }
+  return static_cast<DType>(element_type);
+}
+
+/// Unknown type for a message that sets nothing.
+inline Type read_type(const onnx::TypeProto& proto) {
+  switch (proto.value_case()) {
+    case onnx::TypeProto::kTensorType:
+      return proto.tensor_type().elem_type() == 0 ? Type() : Type(read_dtype(proto.tensor_type().elem_type()));
+    case onnx::TypeProto::kSequenceType:
+      return Type::sequence_of(read_type(proto.sequence_type().elem_type()));
+    case onnx::TypeProto::kOptionalType:
+      return Type::optional_of(read_type(proto.optional_type().elem_type()));
+    case onnx::TypeProto::kMapType:
+      return Type::map_of(read_dtype(proto.map_type().key_type()), read_type(proto.map_type().value_type()));
+    case onnx::TypeProto::kSparseTensorType:
+      return Type::sparse_tensor_of(read_dtype(proto.sparse_tensor_type().elem_type()));
+    default:
+      return {};
+  }
+}
+
+/// The dimensions that a tensor type declares, when it does.
+inline std::optional<std::vector<Dim>> read_dims(const onnx::TypeProto& proto) {
+  if (proto.value_case() != onnx::TypeProto::kTensorType || !proto.tensor_type().has_shape()) return std::nullopt;
+  std::vector<Dim> dims;
+  for (const auto& dim : proto.tensor_type().shape().dim()) {
+    Dim& added = dims.emplace_back();
+    if (dim.has_dim_value()) added.value = dim.dim_value();
+    if (dim.has_dim_param()) added.symbol = dim.dim_param();
+  }
+  return dims;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI::detail {
+
+static_assert(std::endian::native == std::endian::little, "ONNX stores raw tensors little-endian; big-endian hosts are not supported");
+
+/// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder. Those that the
+/// caller has in memory are taken from there.
+class ExternalData {
+ public:
+  /// Bytes, and what keeps them alive.
+  struct File {
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;
+  };
+
+  explicit ExternalData(std::filesystem::path folder, const std::map<std::string, std::span<const std::byte>>* in_memory = nullptr,
+                        const Limits& limits = {})
+      : folder_(std::move(folder)), in_memory_(in_memory), limits_(limits) {}
+
+  File open(const std::string& location) {
+    if (in_memory_ != nullptr)
+      if (const auto found = in_memory_->find(location); found != in_memory_->end()) return {found->second, nullptr};
+    auto& file = files_[location];
+    if (!file) file = std::make_shared<const MappedFile>(confined(location));
+    return {file->bytes(), file};
+  }
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+
+ private:
+  std::filesystem::path confined(const std::string& location) const {
+    namespace fs = std::filesystem;
+    const fs::path relative(location);
+    std::error_code error;
+    const fs::path root = fs::weakly_canonical(folder_.empty() ? fs::path(".") : folder_, error);
+    const fs::path target = fs::weakly_canonical(root / relative, error);
+    const bool inside = std::mismatch(root.begin(), root.end(), target.begin(), target.end()).first == root.end();
+    if (location.empty() || relative.is_absolute() || !inside || error) {
+      fail(ErrorCode::invalid_graph, "the external data '", location, "' is not inside the folder of the model");
+    }
+    return target;
+  }
+
+  std::filesystem::path folder_;
+  const std::map<std::string, std::span<const std::byte>>* in_memory_;
+  Limits limits_;
+  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
+};
+
+/// The bytes of `constant` in memory of their own, aligned for any kernel.
+inline Constant aligned_copy(const TensorRef& tensor) {
+  auto value = std::make_shared<Value>(Value::copy_of(tensor));
+  const TensorRef ref = value->ref();
+  return {ref, std::move(value)};
+}
+
+template <class To, class Repeated>
+Constant converted(const Shape& shape, DType dtype, const Repeated& from) {
+  auto value = std::make_shared<Value>(Value::tensor(dtype, shape));
+  const TensorRef ref = value->ref();
+  std::transform(from.begin(), from.end(), ref.as<To>(), [](auto element) { return static_cast<To>(element); });
+  return {ref, std::move(value)};
+}
+
+/// The constant of a TensorProto. It refers into `owner`, which holds the message, or into a mapped file, wherever the layout allows.
+/// Errors: invalid_graph when size and shape disagree or the data lie outside their file; no_such_file.
+inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_ptr<const void>& owner, ExternalData& external) {
+  const auto broken = [&](const auto&... why) { fail(ErrorCode::invalid_graph, "the tensor '", proto.name(), "' ", why...); };
+  Shape shape;
+  for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
+  const DType dtype = read_dtype(proto.data_type());
+  const std::size_t bytes = limited_bytes(dtype, shape, external.limits());
+  const std::size_t elements = static_cast<std::size_t>(shape.elements());
+
+  const auto refer = [&](const void* data, const std::shared_ptr<const void>& keeper) -> Constant {
+    const TensorRef ref{const_cast<void*>(data), dtype, shape};
+    const std::size_t alignment = std::min<std::size_t>(std::max<std::size_t>(element_size(dtype), 1), 8);
+    if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0) return aligned_copy(ref);
+    return {ref, keeper};
+  };
+
+  if (proto.has_data_location() && proto.data_location() == onnx::TensorProto::EXTERNAL) {
+    std::string location;
+    std::uint64_t offset = 0;
+    std::uint64_t length = bytes;
+    for (const auto& entry : proto.external_data()) {
+      if (entry.key() == "location") location = entry.value();
+      const auto number = [&](std::uint64_t& to) {
+        const auto [end, error] = std::from_chars(entry.value().data(), entry.value().data() + entry.value().size(), to);
+        if (error != std::errc{} || end != entry.value().data() + entry.value().size()) broken("has a malformed external ", entry.key());
+      };
+      if (entry.key() == "offset") number(offset);
+      if (entry.key() == "length") number(length);
+    }
+    if (dtype == DType::string) broken("holds strings, which external data cannot");
+    const ExternalData::File file = external.open(location);
+    const std::size_t size = file.bytes.size();
+    if (length != bytes) broken("needs ", bytes, " bytes, but its external data has ", length);
+    if (offset > size || bytes > size - offset) broken("lies beyond the end of '", location, "'");
+    if (bytes == 0) return aligned_copy({nullptr, dtype, shape});
+    return refer(file.bytes.data() + offset, file.owner);
+  }
+  if (proto.has_raw_data()) {
+    if (dtype == DType::string) broken("holds strings as raw data, which ONNX does not allow");
+    if (proto.raw_data().size() != bytes) broken("needs ", bytes, " bytes, but has ", proto.raw_data().size());
+    return refer(proto.raw_data().data(), owner);
+  }
+
+  const auto expect = [&](std::size_t wanted, int found) {
+    if (static_cast<std::size_t>(found) != wanted) broken("needs ", wanted, " elements, but has ", found);
+  };
+  switch (dtype) {
+    case DType::float32:
+      expect(elements, proto.float_data_size());
+      return refer(proto.float_data().data(), owner);
+    case DType::complex64:
+      expect(elements * 2, proto.float_data_size());
+      return refer(proto.float_data().data(), owner);
+    case DType::float64:
+      expect(elements, proto.double_data_size());
+      return refer(proto.double_data().data(), owner);
+    case DType::complex128:
+      expect(elements * 2, proto.double_data_size());
+      return refer(proto.double_data().data(), owner);
+    case DType::int64:
+      expect(elements, proto.int64_data_size());
+      return refer(proto.int64_data().data(), owner);
+    case DType::uint64:
+      expect(elements, proto.uint64_data_size());
+      return refer(proto.uint64_data().data(), owner);
+    case DType::int32:
+      expect(elements, proto.int32_data_size());
+      return refer(proto.int32_data().data(), owner);
+    case DType::uint32:
+      expect(elements, proto.uint64_data_size());
+      return converted<std::uint32_t>(shape, dtype, proto.uint64_data());
+    case DType::string: {
+      expect(elements, proto.string_data_size());
+      auto value = std::make_shared<Value>(Value::tensor(dtype, shape));
+      const TensorRef ref = value->ref();
+      std::copy(proto.string_data().begin(), proto.string_data().end(), ref.as<std::string>());
+      return {ref, std::move(value)};
+    }
+    default:
+      break;
+  }
+  // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of packed elements.
+  expect(element_size(dtype) == 0 ? bytes : elements, proto.int32_data_size());
+  return element_size(dtype) == 2 ? converted<std::uint16_t>(shape, dtype, proto.int32_data())
+                                  : converted<std::uint8_t>(shape, dtype, proto.int32_data());
+}
+
+/// A dense tensor with the elements of a SparseTensorProto, zero elsewhere.
+inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const std::shared_ptr<const void>& owner, ExternalData& external) {
+  const Constant values = read_tensor(proto.values(), owner, external);
+  const Constant indices = read_tensor(proto.indices(), owner, external);
+  Shape shape;
+  for (const std::int64_t dim : proto.dims()) shape.push_back(dim);
+  const std::size_t size = element_size(values.tensor.dtype);
+  const std::int64_t count = values.tensor.elements();
+  const bool linear = indices.tensor.shape.rank() == 1;
+  if (size == 0 || values.tensor.dtype == DType::string || indices.tensor.dtype != DType::int64 ||
+      indices.tensor.elements() != (linear ? count : count * static_cast<std::int64_t>(shape.rank()))) {
+    fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' is malformed");
+  }
+  (void)limited_bytes(values.tensor.dtype, shape, external.limits());
+  auto value = std::make_shared<Value>(Value::tensor(values.tensor.dtype, shape));
+  const TensorRef ref = value->ref();
+  std::memset(ref.data, 0, ref.bytes());
+  const auto* index = indices.tensor.as<const std::int64_t>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t at = linear ? index[i] : 0;
+    bool inside = !linear || (at >= 0 && at < ref.elements());
+    for (std::size_t axis = 0; !linear && axis < shape.rank(); ++axis) {
+      const std::int64_t position = index[static_cast<std::size_t>(i) * shape.rank() + axis];
+      inside = inside && position >= 0 && position < shape[axis];
+      at += position * shape.stride(axis);
+    }
+    if (!inside) fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' has an index outside its shape");
+    std::memcpy(ref.as<std::byte>() + static_cast<std::size_t>(at) * size,
+                values.tensor.as<std::byte>() + static_cast<std::size_t>(i) * size, size);
+  }
+  return {ref, std::move(value)};
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+template <class Proto>
+std::shared_ptr<Proto> parse_file(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  auto proto = std::make_shared<Proto>();
+  if (file.bytes().size() > 0x7fffffffu || !proto->ParseFromArray(file.bytes().data(), static_cast<int>(file.bytes().size()))) {
+    fail(ErrorCode::invalid_protobuf, "'", path.string(), "' does not hold a ", proto->GetTypeName());
+  }
+  return proto;
+}
+
+inline Value value_of(const onnx::TensorProto& proto) {
+  ExternalData none{std::filesystem::path{}};
+  const Constant constant = read_tensor(proto, nullptr, none);
+  return Value::copy_of(constant.tensor);
+}
+
+inline Value value_of(const onnx::SequenceProto& proto, const Type& type) {
+  std::vector<Value> values;
+  for (const auto& tensor : proto.tensor_values()) values.push_back(value_of(tensor));
+  for (const auto& sequence : proto.sequence_values()) values.push_back(value_of(sequence, type.element ? *type.element : Type()));
+  return Value::sequence(type.element ? *type.element : Type(), std::move(values));
+}
+
+}  // namespace detail
+
+HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type, std::string* name) {
+  const auto named = [&](const auto& proto) {
+    if (name != nullptr) *name = proto.name();
+  };
+  switch (type.kind) {
+    case Type::Kind::sequence: {
+      const auto proto = detail::parse_file<onnx::SequenceProto>(file);
+      named(*proto);
+      return detail::value_of(*proto, type);
+    }
+    case Type::Kind::optional: {
+      const auto proto = detail::parse_file<onnx::OptionalProto>(file);
+      named(*proto);
+      if (proto->has_tensor_value()) return detail::value_of(proto->tensor_value());
+      if (proto->has_sequence_value()) return detail::value_of(proto->sequence_value(), *type.element);
+      return {};
+    }
+    case Type::Kind::map:
+      fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
+    default: {
+      const auto proto = detail::parse_file<onnx::TensorProto>(file);
+      named(*proto);
+      return detail::value_of(*proto);
+    }
+  }
+}
+
+HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name) {
+  onnx::TensorProto proto;
+  proto.set_name(std::string(name));
+  proto.set_data_type(static_cast<int>(tensor.dtype()));
+  for (const std::int64_t dim : tensor.shape()) proto.add_dims(dim);
+  if (tensor.dtype() == DType::string) {
+    for (const std::string& text : tensor.view<const std::string>()) proto.add_string_data(text);
+  } else {
+    proto.set_raw_data(tensor.ref().data, tensor.ref().bytes());
+  }
+  std::ofstream stream(file, std::ios::binary);
+  if (!stream || !proto.SerializeToOstream(&stream)) fail(ErrorCode::no_such_file, "'", file.string(), "' cannot be written");
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif
+#define HONE_SINGLE_PROVIDERS_CPU_HPP
+
+#define HONE_SINGLE_PROVIDERS_CPU_DEVICE_HPP
+
+#define HONE_SINGLE_SIMD_ARCH_HPP
+
+#include <cstdlib>
+
+#define HONE_SINGLE_SIMD_XSIMD_HPP
+
+/// The one place that includes xsimd. GCC 12 to 14 take the vectors that its own AVX-512 intrinsics leave undefined on purpose for mistakes
+/// of whoever calls them (GCC bug 105593); the state of the diagnostics here, where the functions come from, decides that they are silent
+/// wherever they are inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <xsimd/xsimd.hpp>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+namespace hone::inline HONE_ABI::simd {
+
+/// Instruction sets that kernels are written for, worst first within a processor family.
+enum class Isa : std::uint8_t { sse2, avx2, avx512, neon };
+
+/// One instruction set: its value, its name, and the xsimd tag that its kernels carry among their template parameters.
+template <Isa I, class A>
+struct IsaEntry {
+  static constexpr Isa isa = I;
+  using Arch = A;
+};
+
+template <class... Entries>
+struct IsaList {};
+
+// The one list of instruction sets. avx2 means AVX2 + FMA + F16C; avx512 means F + BW + DQ + VL + CD.
+#if defined(__x86_64__) || defined(_M_X64)
+using PlatformIsas =
+    IsaList<IsaEntry<Isa::sse2, xsimd::sse2>, IsaEntry<Isa::avx2, xsimd::fma3<xsimd::avx2>>, IsaEntry<Isa::avx512, xsimd::avx512bw>>;
+#else
+using PlatformIsas = IsaList<IsaEntry<Isa::neon, xsimd::neon64>>;
+#endif
+
+namespace detail {
+
+template <Isa I, class List>
+struct FindArch;
+
+template <Isa I, class First, class... Rest>
+struct FindArch<I, IsaList<First, Rest...>> : FindArch<I, IsaList<Rest...>> {};
+
+template <Isa I, class A, class... Rest>
+struct FindArch<I, IsaList<IsaEntry<I, A>, Rest...>> {
+  using Arch = A;
+};
+
+}  // namespace detail
+
+/// The xsimd tag of an instruction set of this platform.
+template <Isa I>
+using Arch = typename detail::FindArch<I, PlatformIsas>::Arch;
+
+/// The instruction set that the flags of this translation unit allow.
+inline constexpr Isa native_isa = Isa::HONE_NATIVE_ISA;
+
+/// The instruction sets that kernels exist for in this program: all of the platform in compiled mode, one in pure-header mode.
+#if HONE_COMPILED
+using CompiledIsas = PlatformIsas;
+#else
+using CompiledIsas = IsaList<IsaEntry<native_isa, Arch<native_isa>>>;
+#endif
+
+constexpr std::string_view name(Isa isa) noexcept {
+  switch (isa) {
+    case Isa::sse2:
+      return "sse2";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+    case Isa::neon:
+      return "neon";
+  }
+  return "unknown";
+}
+
+/// The instruction set of a name; `baseline` is the one that every CPU of the platform has. Empty for an unknown name.
+constexpr std::optional<Isa> parse_isa(std::string_view text) noexcept {
+  if (text == "baseline") {
+    return []<class First, class... Rest>(IsaList<First, Rest...>) { return First::isa; }(PlatformIsas{});
+  }
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512, Isa::neon}) {
+    if (text == name(isa)) return isa;
+  }
+  return std::nullopt;
+}
+
+/// True if the processor and the operating system of this machine run the instruction set.
+inline bool runs_here(Isa isa) noexcept {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_cpu_init();
+  switch (isa) {
+    case Isa::sse2:
+      return true;
+    case Isa::avx2:
+      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+    case Isa::avx512:
+      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+             __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512cd") != 0;
+    case Isa::neon:
+      return false;
+  }
+  return false;
+#else
+  return isa == Isa::neon;
+#endif
+}
+
+/// A few instruction sets, in the order of Isa.
+class IsaSet {
+ public:
+  constexpr void insert(Isa isa) noexcept { items_[size_++] = isa; }
+  [[nodiscard]] constexpr const Isa* begin() const noexcept { return items_.data(); }
+  [[nodiscard]] constexpr const Isa* end() const noexcept { return items_.data() + size_; }
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] constexpr bool contains(Isa isa) const noexcept {
+    for (const Isa mine : *this) {
+      if (mine == isa) return true;
+    }
+    return false;
+  }
+
+  /// "sse2, avx2", for error messages.
+  [[nodiscard]] std::string names() const {
+    std::string text;
+    for (const Isa isa : *this) text.append(text.empty() ? "" : ", ").append(name(isa));
+    return text;
+  }
+
+ private:
+  std::array<Isa, 4> items_{};
+  std::size_t size_ = 0;
+};
+
+/// The instruction sets that kernels exist for and that run on this machine. Empty only in pure-header mode, when the program was
+/// compiled for a newer processor.
+inline IsaSet available_isas() noexcept {
+  IsaSet set;
+  [&set]<class... Entries>(IsaList<Entries...>) { ((runs_here(Entries::isa) ? set.insert(Entries::isa) : void()), ...); }(CompiledIsas{});
+  return set;
+}
+
+/// What best_isa() chose. When `refused` is not null, HONE_FORCE_ARCH held that text, it names nothing in available_isas(), and
+/// `isa` is what would have been used without it: raise an error that lists `available_isas().names()`.
+struct IsaChoice {
+  Isa isa = native_isa;
+  const char* refused = nullptr;
+};
+
+/// The best available instruction set, or the one that the environment variable HONE_FORCE_ARCH names
+/// (baseline, sse2, avx2, avx512, neon).
+inline IsaChoice best_isa() noexcept {
+  IsaChoice choice;
+  const IsaSet available = available_isas();
+  for (const Isa isa : available) choice.isa = isa;
+  if (const char* forced = std::getenv("HONE_FORCE_ARCH"); forced != nullptr && *forced != '\0') {
+    const std::optional<Isa> isa = parse_isa(forced);
+    if (isa && available.contains(*isa)) {
+      choice.isa = *isa;
+    } else {
+      choice.refused = forced;
+    }
+  }
+  return choice;
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI {
+
+class Provider;
+
+/// What CPU kernels are made for: they fetch their micro-kernels by it, `simd::table<Family>(device.isa)`.
+struct CpuDevice {
+  simd::Isa isa = simd::native_isa;
+};
+
+/// The CPU provider with all its kernels. Including <hone/providers/cpu.hpp> is what brings those in.
+struct Cpu {
+  using Device = CpuDevice;
+
+  /// Instruction set of the micro-kernels: "sse2", "avx2", "avx512", "neon" or "baseline"; empty takes what the environment variable
+  /// HONE_FORCE_ARCH names, else the best one of this machine.
+  std::string arch = {};
+
+  /// Errors: invalid_argument for an instruction set that is not available.
+  [[nodiscard]] std::shared_ptr<const Provider> provider() const;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -26702,71 +26772,4 @@ HONE_INLINE std::string Session::end_profiling() const {
 }
 
 }  // namespace hone::inline HONE_ABI
-#endif
-
-#if HONE_WITH_STB_IMAGE
-#ifndef HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
-#define HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
-
-#include <stb_image.h>
-
-namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-/// Pixels of a picture, three per pixel; null for what is no picture.
-using Pixels = std::unique_ptr<stbi_uc, void (*)(void*)>;
-
-/// Copies pixels in the order that `write(red, green, blue, to)` says, `channels` bytes each.
-template <class Write>
-void copy_pixels(const stbi_uc* from, std::int64_t count, std::uint8_t* to, std::int64_t channels, const Write& write) {
-  for (std::int64_t i = 0; i < count; ++i) write(from[3 * i], from[3 * i + 1], from[3 * i + 2], to + channels * i);
-}
-
-inline void decode_image(Context& c, const std::string& pixel_format) {
-  const TensorRef& encoded = c.input(0);
-  if (encoded.dtype != DType::uint8 || encoded.shape.rank() != 1) {
-    return c.fail("the encoded picture is ", name(encoded.dtype), " of shape ", encoded.shape, "; expected a list of uint8");
-  }
-  if (encoded.elements() > std::numeric_limits<int>::max()) return c.fail("the encoded picture has ", encoded.elements(), " bytes");
-  int width = 0;
-  int height = 0;
-  int channels_in_file = 0;
-  const Pixels pixels(
-      stbi_load_from_memory(encoded.as<const stbi_uc>(), static_cast<int>(encoded.elements()), &width, &height, &channels_in_file, 3),
-      stbi_image_free);
-  if (pixels == nullptr) return c.fail("the bytes are no picture: ", std::string_view(stbi_failure_reason()));
-  const std::int64_t count = std::int64_t{width} * height;
-  const auto give = [&](std::int64_t channels, const auto& write) {
-    copy_pixels(pixels.get(), count, c.allocate(0, DType::uint8, {height, width, channels}).template as<std::uint8_t>(), channels, write);
-  };
-  if (pixel_format == "RGB") {
-    give(3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
-  } else if (pixel_format == "BGR") {
-    give(3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = b, to[1] = g, to[2] = r; });
-  } else if (pixel_format == "Grayscale") {
-    // The luma of ITU-R BT.601, 0.299 r + 0.587 g + 0.114 b, in units of 2^-16.
-    give(1, [](std::uint32_t r, std::uint32_t g, std::uint32_t b, std::uint8_t* to) {
-      to[0] = static_cast<std::uint8_t>((19595 * r + 38470 * g + 7471 * b + 32768) >> 16);
-    });
-  } else {
-    c.fail("unknown pixel_format '", pixel_format, "'; expected RGB, BGR or Grayscale");
-  }
-}
-
-}  // namespace detail
-
-/// Adds the operator ImageDecoder, which this library leaves to stb_image: one source file of the program defines
-/// STB_IMAGE_IMPLEMENTATION and includes <stb_image.h>. JPEG, PNG, BMP, PNM, GIF, TGA and PSD are read; TIFF, WebP and JPEG 2000 are not.
-/// Shapes: encoded (bytes) -> pixels (H, W, 3) or (H, W, 1), uint8. Source: ONNX ImageDecoder, opset 20.
-inline SessionOptions& add_image_decoder(SessionOptions& options) {
-  return options.add_op("", "ImageDecoder", &detail::decode_image,
-                        {.attributes = {{"pixel_format", std::string("RGB")}},
-                         .types = [](const TypeContext& c) { c.output(0, DType::uint8); },
-                         .traits = {.data_dependent = true},
-                         .since = 20});
-}
-
-}  // namespace hone::inline HONE_ABI
-#endif  // HONE_SINGLE_IMAGE_IMAGE_DECODER_HPP
 #endif

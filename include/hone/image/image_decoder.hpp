@@ -2,52 +2,69 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <memory>
+#include <functional>
+#include <optional>
 #include <span>
-#include <stb_image.h>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <hone/config.hpp>
 #include <hone/session/options.hpp>
 
 namespace hone::inline HONE_ABI {
 
+/// A picture: rows from the top; red, green and blue of each pixel, a byte each.
+struct Picture {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+/// Reads an encoded picture. Gives nothing for bytes of a format that is not its own. What it throws becomes the error of the run.
+/// The other headers of this folder have one for each library that they name.
+using PictureReader = std::function<std::optional<Picture>(std::span<const std::byte>)>;
+
 namespace detail {
 
-/// Pixels of a picture, three per pixel; null for what is no picture.
-using Pixels = std::unique_ptr<stbi_uc, void (*)(void*)>;
-
-/// Copies pixels in the order that `write(red, green, blue, to)` says, `channels` bytes each.
-template <class Write>
-void copy_pixels(const stbi_uc* from, std::int64_t count, std::uint8_t* to, std::int64_t channels, const Write& write) {
-  for (std::int64_t i = 0; i < count; ++i) write(from[3 * i], from[3 * i + 1], from[3 * i + 2], to + channels * i);
+/// Whether `bytes` begin with `signature`.
+[[nodiscard]] inline bool begins_with(std::span<const std::byte> bytes, std::string_view signature) noexcept {
+  if (bytes.size() < signature.size()) return false;
+  for (std::size_t i = 0; i < signature.size(); ++i)
+    if (bytes[i] != static_cast<std::byte>(signature[i])) return false;
+  return true;
 }
 
-inline void decode_image(Context& c, const std::string& pixel_format) {
+/// An empty picture of that size. Errors: invalid_argument for a size that is not positive.
+[[nodiscard]] inline Picture make_picture(std::int64_t height, std::int64_t width) {
+  if (height < 1 || width < 1) fail(ErrorCode::invalid_argument, "a picture of ", height, " by ", width, " pixels");
+  return {height, width, std::vector<std::uint8_t>(checked_bytes(DType::uint8, {height, width, 3}))};
+}
+
+inline void give_picture(Context& c, const Picture& picture, std::int64_t channels, const auto& write) {
+  auto* to = c.allocate(0, DType::uint8, {picture.height, picture.width, channels}).template as<std::uint8_t>();
+  for (std::size_t i = 0; i + 2 < picture.pixels.size(); i += 3, to += channels)
+    write(picture.pixels[i], picture.pixels[i + 1], picture.pixels[i + 2], to);
+}
+
+inline void decode_image(Context& c, const std::vector<PictureReader>& readers, const std::string& pixel_format) {
   const TensorRef& encoded = c.input(0);
   if (encoded.dtype != DType::uint8 || encoded.shape.rank() != 1) {
     return c.fail("the encoded picture is ", name(encoded.dtype), " of shape ", encoded.shape, "; expected a list of uint8");
   }
-  if (encoded.elements() > std::numeric_limits<int>::max()) return c.fail("the encoded picture has ", encoded.elements(), " bytes");
-  int width = 0;
-  int height = 0;
-  int channels_in_file = 0;
-  const Pixels pixels(
-      stbi_load_from_memory(encoded.as<const stbi_uc>(), static_cast<int>(encoded.elements()), &width, &height, &channels_in_file, 3),
-      stbi_image_free);
-  if (pixels == nullptr) return c.fail("the bytes are no picture: ", std::string_view(stbi_failure_reason()));
-  const std::int64_t count = std::int64_t{width} * height;
-  const auto give = [&](std::int64_t channels, const auto& write) {
-    copy_pixels(pixels.get(), count, c.allocate(0, DType::uint8, {height, width, channels}).template as<std::uint8_t>(), channels, write);
-  };
+  std::optional<Picture> picture;
+  for (const PictureReader& read : readers) {
+    picture = read({encoded.as<const std::byte>(), encoded.bytes()});
+    if (picture) break;
+  }
+  if (!picture) return c.fail("the bytes are no picture of a format that is read here");
   if (pixel_format == "RGB") {
-    give(3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
+    give_picture(c, *picture, 3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
   } else if (pixel_format == "BGR") {
-    give(3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = b, to[1] = g, to[2] = r; });
+    give_picture(c, *picture, 3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = b, to[1] = g, to[2] = r; });
   } else if (pixel_format == "Grayscale") {
     // The luma of ITU-R BT.601, 0.299 r + 0.587 g + 0.114 b, in units of 2^-16.
-    give(1, [](std::uint32_t r, std::uint32_t g, std::uint32_t b, std::uint8_t* to) {
+    give_picture(c, *picture, 1, [](std::uint32_t r, std::uint32_t g, std::uint32_t b, std::uint8_t* to) {
       to[0] = static_cast<std::uint8_t>((19595 * r + 38470 * g + 7471 * b + 32768) >> 16);
     });
   } else {
@@ -57,15 +74,16 @@ inline void decode_image(Context& c, const std::string& pixel_format) {
 
 }  // namespace detail
 
-/// Adds the operator ImageDecoder, which this library leaves to stb_image: one source file of the program defines
-/// STB_IMAGE_IMPLEMENTATION and includes <stb_image.h>. JPEG, PNG, BMP, PNM, GIF, TGA and PSD are read; TIFF, WebP and JPEG 2000 are not.
+/// Adds the operator ImageDecoder, which reads pictures with the first of `readers` that knows their format.
 /// Shapes: encoded (bytes) -> pixels (H, W, 3) or (H, W, 1), uint8. Source: ONNX ImageDecoder, opset 20.
-inline SessionOptions& add_image_decoder(SessionOptions& options) {
-  return options.add_op("", "ImageDecoder", &detail::decode_image,
-                        {.attributes = {{"pixel_format", std::string("RGB")}},
-                         .types = [](const TypeContext& c) { c.output(0, DType::uint8); },
-                         .traits = {.data_dependent = true},
-                         .since = 20});
+inline SessionOptions& add_image_decoder(SessionOptions& options, std::vector<PictureReader> readers) {
+  return options.add_op(
+      "", "ImageDecoder",
+      [readers = std::move(readers)](Context& c, const std::string& pixel_format) { detail::decode_image(c, readers, pixel_format); },
+      {.attributes = {{"pixel_format", std::string("RGB")}},
+       .types = [](const TypeContext& c) { c.output(0, DType::uint8); },
+       .traits = {.data_dependent = true},
+       .since = 20});
 }
 
 }  // namespace hone::inline HONE_ABI
