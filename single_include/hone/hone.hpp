@@ -22712,106 +22712,86 @@ inline void infer_types(const Node& node, const Graph& graph, std::vector<Type>&
 }  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_ATTRIBUTE_VALUE_HPP
 
-#define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
-
-#include <google/protobuf/unknown_field_set.h>
+#define HONE_SINGLE_ONNX_FUNCTION_BODY_HPP
 
 namespace hone::inline HONE_ABI::detail {
 
-/// "ai.onnx" is another name of the default domain.
-inline std::string canonical_domain(const std::string& domain) { return domain == "ai.onnx" ? std::string() : domain; }
-
-/// Calls visit(bytes) for each length-delimited field `number` that this version of the schema does not know.
-template <class Message, class Visit>
-void for_each_unknown_field(const Message& message, int number, const Visit& visit) {
-  if constexpr (requires { message.GetReflection()->GetUnknownFields(message); }) {
-    const auto& fields = message.GetReflection()->GetUnknownFields(message);
-    for (int i = 0; i < fields.field_count(); ++i) {
-      if (fields.field(i).number() == number && fields.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
-        visit(fields.field(i).length_delimited());
-      }
-    }
-  }
-}
-
-/// The `overload` of a NodeProto (field 8) or FunctionProto (field 13), which schemas before IR version 10 do not know.
-template <class Message>
-std::string overload_of(const Message& message, int field_number) {
-  if constexpr (requires { message.overload(); }) {
-    return message.overload();
-  } else {
-    std::string result;
-    for_each_unknown_field(message, field_number, [&](const auto& bytes) { result = bytes; });
-    return result;
-  }
-}
-
-inline std::string function_key(const std::string& domain, const std::string& name, const std::string& overload) {
-  return domain + ":" + name + ":" + overload;
-}
-inline std::string function_key(const onnx::FunctionProto& function) {
-  return function_key(canonical_domain(function.domain()), function.name(), overload_of(function, 13));
-}
-inline std::string function_key(const std::string& domain, const onnx::NodeProto& call) {
-  return function_key(domain, call.op_type(), overload_of(call, 8));
-}
-
-inline onnx::AttributeProto::AttributeType attribute_type(const onnx::AttributeProto& proto) {
-  if (proto.type() != onnx::AttributeProto::UNDEFINED) return proto.type();
-  // IR versions before 2 leave the type out.
-  if (proto.has_f()) return onnx::AttributeProto::FLOAT;
-  if (proto.has_i()) return onnx::AttributeProto::INT;
-  if (proto.has_s()) return onnx::AttributeProto::STRING;
-  if (proto.has_t()) return onnx::AttributeProto::TENSOR;
-  if (proto.has_g()) return onnx::AttributeProto::GRAPH;
-  if (proto.floats_size() > 0) return onnx::AttributeProto::FLOATS;
-  if (proto.ints_size() > 0) return onnx::AttributeProto::INTS;
-  if (proto.strings_size() > 0) return onnx::AttributeProto::STRINGS;
-  return onnx::AttributeProto::UNDEFINED;
-}
-
-/// One call of a model-local function: the attributes that its body may refer to.
-class FunctionCall {
+/// Writes a function of ONNX operators.
+class FunctionBody {
  public:
-  FunctionCall(const onnx::NodeProto& node, const onnx::FunctionProto& function, const FunctionCall* enclosing)
-      : node_(node), function_(function), enclosing_(enclosing) {
-    read_unknown_defaults(function);
+  using Name = std::string;  // of a value; empty for an omitted one
+  using Names = std::vector<Name>;
+  using Setting = std::pair<std::string_view, std::variant<std::int64_t, float, std::string_view, std::vector<std::int64_t>>>;
+  using Settings = std::vector<Setting>;
+
+  static constexpr int opset = 25;
+
+  /// Names of values begin with `prefix`.
+  FunctionBody(std::string_view domain, std::string_view name, Name prefix = {}) : prefix_(std::move(prefix)) {
+    proto_.set_domain(std::string(domain));
+    proto_.set_name(std::string(name));
+    use_opset(opset);
   }
 
-  /// The attribute as the call gives it, else its default; null when there is neither.
-  [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
-    for (const auto& given : node_.attribute()) {
-      if (given.name() != name) continue;
-      if (given.ref_attr_name().empty()) return &given;
-      return enclosing_ != nullptr ? enclosing_->attribute(given.ref_attr_name()) : nullptr;
-    }
-    return default_of(function_, name);
+  [[nodiscard]] onnx::FunctionProto& proto() noexcept { return proto_; }
+  [[nodiscard]] const onnx::FunctionProto& proto() const noexcept { return proto_; }
+
+  void use_opset(std::int64_t version) {
+    proto_.clear_opset_import();
+    proto_.add_opset_import()->set_version(version);
+  }
+
+  /// Adds a node; gives the names of its outputs.
+  Names nodes(std::string_view op_type, const Names& inputs, std::size_t outputs, const Settings& settings = {}) {
+    onnx::NodeProto& node = *proto_.add_node();
+    node.set_op_type(std::string(op_type));
+    node.set_name(std::string(op_type) + std::to_string(proto_.node_size()));
+    for (const Name& name : inputs) node.add_input(name);
+    Names names;
+    for (std::size_t i = 0; i < outputs; ++i) names.push_back(prefix_ + node.name() + ":" + std::to_string(i));
+    for (const Name& name : names) node.add_output(name);
+    for (const auto& [name, value] : settings) set(*node.add_attribute(), name, value);
+    return names;
+  }
+  Name node(std::string_view op_type, const Names& inputs, const Settings& settings = {}) { return nodes(op_type, inputs, 1, settings)[0]; }
+  onnx::NodeProto& last() { return *proto_.mutable_node(proto_.node_size() - 1); }
+
+  Name list(const std::vector<std::int64_t>& values) { return node("Constant", {}, {{"value_ints", values}}); }
+  /// A scalar of the type of `like`.
+  Name scalar(float value, const Name& like) { return node("CastLike", {node("Constant", {}, {{"value_float", value}}), like}); }
+  /// Dimension `axis` of `of`, as a list.
+  Name dimension(const Name& of, std::int64_t axis) { return node("Shape", {of}, {{"start", axis}, {"end", axis + 1}}); }
+  /// Either may be omitted.
+  Name sum(const Name& a, const Name& b) { return a.empty() ? b : b.empty() ? a : node("Add", {a, b}); }
+  /// Makes `value` the output of that name.
+  void give(const Name& output, const Name& value) {
+    onnx::NodeProto& node = *proto_.add_node();
+    node.set_op_type("Identity");
+    node.set_name(output);
+    node.add_input(value);
+    node.add_output(output);
   }
 
  private:
-  // Schemas before IR version 9 do not know FunctionProto.attribute_proto, field 11.
-  template <class Function>
-  void read_unknown_defaults(const Function& function) {
-    if constexpr (!requires { function.attribute_proto(); }) {
-      for_each_unknown_field(function, 11, [&](const auto& bytes) { defaults_.emplace_back().ParseFromString(std::string(bytes)); });
+  static void set(onnx::AttributeProto& attribute, std::string_view name, const Setting::second_type& value) {
+    attribute.set_name(std::string(name));
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      attribute.set_type(onnx::AttributeProto::INT);
+      attribute.set_i(*integer);
+    } else if (const auto* number = std::get_if<float>(&value)) {
+      attribute.set_type(onnx::AttributeProto::FLOAT);
+      attribute.set_f(*number);
+    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
+      attribute.set_type(onnx::AttributeProto::STRING);
+      attribute.set_s(std::string(*text));
+    } else {
+      attribute.set_type(onnx::AttributeProto::INTS);
+      for (const std::int64_t element : std::get<std::vector<std::int64_t>>(value)) attribute.add_ints(element);
     }
   }
 
-  template <class Function>
-  const onnx::AttributeProto* default_of(const Function& function, std::string_view name) const {
-    if constexpr (requires { function.attribute_proto(); }) {
-      for (const auto& given : function.attribute_proto())
-        if (given.name() == name) return &given;
-    }
-    for (const auto& given : defaults_)
-      if (given.name() == name) return &given;
-    return nullptr;
-  }
-
-  const onnx::NodeProto& node_;
-  const onnx::FunctionProto& function_;
-  const FunctionCall* enclosing_;
-  std::deque<onnx::AttributeProto> defaults_;
+  onnx::FunctionProto proto_;
+  Name prefix_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail
@@ -22904,7 +22884,7 @@ inline constexpr std::string_view contrib_domain = "com.microsoft";
 
 /// A call of an operator of the contrib domain, written as a function of ONNX operators.
 /// Source: ONNX Runtime, docs/ContribOperators.md, opset 1.
-class ContribFunction {
+class ContribFunction : FunctionBody {
  public:
   /// The function for `call`, whose input i has ranks[i] dimensions as far as the model says. Nothing when there is none.
   [[nodiscard]] static std::optional<onnx::FunctionProto> of(const onnx::NodeProto& call,
@@ -22935,32 +22915,23 @@ class ContribFunction {
       if (name != call.op_type()) continue;
       ContribFunction function(call, ranks);
       if (!(function.*write)()) return std::nullopt;
-      return std::move(function.proto_);
+      return std::move(function.proto());
     }
     return std::nullopt;
   }
 
  private:
   using Writer = bool (ContribFunction::*)();
-  using Name = std::string;  // of a value; empty for an omitted one
-  using Names = std::vector<Name>;
-  using Setting = std::pair<std::string_view, std::variant<std::int64_t, float, std::string_view, std::vector<std::int64_t>>>;
-  using Settings = std::vector<Setting>;
-
-  static constexpr int opset = 25;
-
-  ContribFunction(const onnx::NodeProto& call, std::span<const std::optional<std::size_t>> ranks) : call_(call), ranks_(ranks) {
-    proto_.set_name(call.op_type());
-    proto_.set_domain(std::string(contrib_domain));
-    for (int i = 0; i < call.input_size(); ++i) proto_.add_input("in" + std::to_string(i));
-    for (int i = 0; i < call.output_size(); ++i) proto_.add_output("out" + std::to_string(i));
-    use_opset(opset);
+  ContribFunction(const onnx::NodeProto& call, std::span<const std::optional<std::size_t>> ranks)
+      : FunctionBody(contrib_domain, call.op_type()), call_(call), ranks_(ranks) {
+    for (int i = 0; i < call.input_size(); ++i) proto().add_input("in" + std::to_string(i));
+    for (int i = 0; i < call.output_size(); ++i) proto().add_output("out" + std::to_string(i));
   }
 
   // What the call gives.
 
   [[nodiscard]] bool has_input(int i) const { return i < call_.input_size() && !call_.input(i).empty(); }
-  [[nodiscard]] Name input(int i) const { return has_input(i) ? proto_.input(i) : Name(); }
+  [[nodiscard]] Name input(int i) const { return has_input(i) ? proto().input(i) : Name(); }
   [[nodiscard]] bool wants(int i) const { return i < call_.output_size() && !call_.output(i).empty(); }
   [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
     for (const auto& given : call_.attribute())
@@ -22978,60 +22949,15 @@ class ContribFunction {
 
   // The body.
 
-  void use_opset(std::int64_t version) {
-    proto_.clear_opset_import();
-    proto_.add_opset_import()->set_version(version);
-  }
-  /// Adds a node; gives the names of its outputs.
-  Names nodes(std::string_view op_type, const Names& inputs, std::size_t outputs, const Settings& settings) {
-    onnx::NodeProto& node = *proto_.add_node();
-    node.set_op_type(std::string(op_type));
-    node.set_name(std::string(op_type) + std::to_string(proto_.node_size()));
-    for (const Name& name : inputs) node.add_input(name);
-    Names names;
-    for (std::size_t i = 0; i < outputs; ++i) names.push_back(node.name() + ":" + std::to_string(i));
-    for (const Name& name : names) node.add_output(name);
-    for (const auto& [name, value] : settings) set(*node.add_attribute(), name, value);
-    return names;
-  }
-  Name node(std::string_view op_type, const Names& inputs, const Settings& settings = {}) { return nodes(op_type, inputs, 1, settings)[0]; }
   /// A node with the attributes of the call that `names` lists.
   Name node_like_call(std::string_view op_type, const Names& inputs, std::initializer_list<std::string_view> names) {
     Name result = node(op_type, inputs);
-    onnx::NodeProto& last = *proto_.mutable_node(proto_.node_size() - 1);
     for (const std::string_view name : names)
-      if (const auto* given = attribute(name)) *last.add_attribute() = *given;
+      if (const auto* given = attribute(name)) *last().add_attribute() = *given;
     return result;
   }
-  static void set(onnx::AttributeProto& attribute, std::string_view name, const Setting::second_type& value) {
-    attribute.set_name(std::string(name));
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-      attribute.set_type(onnx::AttributeProto::INT);
-      attribute.set_i(*integer);
-    } else if (const auto* number = std::get_if<float>(&value)) {
-      attribute.set_type(onnx::AttributeProto::FLOAT);
-      attribute.set_f(*number);
-    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
-      attribute.set_type(onnx::AttributeProto::STRING);
-      attribute.set_s(std::string(*text));
-    } else {
-      attribute.set_type(onnx::AttributeProto::INTS);
-      for (const std::int64_t element : std::get<std::vector<std::int64_t>>(value)) attribute.add_ints(element);
-    }
-  }
-  Name list(const std::vector<std::int64_t>& values) { return node("Constant", {}, {{"value_ints", values}}); }
-  /// A scalar of the type of `like`.
-  Name scalar(float value, const Name& like) { return node("CastLike", {node("Constant", {}, {{"value_float", value}}), like}); }
-  /// Dimension `axis` of `of`, as a list.
-  Name dimension(const Name& of, std::int64_t axis) { return node("Shape", {of}, {{"start", axis}, {"end", axis + 1}}); }
-  Name sum(const Name& a, const Name& b) { return a.empty() ? b : b.empty() ? a : node("Add", {a, b}); }
   void give(int output, const Name& value) {
-    if (!wants(output)) return;
-    onnx::NodeProto& node = *proto_.add_node();
-    node.set_op_type("Identity");
-    node.set_name("out" + std::to_string(output));
-    node.add_input(value);
-    node.add_output(proto_.output(output));
+    if (wants(output)) FunctionBody::give(proto().output(output), value);
   }
 
   // The operators. False where the call asks for what the function cannot say.
@@ -23204,7 +23130,6 @@ class ContribFunction {
 
   const onnx::NodeProto& call_;
   std::span<const std::optional<std::size_t>> ranks_;
-  onnx::FunctionProto proto_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail
@@ -23267,6 +23192,290 @@ class FreeDimensions {
   const Sizes* by_denotation_;
   std::set<std::string> names_;
   std::set<std::string> denotations_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
+
+#include <google/protobuf/unknown_field_set.h>
+
+namespace hone::inline HONE_ABI::detail {
+
+/// "ai.onnx" is another name of the default domain.
+inline std::string canonical_domain(const std::string& domain) { return domain == "ai.onnx" ? std::string() : domain; }
+
+/// Calls visit(bytes) for each length-delimited field `number` that this version of the schema does not know.
+template <class Message, class Visit>
+void for_each_unknown_field(const Message& message, int number, const Visit& visit) {
+  if constexpr (requires { message.GetReflection()->GetUnknownFields(message); }) {
+    const auto& fields = message.GetReflection()->GetUnknownFields(message);
+    for (int i = 0; i < fields.field_count(); ++i) {
+      if (fields.field(i).number() == number && fields.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+        visit(fields.field(i).length_delimited());
+      }
+    }
+  }
+}
+
+/// The `overload` of a NodeProto (field 8) or FunctionProto (field 13), which schemas before IR version 10 do not know.
+template <class Message>
+std::string overload_of(const Message& message, int field_number) {
+  if constexpr (requires { message.overload(); }) {
+    return message.overload();
+  } else {
+    std::string result;
+    for_each_unknown_field(message, field_number, [&](const auto& bytes) { result = bytes; });
+    return result;
+  }
+}
+
+inline std::string function_key(const std::string& domain, const std::string& name, const std::string& overload) {
+  return domain + ":" + name + ":" + overload;
+}
+inline std::string function_key(const onnx::FunctionProto& function) {
+  return function_key(canonical_domain(function.domain()), function.name(), overload_of(function, 13));
+}
+inline std::string function_key(const std::string& domain, const onnx::NodeProto& call) {
+  return function_key(domain, call.op_type(), overload_of(call, 8));
+}
+
+inline onnx::AttributeProto::AttributeType attribute_type(const onnx::AttributeProto& proto) {
+  if (proto.type() != onnx::AttributeProto::UNDEFINED) return proto.type();
+  // IR versions before 2 leave the type out.
+  if (proto.has_f()) return onnx::AttributeProto::FLOAT;
+  if (proto.has_i()) return onnx::AttributeProto::INT;
+  if (proto.has_s()) return onnx::AttributeProto::STRING;
+  if (proto.has_t()) return onnx::AttributeProto::TENSOR;
+  if (proto.has_g()) return onnx::AttributeProto::GRAPH;
+  if (proto.floats_size() > 0) return onnx::AttributeProto::FLOATS;
+  if (proto.ints_size() > 0) return onnx::AttributeProto::INTS;
+  if (proto.strings_size() > 0) return onnx::AttributeProto::STRINGS;
+  return onnx::AttributeProto::UNDEFINED;
+}
+
+/// One call of a model-local function: the attributes that its body may refer to.
+class FunctionCall {
+ public:
+  FunctionCall(const onnx::NodeProto& node, const onnx::FunctionProto& function, const FunctionCall* enclosing)
+      : node_(node), function_(function), enclosing_(enclosing) {
+    read_unknown_defaults(function);
+  }
+
+  /// The attribute as the call gives it, else its default; null when there is neither.
+  [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
+    for (const auto& given : node_.attribute()) {
+      if (given.name() != name) continue;
+      if (given.ref_attr_name().empty()) return &given;
+      return enclosing_ != nullptr ? enclosing_->attribute(given.ref_attr_name()) : nullptr;
+    }
+    return default_of(function_, name);
+  }
+
+ private:
+  // Schemas before IR version 9 do not know FunctionProto.attribute_proto, field 11.
+  template <class Function>
+  void read_unknown_defaults(const Function& function) {
+    if constexpr (!requires { function.attribute_proto(); }) {
+      for_each_unknown_field(function, 11, [&](const auto& bytes) { defaults_.emplace_back().ParseFromString(std::string(bytes)); });
+    }
+  }
+
+  template <class Function>
+  const onnx::AttributeProto* default_of(const Function& function, std::string_view name) const {
+    if constexpr (requires { function.attribute_proto(); }) {
+      for (const auto& given : function.attribute_proto())
+        if (given.name() == name) return &given;
+    }
+    for (const auto& given : defaults_)
+      if (given.name() == name) return &given;
+    return nullptr;
+  }
+
+  const onnx::NodeProto& node_;
+  const onnx::FunctionProto& function_;
+  const FunctionCall* enclosing_;
+  std::deque<onnx::AttributeProto> defaults_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_GRADIENT_FUNCTION_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// A call of Gradient, written as a function: the nodes between `xs` and `y` with the inputs of the call in place of xs and zs, then their
+/// derivatives from y back, d x = sum over uses of (d out / d x) d out. Source: ONNX training Gradient, opset 1.
+class GradientFunction : FunctionBody {
+ public:
+  /// `nodes`: the graph that the call is in, in an order in which values are made before they are used, read as
+  /// that opset.
+  /// Errors: invalid_graph; not_implemented for an operator whose derivative is not known here.
+  GradientFunction(const onnx::NodeProto& call, const std::vector<const onnx::NodeProto*>& nodes, int opset_of_model)
+      : FunctionBody("ai.onnx.preview.training", "Gradient", "gradient/"), call_(call) {
+    use_opset(std::max(opset_of_model, 15));  // the first with all that the derivatives use
+    const Names xs = names("xs");
+    const Names zs = names("zs");
+    const Names y = names("y");
+    if (xs.empty() || y.size() != 1) fail(ErrorCode::invalid_graph, "it needs the attributes 'xs' and 'y'");
+    Names inputs = xs;
+    inputs.insert(inputs.end(), zs.begin(), zs.end());
+    if (static_cast<std::size_t>(call.input_size()) != inputs.size() || static_cast<std::size_t>(call.output_size()) > xs.size()) {
+      fail(ErrorCode::invalid_graph, "it has ", call.input_size(), " inputs and ", call.output_size(), " outputs for ", xs.size(),
+           " xs and ", zs.size(), " zs");
+    }
+    for (const Name& name : inputs) proto().add_input(name);
+    for (int i = 0; i < call.output_size(); ++i) proto().add_output("gradient/out" + std::to_string(i));
+    const std::vector<const onnx::NodeProto*> path = forward(nodes, inputs, y[0]);
+    differentiate(path, y[0]);
+    for (int i = 0; i < call.output_size(); ++i) {
+      const Name& x = xs[static_cast<std::size_t>(i)];
+      const Name& gradient = gradients_[x];
+      give(proto().output(i), gradient.empty() ? filled(0, x) : gradient);
+    }
+  }
+
+  [[nodiscard]] const onnx::FunctionProto& function() const noexcept { return proto(); }
+  /// The call with what the function reads besides its inputs.
+  [[nodiscard]] const onnx::NodeProto& call() const noexcept { return call_; }
+
+ private:
+  [[nodiscard]] Names names(std::string_view attribute) const {
+    for (const auto& given : call_.attribute()) {
+      if (given.name() != attribute) continue;
+      Names result(given.strings().begin(), given.strings().end());
+      if (result.empty() && !given.s().empty()) result.push_back(given.s());
+      return result;
+    }
+    return {};
+  }
+
+  /// Copies the nodes that y needs and that depend on the inputs; everything else becomes an input too.
+  std::vector<const onnx::NodeProto*> forward(const std::vector<const onnx::NodeProto*>& nodes, const Names& inputs, const Name& y) {
+    std::unordered_set<std::string_view> dependent(inputs.begin(), inputs.end());
+    const std::unordered_set<std::string_view> given = dependent;
+    std::vector<const onnx::NodeProto*> after;
+    for (const onnx::NodeProto* node : nodes) {
+      if (node->op_type() == "Gradient") continue;
+      bool depends = false;
+      for (const auto& input : node->input()) depends = depends || dependent.contains(input);
+      if (!depends) continue;
+      after.push_back(node);
+      for (const auto& output : node->output()) dependent.insert(output);
+    }
+    std::unordered_set<std::string_view> needed{y};
+    std::vector<const onnx::NodeProto*> path;
+    for (auto at = after.rbegin(); at != after.rend(); ++at) {
+      bool wanted = false;
+      for (const auto& output : (*at)->output()) wanted = wanted || (needed.contains(output) && !given.contains(output));
+      if (!wanted) continue;
+      path.insert(path.begin(), *at);
+      needed.insert((*at)->input().begin(), (*at)->input().end());
+    }
+    std::unordered_set<std::string_view> known = given;
+    for (const onnx::NodeProto* node : path) {
+      for (const auto& input : node->input()) {
+        if (input.empty() || !known.insert(input).second) continue;
+        proto().add_input(input);
+        call_.add_input(input);
+      }
+      for (const auto& output : node->output()) known.insert(output);
+      *proto().add_node() = *node;
+    }
+    if (!known.contains(y)) fail(ErrorCode::invalid_graph, "'", y, "' does not depend on its inputs");
+    varying_ = std::move(dependent);
+    return path;
+  }
+
+  void differentiate(const std::vector<const onnx::NodeProto*>& path, const Name& y) {
+    gradients_[y] = filled(1, y);
+    for (auto at = path.rbegin(); at != path.rend(); ++at) {
+      const auto found = gradients_.find((*at)->output(0));
+      if (found == gradients_.end() || found->second.empty()) continue;
+      const Name gradient = found->second;
+      derive(**at, gradient);
+    }
+  }
+
+  [[nodiscard]] Name filled(float value, const Name& like) { return node("Expand", {scalar(value, like), node("Shape", {like})}); }
+  /// Adds `gradient` to that of input `i`, summed over what was broadcast.
+  void add(const onnx::NodeProto& of, int i, const auto& gradient) {
+    const Name& input = of.input(i);
+    if (varying_.contains(input)) gradients_[input] = sum(gradients_[input], gradient());
+  }
+  void add_summed(const onnx::NodeProto& of, int i, const auto& gradient) {
+    add(of, i, [&] { return summed(gradient(), of.input(i)); });
+  }
+  /// `gradient` summed over the dimensions in which `like` is smaller.
+  Name summed(const Name& gradient, const Name& like) {
+    const Name shape = node("Shape", {like});
+    const Name more = node("Sub", {node("Size", {node("Shape", {gradient})}), node("Size", {shape})});
+    const Name ones = node("Expand", {list({1}), node("Unsqueeze", {more, list({0})})});
+    const Name padded = node("Concat", {ones, shape}, {{"axis", 0}});
+    const Name axes = node("Squeeze", {node("NonZero", {node("Equal", {padded, list({1})})}), list({0})});
+    const Name total = node("ReduceSum", {gradient, axes}, {{"keepdims", 1}, {"noop_with_empty_axes", 1}});
+    return node("Reshape", {total, shape});
+  }
+
+  /// The derivative of a node, from the gradient `g` of its output.
+  void derive(const onnx::NodeProto& n, const Name& g) {
+    const std::string& op = n.op_type();
+    const Name& a = n.input_size() > 0 ? n.input(0) : g;
+    const Name& b = n.input_size() > 1 ? n.input(1) : g;
+    const Name& y = n.output(0);
+    const auto times = [&](const Name& p, const Name& q) { return node("Mul", {p, q}); };
+    const auto negated = [&](const Name& p) { return node("Neg", {p}); };
+    const auto one_less = [&](const Name& p) { return node("Sub", {scalar(1, p), p}); };
+    if (op == "Add" || op == "Sum") {
+      for (int i = 0; i < n.input_size(); ++i) add_summed(n, i, [&] { return g; });
+    } else if (op == "Sub") {
+      add_summed(n, 0, [&] { return g; });
+      add_summed(n, 1, [&] { return negated(g); });
+    } else if (op == "Mul") {
+      add_summed(n, 0, [&] { return times(g, b); });
+      add_summed(n, 1, [&] { return times(g, a); });
+    } else if (op == "Div") {
+      add_summed(n, 0, [&] { return node("Div", {g, b}); });
+      add_summed(n, 1, [&] { return negated(node("Div", {times(g, y), b})); });
+    } else if (op == "Pow") {
+      add_summed(n, 0, [&] { return times(times(g, node("CastLike", {b, g})), node("Pow", {a, node("Sub", {b, scalar(1, b)})})); });
+      add_summed(n, 1, [&] { return times(times(g, y), node("Log", {a})); });
+    } else if (op == "MatMul") {
+      const auto turned = [&](const Name& p) { return node("Einsum", {p}, {{"equation", "...ij->...ji"}}); };
+      add_summed(n, 0, [&] { return node("MatMul", {g, turned(b)}); });
+      add_summed(n, 1, [&] { return node("MatMul", {turned(a), g}); });
+    } else if (op == "Identity") {
+      add(n, 0, [&] { return g; });
+    } else if (op == "Neg") {
+      add(n, 0, [&] { return negated(g); });
+    } else if (op == "Exp") {
+      add(n, 0, [&] { return times(g, y); });
+    } else if (op == "Log") {
+      add(n, 0, [&] { return node("Div", {g, a}); });
+    } else if (op == "Sqrt") {
+      add(n, 0, [&] { return node("Div", {times(g, scalar(0.5F, g)), y}); });
+    } else if (op == "Reciprocal") {
+      add(n, 0, [&] { return negated(times(g, times(y, y))); });
+    } else if (op == "Abs") {
+      add(n, 0, [&] { return times(g, node("Sign", {a})); });
+    } else if (op == "Sin") {
+      add(n, 0, [&] { return times(g, node("Cos", {a})); });
+    } else if (op == "Cos") {
+      add(n, 0, [&] { return negated(times(g, node("Sin", {a}))); });
+    } else if (op == "Tanh") {
+      add(n, 0, [&] { return times(g, one_less(times(y, y))); });
+    } else if (op == "Sigmoid") {
+      add(n, 0, [&] { return times(g, times(y, one_less(y))); });
+    } else if (op == "Relu") {
+      add(n, 0, [&] { return node("Where", {node("Greater", {a, scalar(0, a)}), g, scalar(0, g)}); });
+    } else if (op == "Reshape" || op == "Flatten" || op == "Squeeze" || op == "Unsqueeze") {
+      add(n, 0, [&] { return node("Reshape", {g, node("Shape", {a})}); });
+    } else {
+      fail(ErrorCode::not_implemented, "the derivative of ", op, " (node '", n.name(), "') is not known");
+    }
+  }
+
+  onnx::NodeProto call_;
+  std::unordered_set<std::string_view> varying_;  // of the model
+  std::unordered_map<Name, Name> gradients_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail
@@ -23398,6 +23607,8 @@ struct Scope {
   std::unordered_map<std::string, ValueId> names = {};
   /// Of a subgraph: what its inputs are when it does not say so.
   std::vector<Type> input_types = {};
+  /// In the order of import.
+  std::vector<const onnx::NodeProto*> nodes = {};
 };
 
 class Importer {
@@ -23554,7 +23765,8 @@ class Importer {
 
   template <class NodeProtos>
   void import_nodes(const NodeProtos& protos, Scope& scope) {
-    for (const int i : topological_order(protos)) import_node(protos.Get(i), scope);
+    for (const int i : topological_order(protos)) scope.nodes.push_back(&protos.Get(i));
+    for (const onnx::NodeProto* proto : scope.nodes) import_node(*proto, scope);
   }
 
   void import_node(const onnx::NodeProto& proto, Scope& scope) {
@@ -23572,6 +23784,11 @@ class Importer {
       if (node.domain.empty() && node.op_type == "Constant") return import_constant(proto, scope);
       if (const auto function = functions_.find(function_key(node.domain, proto)); function != functions_.end()) {
         return inline_function(proto, *function->second, node.name, scope);
+      }
+      if (node.domain == "ai.onnx.preview.training" && node.op_type == "Gradient") {
+        const auto onnx_opset = scope.opsets->find("");
+        const GradientFunction gradient(proto, scope.nodes, onnx_opset != scope.opsets->end() ? onnx_opset->second : 1);
+        return inline_function(gradient.call(), gradient.function(), node.name, scope);
       }
       if (const auto function = contrib_function(proto, node, scope)) return inline_function(proto, *function, node.name, scope);
       import_operation(proto, std::move(node), scope);

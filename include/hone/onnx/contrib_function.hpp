@@ -8,13 +8,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <onnx/onnx_pb.h>
 
 #include <hone/config.hpp>
-#include <hone/onnx/function_proto.hpp>
+#include <hone/onnx/function_body.hpp>
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -23,7 +22,7 @@ inline constexpr std::string_view contrib_domain = "com.microsoft";
 
 /// A call of an operator of the contrib domain, written as a function of ONNX operators.
 /// Source: ONNX Runtime, docs/ContribOperators.md, opset 1.
-class ContribFunction {
+class ContribFunction : FunctionBody {
  public:
   /// The function for `call`, whose input i has ranks[i] dimensions as far as the model says. Nothing when there is none.
   [[nodiscard]] static std::optional<onnx::FunctionProto> of(const onnx::NodeProto& call,
@@ -54,32 +53,23 @@ class ContribFunction {
       if (name != call.op_type()) continue;
       ContribFunction function(call, ranks);
       if (!(function.*write)()) return std::nullopt;
-      return std::move(function.proto_);
+      return std::move(function.proto());
     }
     return std::nullopt;
   }
 
  private:
   using Writer = bool (ContribFunction::*)();
-  using Name = std::string;  // of a value; empty for an omitted one
-  using Names = std::vector<Name>;
-  using Setting = std::pair<std::string_view, std::variant<std::int64_t, float, std::string_view, std::vector<std::int64_t>>>;
-  using Settings = std::vector<Setting>;
-
-  static constexpr int opset = 25;
-
-  ContribFunction(const onnx::NodeProto& call, std::span<const std::optional<std::size_t>> ranks) : call_(call), ranks_(ranks) {
-    proto_.set_name(call.op_type());
-    proto_.set_domain(std::string(contrib_domain));
-    for (int i = 0; i < call.input_size(); ++i) proto_.add_input("in" + std::to_string(i));
-    for (int i = 0; i < call.output_size(); ++i) proto_.add_output("out" + std::to_string(i));
-    use_opset(opset);
+  ContribFunction(const onnx::NodeProto& call, std::span<const std::optional<std::size_t>> ranks)
+      : FunctionBody(contrib_domain, call.op_type()), call_(call), ranks_(ranks) {
+    for (int i = 0; i < call.input_size(); ++i) proto().add_input("in" + std::to_string(i));
+    for (int i = 0; i < call.output_size(); ++i) proto().add_output("out" + std::to_string(i));
   }
 
   // What the call gives.
 
   [[nodiscard]] bool has_input(int i) const { return i < call_.input_size() && !call_.input(i).empty(); }
-  [[nodiscard]] Name input(int i) const { return has_input(i) ? proto_.input(i) : Name(); }
+  [[nodiscard]] Name input(int i) const { return has_input(i) ? proto().input(i) : Name(); }
   [[nodiscard]] bool wants(int i) const { return i < call_.output_size() && !call_.output(i).empty(); }
   [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
     for (const auto& given : call_.attribute())
@@ -97,60 +87,15 @@ class ContribFunction {
 
   // The body.
 
-  void use_opset(std::int64_t version) {
-    proto_.clear_opset_import();
-    proto_.add_opset_import()->set_version(version);
-  }
-  /// Adds a node; gives the names of its outputs.
-  Names nodes(std::string_view op_type, const Names& inputs, std::size_t outputs, const Settings& settings) {
-    onnx::NodeProto& node = *proto_.add_node();
-    node.set_op_type(std::string(op_type));
-    node.set_name(std::string(op_type) + std::to_string(proto_.node_size()));
-    for (const Name& name : inputs) node.add_input(name);
-    Names names;
-    for (std::size_t i = 0; i < outputs; ++i) names.push_back(node.name() + ":" + std::to_string(i));
-    for (const Name& name : names) node.add_output(name);
-    for (const auto& [name, value] : settings) set(*node.add_attribute(), name, value);
-    return names;
-  }
-  Name node(std::string_view op_type, const Names& inputs, const Settings& settings = {}) { return nodes(op_type, inputs, 1, settings)[0]; }
   /// A node with the attributes of the call that `names` lists.
   Name node_like_call(std::string_view op_type, const Names& inputs, std::initializer_list<std::string_view> names) {
     Name result = node(op_type, inputs);
-    onnx::NodeProto& last = *proto_.mutable_node(proto_.node_size() - 1);
     for (const std::string_view name : names)
-      if (const auto* given = attribute(name)) *last.add_attribute() = *given;
+      if (const auto* given = attribute(name)) *last().add_attribute() = *given;
     return result;
   }
-  static void set(onnx::AttributeProto& attribute, std::string_view name, const Setting::second_type& value) {
-    attribute.set_name(std::string(name));
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-      attribute.set_type(onnx::AttributeProto::INT);
-      attribute.set_i(*integer);
-    } else if (const auto* number = std::get_if<float>(&value)) {
-      attribute.set_type(onnx::AttributeProto::FLOAT);
-      attribute.set_f(*number);
-    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
-      attribute.set_type(onnx::AttributeProto::STRING);
-      attribute.set_s(std::string(*text));
-    } else {
-      attribute.set_type(onnx::AttributeProto::INTS);
-      for (const std::int64_t element : std::get<std::vector<std::int64_t>>(value)) attribute.add_ints(element);
-    }
-  }
-  Name list(const std::vector<std::int64_t>& values) { return node("Constant", {}, {{"value_ints", values}}); }
-  /// A scalar of the type of `like`.
-  Name scalar(float value, const Name& like) { return node("CastLike", {node("Constant", {}, {{"value_float", value}}), like}); }
-  /// Dimension `axis` of `of`, as a list.
-  Name dimension(const Name& of, std::int64_t axis) { return node("Shape", {of}, {{"start", axis}, {"end", axis + 1}}); }
-  Name sum(const Name& a, const Name& b) { return a.empty() ? b : b.empty() ? a : node("Add", {a, b}); }
   void give(int output, const Name& value) {
-    if (!wants(output)) return;
-    onnx::NodeProto& node = *proto_.add_node();
-    node.set_op_type("Identity");
-    node.set_name("out" + std::to_string(output));
-    node.add_input(value);
-    node.add_output(proto_.output(output));
+    if (wants(output)) FunctionBody::give(proto().output(output), value);
   }
 
   // The operators. False where the call asks for what the function cannot say.
@@ -323,7 +268,6 @@ class ContribFunction {
 
   const onnx::NodeProto& call_;
   std::span<const std::optional<std::size_t>> ranks_;
-  onnx::FunctionProto proto_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail

@@ -14,6 +14,7 @@
 #include <hone/onnx/contrib_function.hpp>
 #include <hone/onnx/free_dimensions.hpp>
 #include <hone/onnx/function_proto.hpp>
+#include <hone/onnx/gradient_function.hpp>
 #include <hone/onnx/importer.hpp>
 #include <hone/onnx/read_metadata.hpp>
 #include <hone/onnx/read_tensor.hpp>
@@ -37,6 +38,8 @@ struct Scope {
   std::unordered_map<std::string, ValueId> names = {};
   /// Of a subgraph: what its inputs are when it does not say so.
   std::vector<Type> input_types = {};
+  /// In the order of import.
+  std::vector<const onnx::NodeProto*> nodes = {};
 };
 
 class Importer {
@@ -193,7 +196,8 @@ class Importer {
 
   template <class NodeProtos>
   void import_nodes(const NodeProtos& protos, Scope& scope) {
-    for (const int i : topological_order(protos)) import_node(protos.Get(i), scope);
+    for (const int i : topological_order(protos)) scope.nodes.push_back(&protos.Get(i));
+    for (const onnx::NodeProto* proto : scope.nodes) import_node(*proto, scope);
   }
 
   void import_node(const onnx::NodeProto& proto, Scope& scope) {
@@ -211,6 +215,11 @@ class Importer {
       if (node.domain.empty() && node.op_type == "Constant") return import_constant(proto, scope);
       if (const auto function = functions_.find(function_key(node.domain, proto)); function != functions_.end()) {
         return inline_function(proto, *function->second, node.name, scope);
+      }
+      if (node.domain == "ai.onnx.preview.training" && node.op_type == "Gradient") {
+        const auto onnx_opset = scope.opsets->find("");
+        const GradientFunction gradient(proto, scope.nodes, onnx_opset != scope.opsets->end() ? onnx_opset->second : 1);
+        return inline_function(gradient.call(), gradient.function(), node.name, scope);
       }
       if (const auto function = contrib_function(proto, node, scope)) return inline_function(proto, *function, node.name, scope);
       import_operation(proto, std::move(node), scope);
