@@ -4557,6 +4557,81 @@ struct RotaryEmbedding {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_SCALED_ATTENTION_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = softmax(scale q k^T + mask) v over the last two dimensions; the others broadcast, as they do in the MatMul, Add and Softmax that
+/// exporters write for it.
+/// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
+/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor.
+struct ScaledAttention {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "ScaledAttention";
+  static constexpr Arity arity{.min_inputs = 3, .max_inputs = 4};
+
+  using Perm = std::vector<std::int64_t>;
+  float scale = 1;
+  Perm q_perm, k_perm, v_perm, y_perm;
+
+  void attributes(auto& a) {
+    a("scale", scale, 1.0f);
+    a("q_perm", q_perm, Perm{});
+    a("k_perm", k_perm, Perm{});
+    a("v_perm", v_perm, Perm{});
+    a("y_perm", y_perm, Perm{});
+  }
+
+  /// The dimension of a tensor that is dimension `i` of the shapes above.
+  [[nodiscard]] static std::size_t source(const Perm& perm, std::size_t i) noexcept {
+    return perm.empty() ? i : static_cast<std::size_t>(perm[i]);
+  }
+  /// Errors: invalid_argument when `perm` does not fit.
+  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm) {
+    if (shape.rank() < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
+    if (!perm.empty()) {
+      if (perm.size() != shape.rank()) fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
+      AxisSet seen;
+      for (const std::int64_t axis : perm) seen.insert(axis, shape.rank());
+    }
+    Shape result;
+    for (std::size_t i = 0; i < shape.rank(); ++i) result.push_back(shape[source(perm, i)]);
+    return result;
+  }
+
+  struct Sizes {
+    Shape lead;  ///< the broadcast dimensions
+    std::int64_t queries, keys, size, value_size;
+  };
+  /// Errors: invalid_argument when the shapes, in the order above, do not fit. Null for no mask.
+  [[nodiscard]] static Sizes sizes(const Shape& q, const Shape& k, const Shape& v, const Shape* mask) {
+    const auto lead = [](const Shape& shape) { return Shape(shape.dims().first(shape.rank() - std::min<std::size_t>(shape.rank(), 2))); };
+    const auto from_end = [](const Shape& shape, std::size_t i) { return shape[shape.rank() - i]; };
+    Shape scores = broadcast(lead(q), lead(k));
+    scores.push_back(from_end(q, 2));
+    scores.push_back(from_end(k, 2));
+    if (mask != nullptr) scores = broadcast(scores, *mask);
+    if (q.back() != k.back() || from_end(scores, 1) != from_end(v, 2)) {
+      fail(ErrorCode::invalid_argument, "queries ", q, ", keys ", k, " and values ", v, " do not fit together");
+    }
+    return {broadcast(lead(scores), lead(v)), from_end(scores, 2), from_end(scores, 1), q.back(), v.back()};
+  }
+  void shapes(const ShapeContext& c) const {
+    const Sizes s = sizes(permuted(c.shape(0), q_perm), permuted(c.shape(1), k_perm), permuted(c.shape(2), v_perm),
+                          c.has_input(3) ? &c.shape(3) : nullptr);
+    Shape logical = s.lead;
+    logical.push_back(s.queries);
+    logical.push_back(s.value_size);
+    Shape y = logical;
+    if (!y_perm.empty()) {
+      if (y_perm.size() != y.rank()) fail(ErrorCode::invalid_argument, "a perm of ", y_perm.size(), " axes for the result ", y);
+      for (std::size_t i = 0; i < y.rank(); ++i) y[source(y_perm, i)] = logical[i];
+    }
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_SWIGLU_HPP
 
 namespace hone::inline HONE_ABI::ops {
@@ -4625,6 +4700,7 @@ using CpuAttentionKernels = KernelList<
     entry<ops::FlexAttention, float, double>,
     entry<ops::LinearAttention, float, double>,
     entry<ops::RotaryEmbedding, float, double>,
+    entry<ops::ScaledAttention, float, double>,
     entry<ops::SwiGLU, float, double>,
     entry<ops::TensorScatter>>;
 // clang-format on
@@ -12902,6 +12978,135 @@ class Kernel<ops::RotaryEmbedding, Cpu, T> {
 
  private:
   ops::RotaryEmbedding op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_SCALED_ATTENTION_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Where the matrices of a tensor lie whose leading dimensions are broadcast to those of a larger one.
+class BroadcastMatrices {
+ public:
+  /// `shape` and `perm` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where one of
+  /// them stands for `rows` or `columns`.
+  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, const Shape& lead, std::int64_t rows,
+                    std::int64_t columns) {
+    const std::size_t rank = shape.rank();
+    const auto stride = [&](std::size_t from_end, std::int64_t wanted) -> std::int64_t {
+      if (from_end > rank) return 0;
+      const std::size_t at = ops::ScaledAttention::source(perm, rank - from_end);
+      return shape[at] == 1 && wanted != 1 ? 0 : shape.stride(at);
+    };
+    row_stride = stride(2, rows);
+    column_stride = stride(1, columns);
+    for (std::size_t i = 0; i < lead.rank(); ++i) strides_[i] = stride(lead.rank() - i + 2, lead[i]);
+  }
+  /// Of the matrix number `index` of all in `lead`.
+  [[nodiscard]] std::int64_t at(std::int64_t index, const Shape& lead) const noexcept {
+    std::int64_t offset = 0;
+    for (std::size_t i = lead.rank(); i-- > 0;) {
+      offset += index % lead[i] * strides_[i];
+      index /= lead[i];
+    }
+    return offset;
+  }
+
+  std::int64_t row_stride;
+  std::int64_t column_stride;
+
+ private:
+  std::array<std::int64_t, Shape::max_rank> strides_{};
+};
+
+}  // namespace cpu
+
+/// Some queries at a time: their scores stay in cache between the two products.
+template <class T>
+class Kernel<ops::ScaledAttention, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) {
+    return !node.has_input(3) || node.input_dtype(3) == dtype_of<T> ? Support::yes() : Support::no("a mask of another type");
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::ScaledAttention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const { return share(sizes(c)) * static_cast<std::size_t>(c.pool().size()); }
+
+  void run(Context& c) const {
+    const Sizes s = sizes(c);
+    const std::int64_t matrices = s.lead.elements();
+    if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
+    const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, s.lead, s.queries, s.size);
+    const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, s.lead, s.keys, s.size);
+    const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, s.lead, s.keys, s.value_size);
+    const cpu::BroadcastMatrices y(c.output(0).shape, op_.y_perm, s.lead, s.queries, s.value_size);
+    const bool masked = c.has_input(3);
+    const cpu::BroadcastMatrices mask(masked ? c.input(3).shape : Shape{1, 1}, {}, s.lead, s.queries, s.keys);
+    const std::int64_t blocks = (s.queries + block - 1) / block;
+    const std::size_t own = share(s);
+    const T scale = static_cast<T>(op_.scale);
+    c.parallel_for(matrices * blocks, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+      std::byte* memory = c.workspace() + static_cast<std::size_t>(slot) * own;
+      T* scores = reinterpret_cast<T*>(memory);                    // (rows, keys)
+      T* scaled = reinterpret_cast<T*>(memory + scores_bytes(s));  // (rows, size)
+      void* scratch = memory + scores_bytes(s) + scaled_bytes(s);
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t matrix = task / blocks;
+        const std::int64_t first = task % blocks * block;
+        const std::int64_t rows = std::min(block, s.queries - first);
+        const T* from = c.in<T>(0) + q.at(matrix, s.lead) + first * q.row_stride;
+        for (std::int64_t i = 0; i < rows; ++i)
+          for (std::int64_t j = 0; j < s.size; ++j) scaled[i * s.size + j] = scale * from[i * q.row_stride + j * q.column_stride];
+        if (masked) copy_mask(c.in<T>(3) + mask.at(matrix, s.lead) + first * mask.row_stride, mask, rows, s.keys, scores);
+        const cpu::MatrixRef<T> keys{c.in<T>(1) + k.at(matrix, s.lead), k.row_stride, k.column_stride};
+        product_.run(rows, s.keys, s.size, {scaled, s.size, 1}, keys.transposed(), scores, s.keys, {.accumulate = masked}, scratch,
+                     c.pool());
+        for (std::int64_t i = 0; i < rows; ++i) rows_->softmax(scores + i * s.keys, scores + i * s.keys, static_cast<std::size_t>(s.keys));
+        product_.run(rows, s.value_size, s.keys, {scores, s.keys, 1}, {c.in<T>(2) + v.at(matrix, s.lead), v.row_stride, v.column_stride},
+                     c.out<T>(0) + y.at(matrix, s.lead) + first * y.row_stride, y.row_stride, {}, scratch, c.pool());
+      }
+    });
+  }
+
+ private:
+  using Sizes = ops::ScaledAttention::Sizes;
+  /// Queries at a time.
+  static constexpr std::int64_t block = 128;
+
+  [[nodiscard]] Sizes sizes(const Context& c) const {
+    using Op = ops::ScaledAttention;
+    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
+                     Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
+  }
+  [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
+    return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.keys) * sizeof(T));
+  }
+  [[nodiscard]] static std::size_t scaled_bytes(const Sizes& s) noexcept {
+    return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.size) * sizeof(T));
+  }
+  /// Bytes of one thread.
+  [[nodiscard]] std::size_t share(const Sizes& s) const noexcept {
+    const std::int64_t rows = std::min(block, s.queries);
+    return scores_bytes(s) + scaled_bytes(s) +
+           align_up(std::max(product_.workspace_bytes(rows, s.keys, s.size), product_.workspace_bytes(rows, s.value_size, s.keys)));
+  }
+  static void copy_mask(const T* from, const cpu::BroadcastMatrices& mask, std::int64_t rows, std::int64_t keys, T* to) noexcept {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const T* row = from + i * mask.row_stride;
+      if (mask.column_stride == 1) {
+        std::copy_n(row, keys, to + i * keys);
+      } else {
+        std::fill_n(to + i * keys, keys, *row);
+      }
+    }
+  }
+
+  ops::ScaledAttention op_;
+  cpu::MatrixProduct<T> product_;
+  const simd::SoftmaxRow<T>* rows_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -24124,11 +24329,24 @@ class DataFlow {
     const Node* node = producer(id);
     if (depth == 0 || node == nullptr || node->op == nullptr || node->inputs.empty() || node->inputs[0] == no_value) return std::nullopt;
     const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node->as<Ops>() != nullptr) || ...); };
+    if (const auto* transpose = node->as<ops::Transpose>(); transpose != nullptr && transpose->perm) return transpose->perm->size();
+    if (runs(ops::OpList<ops::Reshape, ops::Expand>{})) return length(node->inputs[1], depth - 1);
+    if (runs(ops::OpList<ops::Unsqueeze>{})) {
+      const std::optional<std::size_t> less = rank(node->inputs[0], depth - 1);
+      const std::optional<std::size_t> more = node->inputs.size() > 1 ? length(node->inputs[1], depth - 1) : std::nullopt;
+      return less && more ? std::optional(*less + *more) : std::nullopt;
+    }
+    if (runs(ops::OpList<ops::MatMul>{})) {
+      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
+      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
+      return right && *left > 1 && *right > 1 ? std::optional(std::max(*left, *right)) : std::nullopt;
+    }
     // Weights have the rank of the result.
     if (runs(ops::OpList<ops::Conv, ops::ConvTranspose, ops::Fused<ops::Conv>>{})) return rank(node->inputs[1], depth - 1);
     const auto* mean = node->as<ops::ReduceMean>();
     if (node->op->info().shapes == nullptr || (mean != nullptr && mean->keepdims) ||
-        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::MaxPool>{})) {
+        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::LayerNormalization,
+                         ops::MaxPool, ops::Slice, ops::Softmax, ops::Split>{})) {
       return rank(node->inputs[0], depth - 1);
     }
     if (node->inputs.size() == 2 && runs(ops::OpList<ops::Add, ops::Div, ops::Mul, ops::Pow, ops::Sub>{})) {
@@ -24137,6 +24355,25 @@ class DataFlow {
       return right ? std::optional(std::max(*left, *right)) : std::nullopt;
     }
     return std::nullopt;
+  }
+
+  /// The number of elements of a list, such as a shape is.
+  [[nodiscard]] std::optional<std::size_t> length(ValueId id, int depth) const {
+    if (id == no_value) return std::nullopt;
+    if (const TensorRef* tensor = constant(id)) return static_cast<std::size_t>(tensor->elements());
+    const Node* node = producer(id);
+    if (depth == 0 || node == nullptr) return std::nullopt;
+    if (const auto* shape = node->as<ops::ShapeOf>())
+      return shape->start == 0 && !shape->end ? rank(node->inputs[0], depth - 1) : std::nullopt;
+    if (node->as<ops::Unsqueeze>() != nullptr) return rank(node->inputs[0], depth - 1) == 0 ? std::optional<std::size_t>(1) : std::nullopt;
+    if (node->as<ops::Concat>() == nullptr) return std::nullopt;
+    std::size_t total = 0;
+    for (const ValueId part : node->inputs) {
+      const std::optional<std::size_t> own = length(part, depth - 1);
+      if (!own) return std::nullopt;
+      total += *own;
+    }
+    return total;
   }
 
   void resize() {
@@ -24885,6 +25122,127 @@ struct FuseActivation {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_ATTENTION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// softmax(scale q k^T [+ mask]) v, as products, scalings, an addition and a Softmax over the last dimension, becomes one ScaledAttention;
+/// so do the Transposes around it, which then only say where its rows and columns lie.
+struct FuseAttention {
+  static constexpr std::string_view name = "fuse_attention";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.as<ops::MatMul>() != nullptr) return products(flow, node);
+    if (node.as<ops::Transpose>() != nullptr) return transposed(flow, node);
+    return std::nullopt;
+  }
+
+ private:
+  using Perm = ops::ScaledAttention::Perm;
+
+  struct Operand {
+    ValueId value;
+    Perm perm;
+  };
+
+  static std::optional<Patch> products(const DataFlow& flow, const Node& node) {
+    Pattern pattern(flow);
+    const Node* softmax = pattern.take<ops::Softmax>(node.inputs[0]);
+    if (softmax == nullptr) return std::nullopt;
+    const ValueId scores = softmax->inputs[0];
+    for (const int side : {-1, 0, 1}) {
+      Pattern attempt = pattern;
+      ValueId product = scores;
+      ValueId mask = no_value;
+      if (side >= 0) {
+        const Node* add = attempt.take<ops::Add>(scores);
+        if (add == nullptr) return std::nullopt;
+        product = add->inputs[static_cast<std::size_t>(side)];
+        mask = add->inputs[static_cast<std::size_t>(1 - side)];
+      }
+      if (auto patch = around(flow, attempt, node, *softmax, product, mask)) return patch;
+    }
+    return std::nullopt;
+  }
+
+  static std::optional<Patch> around(const DataFlow& flow, Pattern& pattern, const Node& node, const Node& softmax, ValueId product,
+                                     ValueId mask) {
+    double scale = 1;
+    const Node* scores = pattern.take<ops::MatMul>(scaled(pattern, product, scale));
+    if (scores == nullptr) return std::nullopt;
+    const std::optional<Operand> q = operand(flow, pattern, scaled(pattern, scores->inputs[0], scale));
+    std::optional<Operand> k = operand(flow, pattern, scaled(pattern, scores->inputs[1], scale));
+    const std::optional<Operand> v = operand(flow, pattern, node.inputs[1]);
+    if (!q || !k || !v) return std::nullopt;
+    const std::size_t rank = k->perm.size();
+    std::swap(k->perm[rank - 1], k->perm[rank - 2]);  // the product reads it transposed
+    const std::optional<std::size_t> mask_rank = mask != no_value ? flow.rank(mask) : 0;
+    if (!mask_rank) return std::nullopt;
+    const auto* rows = softmax.as<ops::Softmax>();
+    const std::size_t scores_rank = std::max({q->perm.size(), rank, *mask_rank});
+    if (rows->axis != -1 && rows->axis != static_cast<std::int64_t>(scores_rank) - 1) return std::nullopt;
+    ops::ScaledAttention op;
+    op.scale = static_cast<float>(scale);
+    op.q_perm = q->perm;
+    op.k_perm = k->perm;
+    op.v_perm = v->perm;
+    Attributes attributes{{"scale", op.scale}, {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm}};
+    Patch patch;
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), {q->value, k->value, v->value, mask}, {node.outputs[0]}));
+    patch.absorbed = std::move(pattern.absorbed());
+    return patch;
+  }
+
+  /// The value before it was multiplied by numbers, which go to `scale`.
+  static ValueId scaled(Pattern& pattern, ValueId id, double& scale) {
+    const std::size_t before = pattern.absorbed().size();
+    const Product product = pattern.product(id);
+    if (product.terms.size() == 1) {
+      scale *= product.factor;
+      return product.terms[0];
+    }
+    pattern.absorbed().resize(before);
+    return id;
+  }
+
+  /// The value before a Transpose; nothing when its rank, which is at least 2, is not known.
+  static std::optional<Operand> operand(const DataFlow& flow, Pattern& pattern, ValueId id) {
+    const Node* node = flow.made_by<ops::Transpose>(id);
+    if (node != nullptr && node->as<ops::Transpose>()->perm && node->as<ops::Transpose>()->perm->size() >= 2) {
+      if (flow.used_once(id)) pattern.absorbed().push_back(node);
+      return Operand{node->inputs[0], *node->as<ops::Transpose>()->perm};
+    }
+    const std::optional<std::size_t> rank = flow.rank(id);
+    if (!rank || *rank < 2) return std::nullopt;
+    Operand result{id, {}};
+    for (std::size_t i = 0; i < *rank; ++i) result.perm.push_back(static_cast<std::int64_t>(i));
+    return result;
+  }
+
+  /// A Transpose of the result that leaves the last dimension the last.
+  static std::optional<Patch> transposed(const DataFlow& flow, const Node& node) {
+    Pattern pattern(flow);
+    const Node* attention = pattern.take<ops::ScaledAttention>(node.inputs[0]);
+    const auto* transpose = node.as<ops::Transpose>();
+    if (attention == nullptr || !transpose->perm || transpose->perm->empty()) return std::nullopt;
+    const Perm& perm = *transpose->perm;
+    if (perm.back() != static_cast<std::int64_t>(perm.size()) - 1 || !attention->as<ops::ScaledAttention>()->y_perm.empty())
+      return std::nullopt;
+    ops::ScaledAttention op = *attention->as<ops::ScaledAttention>();
+    op.y_perm.resize(perm.size());
+    for (std::size_t i = 0; i < perm.size(); ++i) op.y_perm[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+    Attributes attributes = attention->attributes;
+    attributes.erase("y_perm");
+    attributes.set("y_perm", op.y_perm);
+    Patch patch;
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), attention->inputs, {node.outputs[0]}));
+    patch.absorbed = std::move(pattern.absorbed());
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FUSE_NORMALIZATION_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -25324,6 +25682,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::MergeTransposes{});
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
+    run(extended, rewrites::FuseAttention{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.

@@ -14,10 +14,19 @@
 #include <hone/ops/binary.hpp>
 #include <hone/ops/concat.hpp>
 #include <hone/ops/conv.hpp>
+#include <hone/ops/matmul.hpp>
 #include <hone/ops/normalization.hpp>
 #include <hone/ops/pointwise.hpp>
 #include <hone/ops/pool.hpp>
 #include <hone/ops/reduce.hpp>
+#include <hone/ops/reshape.hpp>
+#include <hone/ops/shape.hpp>
+#include <hone/ops/slice.hpp>
+#include <hone/ops/softmax.hpp>
+#include <hone/ops/split.hpp>
+#include <hone/ops/squeeze.hpp>
+#include <hone/ops/tile.hpp>
+#include <hone/ops/transpose.hpp>
 #include <hone/rewrites/patch.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -131,11 +140,24 @@ class DataFlow {
     const Node* node = producer(id);
     if (depth == 0 || node == nullptr || node->op == nullptr || node->inputs.empty() || node->inputs[0] == no_value) return std::nullopt;
     const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node->as<Ops>() != nullptr) || ...); };
+    if (const auto* transpose = node->as<ops::Transpose>(); transpose != nullptr && transpose->perm) return transpose->perm->size();
+    if (runs(ops::OpList<ops::Reshape, ops::Expand>{})) return length(node->inputs[1], depth - 1);
+    if (runs(ops::OpList<ops::Unsqueeze>{})) {
+      const std::optional<std::size_t> less = rank(node->inputs[0], depth - 1);
+      const std::optional<std::size_t> more = node->inputs.size() > 1 ? length(node->inputs[1], depth - 1) : std::nullopt;
+      return less && more ? std::optional(*less + *more) : std::nullopt;
+    }
+    if (runs(ops::OpList<ops::MatMul>{})) {
+      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
+      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
+      return right && *left > 1 && *right > 1 ? std::optional(std::max(*left, *right)) : std::nullopt;
+    }
     // Weights have the rank of the result.
     if (runs(ops::OpList<ops::Conv, ops::ConvTranspose, ops::Fused<ops::Conv>>{})) return rank(node->inputs[1], depth - 1);
     const auto* mean = node->as<ops::ReduceMean>();
     if (node->op->info().shapes == nullptr || (mean != nullptr && mean->keepdims) ||
-        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::MaxPool>{})) {
+        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::LayerNormalization,
+                         ops::MaxPool, ops::Slice, ops::Softmax, ops::Split>{})) {
       return rank(node->inputs[0], depth - 1);
     }
     if (node->inputs.size() == 2 && runs(ops::OpList<ops::Add, ops::Div, ops::Mul, ops::Pow, ops::Sub>{})) {
@@ -144,6 +166,25 @@ class DataFlow {
       return right ? std::optional(std::max(*left, *right)) : std::nullopt;
     }
     return std::nullopt;
+  }
+
+  /// The number of elements of a list, such as a shape is.
+  [[nodiscard]] std::optional<std::size_t> length(ValueId id, int depth) const {
+    if (id == no_value) return std::nullopt;
+    if (const TensorRef* tensor = constant(id)) return static_cast<std::size_t>(tensor->elements());
+    const Node* node = producer(id);
+    if (depth == 0 || node == nullptr) return std::nullopt;
+    if (const auto* shape = node->as<ops::ShapeOf>())
+      return shape->start == 0 && !shape->end ? rank(node->inputs[0], depth - 1) : std::nullopt;
+    if (node->as<ops::Unsqueeze>() != nullptr) return rank(node->inputs[0], depth - 1) == 0 ? std::optional<std::size_t>(1) : std::nullopt;
+    if (node->as<ops::Concat>() == nullptr) return std::nullopt;
+    std::size_t total = 0;
+    for (const ValueId part : node->inputs) {
+      const std::optional<std::size_t> own = length(part, depth - 1);
+      if (!own) return std::nullopt;
+      total += *own;
+    }
+    return total;
   }
 
   void resize() {

@@ -16,6 +16,7 @@
 #include <hone/rewrites/fold_constants.hpp>
 #include <hone/rewrites/fold_into_conv.hpp>
 #include <hone/rewrites/fuse_activation.hpp>
+#include <hone/rewrites/fuse_attention.hpp>
 #include <hone/rewrites/fuse_normalization.hpp>
 #include <hone/rewrites/fuse_pointwise.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
@@ -109,6 +110,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::MergeTransposes{});
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
+    run(extended, rewrites::FuseAttention{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.

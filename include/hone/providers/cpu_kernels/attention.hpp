@@ -5,6 +5,7 @@
 #include <hone/ops/causal_conv.hpp>
 #include <hone/ops/linear_attention.hpp>
 #include <hone/ops/rotary_embedding.hpp>
+#include <hone/ops/scaled_attention.hpp>
 #include <hone/ops/swiglu.hpp>
 #include <hone/ops/tensor_scatter.hpp>
 #include <hone/providers/kernel_list.hpp>
@@ -18,6 +19,7 @@ using CpuAttentionKernels = KernelList<
     entry<ops::FlexAttention, float, double>,
     entry<ops::LinearAttention, float, double>,
     entry<ops::RotaryEmbedding, float, double>,
+    entry<ops::ScaledAttention, float, double>,
     entry<ops::SwiGLU, float, double>,
     entry<ops::TensorScatter>>;
 // clang-format on
