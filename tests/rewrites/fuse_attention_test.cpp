@@ -9,7 +9,12 @@ namespace fuse_attention_test {
 
 using namespace hone_test;
 using hone::DType;
-using Ops = std::vector<std::string>;
+
+std::string join_ops(const Rewritten& result) {
+  std::string names;
+  for (const std::string& op : result.ops) names += (names.empty() ? "" : " ") + op;
+  return names;
+}
 
 NodeBuilder transpose(const std::string& x, const std::string& y, const Dims& perm) {
   return NodeBuilder("Transpose", {x}, {y}).attribute("perm", perm);
@@ -41,7 +46,7 @@ TEST_CASE("scaled products of heads, with the transposes around them") {
     const Rewritten result = rewritten(
         model(17, finished(heads().node(NodeBuilder("MatMul", {"qh", "kt"}, {"qk"})).node(NodeBuilder("Div", {"qk", "two"}, {"scores"})),
                            "scores", axis)));
-    CHECK(result.ops == Ops{"ScaledAttention"});
+    CHECK(join_ops(result) == "hone.ScaledAttention");
     CHECK(result.error < 1e-5);
   }
 }
@@ -57,7 +62,7 @@ TEST_CASE("a mask that is broadcast, added on either side") {
                                                                 .node(left ? NodeBuilder("Add", {"mask", "scaled"}, {"scores"})
                                                                            : NodeBuilder("Add", {"scaled", "mask"}, {"scores"})),
                                                             "scores")));
-      CHECK(result.ops == Ops{"ScaledAttention"});
+      CHECK(join_ops(result) == "hone.ScaledAttention");
       CHECK(result.error < 1e-5);
     }
   }
@@ -76,7 +81,7 @@ TEST_CASE("scales on the operands, and many queries") {
                                                    .node(NodeBuilder("Softmax", {"qk"}, {"w"}).attribute("axis", std::int64_t{2}))
                                                    .node(NodeBuilder("MatMul", {"w", "v"}, {"y"}))
                                                    .output("y")));
-  CHECK(result.ops == Ops{"ScaledAttention"});
+  CHECK(join_ops(result) == "hone.ScaledAttention");
   CHECK(result.error < 1e-5);
 }
 
@@ -96,7 +101,7 @@ TEST_CASE("a transpose that moves the last dimension stays") {
                                                    .node(NodeBuilder("MatMul", {"w", "vh"}, {"yh"}))
                                                    .node(transpose("yh", "y", {0, 1, 3, 2}))
                                                    .output("y")));
-  CHECK(result.ops == Ops{"ScaledAttention", "Transpose"});
+  CHECK(join_ops(result) == "hone.ScaledAttention Transpose");
   CHECK(result.error < 1e-5);
 }
 
