@@ -22917,86 +22917,106 @@ inline void infer_types(const Node& node, const Graph& graph, std::vector<Type>&
 }  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_ATTRIBUTE_VALUE_HPP
 
-#define HONE_SINGLE_ONNX_FUNCTION_BODY_HPP
+#define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
+
+#include <google/protobuf/unknown_field_set.h>
 
 namespace hone::inline HONE_ABI::detail {
 
-/// Writes a function of ONNX operators.
-class FunctionBody {
+/// "ai.onnx" is another name of the default domain.
+inline std::string canonical_domain(const std::string& domain) { return domain == "ai.onnx" ? std::string() : domain; }
+
+/// Calls visit(bytes) for each length-delimited field `number` that this version of the schema does not know.
+template <class Message, class Visit>
+void for_each_unknown_field(const Message& message, int number, const Visit& visit) {
+  if constexpr (requires { message.GetReflection()->GetUnknownFields(message); }) {
+    const auto& fields = message.GetReflection()->GetUnknownFields(message);
+    for (int i = 0; i < fields.field_count(); ++i) {
+      if (fields.field(i).number() == number && fields.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+        visit(fields.field(i).length_delimited());
+      }
+    }
+  }
+}
+
+/// The `overload` of a NodeProto (field 8) or FunctionProto (field 13), which schemas before IR version 10 do not know.
+template <class Message>
+std::string overload_of(const Message& message, int field_number) {
+  if constexpr (requires { message.overload(); }) {
+    return message.overload();
+  } else {
+    std::string result;
+    for_each_unknown_field(message, field_number, [&](const auto& bytes) { result = bytes; });
+    return result;
+  }
+}
+
+inline std::string function_key(const std::string& domain, const std::string& name, const std::string& overload) {
+  return domain + ":" + name + ":" + overload;
+}
+inline std::string function_key(const onnx::FunctionProto& function) {
+  return function_key(canonical_domain(function.domain()), function.name(), overload_of(function, 13));
+}
+inline std::string function_key(const std::string& domain, const onnx::NodeProto& call) {
+  return function_key(domain, call.op_type(), overload_of(call, 8));
+}
+
+inline onnx::AttributeProto::AttributeType attribute_type(const onnx::AttributeProto& proto) {
+  if (proto.type() != onnx::AttributeProto::UNDEFINED) return proto.type();
+  // IR versions before 2 leave the type out.
+  if (proto.has_f()) return onnx::AttributeProto::FLOAT;
+  if (proto.has_i()) return onnx::AttributeProto::INT;
+  if (proto.has_s()) return onnx::AttributeProto::STRING;
+  if (proto.has_t()) return onnx::AttributeProto::TENSOR;
+  if (proto.has_g()) return onnx::AttributeProto::GRAPH;
+  if (proto.floats_size() > 0) return onnx::AttributeProto::FLOATS;
+  if (proto.ints_size() > 0) return onnx::AttributeProto::INTS;
+  if (proto.strings_size() > 0) return onnx::AttributeProto::STRINGS;
+  return onnx::AttributeProto::UNDEFINED;
+}
+
+/// One call of a model-local function: the attributes that its body may refer to.
+class FunctionCall {
  public:
-  using Name = std::string;  // of a value; empty for an omitted one
-  using Names = std::vector<Name>;
-  using Setting = std::pair<std::string_view, std::variant<std::int64_t, float, std::string_view, std::vector<std::int64_t>>>;
-  using Settings = std::vector<Setting>;
-
-  static constexpr int opset = 25;
-
-  /// Names of values begin with `prefix`.
-  FunctionBody(std::string_view domain, std::string_view name, Name prefix = {}) : prefix_(std::move(prefix)) {
-    proto_.set_domain(std::string(domain));
-    proto_.set_name(std::string(name));
-    use_opset(opset);
+  FunctionCall(const onnx::NodeProto& node, const onnx::FunctionProto& function, const FunctionCall* enclosing)
+      : node_(node), function_(function), enclosing_(enclosing) {
+    read_unknown_defaults(function);
   }
 
-  [[nodiscard]] onnx::FunctionProto& proto() noexcept { return proto_; }
-  [[nodiscard]] const onnx::FunctionProto& proto() const noexcept { return proto_; }
-
-  void use_opset(std::int64_t version) {
-    proto_.clear_opset_import();
-    proto_.add_opset_import()->set_version(version);
-  }
-
-  /// Adds a node; gives the names of its outputs.
-  Names nodes(std::string_view op_type, const Names& inputs, std::size_t outputs, const Settings& settings = {}) {
-    onnx::NodeProto& node = *proto_.add_node();
-    node.set_op_type(std::string(op_type));
-    node.set_name(std::string(op_type) + std::to_string(proto_.node_size()));
-    for (const Name& name : inputs) node.add_input(name);
-    Names names;
-    for (std::size_t i = 0; i < outputs; ++i) names.push_back(prefix_ + node.name() + ":" + std::to_string(i));
-    for (const Name& name : names) node.add_output(name);
-    for (const auto& [name, value] : settings) set(*node.add_attribute(), name, value);
-    return names;
-  }
-  Name node(std::string_view op_type, const Names& inputs, const Settings& settings = {}) { return nodes(op_type, inputs, 1, settings)[0]; }
-  onnx::NodeProto& last() { return *proto_.mutable_node(proto_.node_size() - 1); }
-
-  Name list(const std::vector<std::int64_t>& values) { return node("Constant", {}, {{"value_ints", values}}); }
-  /// A scalar of the type of `like`.
-  Name scalar(float value, const Name& like) { return node("CastLike", {node("Constant", {}, {{"value_float", value}}), like}); }
-  /// Dimension `axis` of `of`, as a list.
-  Name dimension(const Name& of, std::int64_t axis) { return node("Shape", {of}, {{"start", axis}, {"end", axis + 1}}); }
-  /// Either may be omitted.
-  Name sum(const Name& a, const Name& b) { return a.empty() ? b : b.empty() ? a : node("Add", {a, b}); }
-  /// Makes `value` the output of that name.
-  void give(const Name& output, const Name& value) {
-    onnx::NodeProto& node = *proto_.add_node();
-    node.set_op_type("Identity");
-    node.set_name(output);
-    node.add_input(value);
-    node.add_output(output);
+  /// The attribute as the call gives it, else its default; null when there is neither.
+  [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
+    for (const auto& given : node_.attribute()) {
+      if (given.name() != name) continue;
+      if (given.ref_attr_name().empty()) return &given;
+      return enclosing_ != nullptr ? enclosing_->attribute(given.ref_attr_name()) : nullptr;
+    }
+    return default_of(function_, name);
   }
 
  private:
-  static void set(onnx::AttributeProto& attribute, std::string_view name, const Setting::second_type& value) {
-    attribute.set_name(std::string(name));
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-      attribute.set_type(onnx::AttributeProto::INT);
-      attribute.set_i(*integer);
-    } else if (const auto* number = std::get_if<float>(&value)) {
-      attribute.set_type(onnx::AttributeProto::FLOAT);
-      attribute.set_f(*number);
-    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
-      attribute.set_type(onnx::AttributeProto::STRING);
-      attribute.set_s(std::string(*text));
-    } else {
-      attribute.set_type(onnx::AttributeProto::INTS);
-      for (const std::int64_t element : std::get<std::vector<std::int64_t>>(value)) attribute.add_ints(element);
+  // Schemas before IR version 9 do not know FunctionProto.attribute_proto, field 11.
+  template <class Function>
+  void read_unknown_defaults(const Function& function) {
+    if constexpr (!requires { function.attribute_proto(); }) {
+      for_each_unknown_field(function, 11, [&](const auto& bytes) { defaults_.emplace_back().ParseFromString(std::string(bytes)); });
     }
   }
 
-  onnx::FunctionProto proto_;
-  Name prefix_;
+  template <class Function>
+  const onnx::AttributeProto* default_of(const Function& function, std::string_view name) const {
+    if constexpr (requires { function.attribute_proto(); }) {
+      for (const auto& given : function.attribute_proto())
+        if (given.name() == name) return &given;
+    }
+    for (const auto& given : defaults_)
+      if (given.name() == name) return &given;
+    return nullptr;
+  }
+
+  const onnx::NodeProto& node_;
+  const onnx::FunctionProto& function_;
+  const FunctionCall* enclosing_;
+  std::deque<onnx::AttributeProto> defaults_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail
@@ -23081,6 +23101,90 @@ inline void append_input(const MovedAttribute& moved, Node& node, Graph& graph) 
 
 }  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_CONTRIB_FUNCTION_HPP
+
+#define HONE_SINGLE_ONNX_FUNCTION_BODY_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Writes a function of ONNX operators.
+class FunctionBody {
+ public:
+  using Name = std::string;  // of a value; empty for an omitted one
+  using Names = std::vector<Name>;
+  using Setting = std::pair<std::string_view, std::variant<std::int64_t, float, std::string_view, std::vector<std::int64_t>>>;
+  using Settings = std::vector<Setting>;
+
+  static constexpr int opset = 25;
+
+  /// Names of values begin with `prefix`.
+  FunctionBody(std::string_view domain, std::string_view name, Name prefix = {}) : prefix_(std::move(prefix)) {
+    proto_.set_domain(std::string(domain));
+    proto_.set_name(std::string(name));
+    use_opset(opset);
+  }
+
+  [[nodiscard]] onnx::FunctionProto& proto() noexcept { return proto_; }
+  [[nodiscard]] const onnx::FunctionProto& proto() const noexcept { return proto_; }
+
+  void use_opset(std::int64_t version) {
+    proto_.clear_opset_import();
+    proto_.add_opset_import()->set_version(version);
+  }
+
+  /// Adds a node; gives the names of its outputs.
+  Names nodes(std::string_view op_type, const Names& inputs, std::size_t outputs, const Settings& settings = {}) {
+    onnx::NodeProto& node = *proto_.add_node();
+    node.set_op_type(std::string(op_type));
+    node.set_name(std::string(op_type) + std::to_string(proto_.node_size()));
+    for (const Name& name : inputs) node.add_input(name);
+    Names names;
+    for (std::size_t i = 0; i < outputs; ++i) names.push_back(prefix_ + node.name() + ":" + std::to_string(i));
+    for (const Name& name : names) node.add_output(name);
+    for (const auto& [name, value] : settings) set(*node.add_attribute(), name, value);
+    return names;
+  }
+  Name node(std::string_view op_type, const Names& inputs, const Settings& settings = {}) { return nodes(op_type, inputs, 1, settings)[0]; }
+  onnx::NodeProto& last() { return *proto_.mutable_node(proto_.node_size() - 1); }
+
+  Name list(const std::vector<std::int64_t>& values) { return node("Constant", {}, {{"value_ints", values}}); }
+  /// A scalar of the type of `like`.
+  Name scalar(float value, const Name& like) { return node("CastLike", {node("Constant", {}, {{"value_float", value}}), like}); }
+  /// Dimension `axis` of `of`, as a list.
+  Name dimension(const Name& of, std::int64_t axis) { return node("Shape", {of}, {{"start", axis}, {"end", axis + 1}}); }
+  /// Either may be omitted.
+  Name sum(const Name& a, const Name& b) { return a.empty() ? b : b.empty() ? a : node("Add", {a, b}); }
+  /// Makes `value` the output of that name.
+  void give(const Name& output, const Name& value) {
+    onnx::NodeProto& node = *proto_.add_node();
+    node.set_op_type("Identity");
+    node.set_name(output);
+    node.add_input(value);
+    node.add_output(output);
+  }
+
+ private:
+  static void set(onnx::AttributeProto& attribute, std::string_view name, const Setting::second_type& value) {
+    attribute.set_name(std::string(name));
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      attribute.set_type(onnx::AttributeProto::INT);
+      attribute.set_i(*integer);
+    } else if (const auto* number = std::get_if<float>(&value)) {
+      attribute.set_type(onnx::AttributeProto::FLOAT);
+      attribute.set_f(*number);
+    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
+      attribute.set_type(onnx::AttributeProto::STRING);
+      attribute.set_s(std::string(*text));
+    } else {
+      attribute.set_type(onnx::AttributeProto::INTS);
+      for (const std::int64_t element : std::get<std::vector<std::int64_t>>(value)) attribute.add_ints(element);
+    }
+  }
+
+  onnx::FunctionProto proto_;
+  Name prefix_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -23397,109 +23501,6 @@ class FreeDimensions {
   const Sizes* by_denotation_;
   std::set<std::string> names_;
   std::set<std::string> denotations_;
-};
-
-}  // namespace hone::inline HONE_ABI::detail
-#define HONE_SINGLE_ONNX_FUNCTION_PROTO_HPP
-
-#include <google/protobuf/unknown_field_set.h>
-
-namespace hone::inline HONE_ABI::detail {
-
-/// "ai.onnx" is another name of the default domain.
-inline std::string canonical_domain(const std::string& domain) { return domain == "ai.onnx" ? std::string() : domain; }
-
-/// Calls visit(bytes) for each length-delimited field `number` that this version of the schema does not know.
-template <class Message, class Visit>
-void for_each_unknown_field(const Message& message, int number, const Visit& visit) {
-  if constexpr (requires { message.GetReflection()->GetUnknownFields(message); }) {
-    const auto& fields = message.GetReflection()->GetUnknownFields(message);
-    for (int i = 0; i < fields.field_count(); ++i) {
-      if (fields.field(i).number() == number && fields.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
-        visit(fields.field(i).length_delimited());
-      }
-    }
-  }
-}
-
-/// The `overload` of a NodeProto (field 8) or FunctionProto (field 13), which schemas before IR version 10 do not know.
-template <class Message>
-std::string overload_of(const Message& message, int field_number) {
-  if constexpr (requires { message.overload(); }) {
-    return message.overload();
-  } else {
-    std::string result;
-    for_each_unknown_field(message, field_number, [&](const auto& bytes) { result = bytes; });
-    return result;
-  }
-}
-
-inline std::string function_key(const std::string& domain, const std::string& name, const std::string& overload) {
-  return domain + ":" + name + ":" + overload;
-}
-inline std::string function_key(const onnx::FunctionProto& function) {
-  return function_key(canonical_domain(function.domain()), function.name(), overload_of(function, 13));
-}
-inline std::string function_key(const std::string& domain, const onnx::NodeProto& call) {
-  return function_key(domain, call.op_type(), overload_of(call, 8));
-}
-
-inline onnx::AttributeProto::AttributeType attribute_type(const onnx::AttributeProto& proto) {
-  if (proto.type() != onnx::AttributeProto::UNDEFINED) return proto.type();
-  // IR versions before 2 leave the type out.
-  if (proto.has_f()) return onnx::AttributeProto::FLOAT;
-  if (proto.has_i()) return onnx::AttributeProto::INT;
-  if (proto.has_s()) return onnx::AttributeProto::STRING;
-  if (proto.has_t()) return onnx::AttributeProto::TENSOR;
-  if (proto.has_g()) return onnx::AttributeProto::GRAPH;
-  if (proto.floats_size() > 0) return onnx::AttributeProto::FLOATS;
-  if (proto.ints_size() > 0) return onnx::AttributeProto::INTS;
-  if (proto.strings_size() > 0) return onnx::AttributeProto::STRINGS;
-  return onnx::AttributeProto::UNDEFINED;
-}
-
-/// One call of a model-local function: the attributes that its body may refer to.
-class FunctionCall {
- public:
-  FunctionCall(const onnx::NodeProto& node, const onnx::FunctionProto& function, const FunctionCall* enclosing)
-      : node_(node), function_(function), enclosing_(enclosing) {
-    read_unknown_defaults(function);
-  }
-
-  /// The attribute as the call gives it, else its default; null when there is neither.
-  [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const {
-    for (const auto& given : node_.attribute()) {
-      if (given.name() != name) continue;
-      if (given.ref_attr_name().empty()) return &given;
-      return enclosing_ != nullptr ? enclosing_->attribute(given.ref_attr_name()) : nullptr;
-    }
-    return default_of(function_, name);
-  }
-
- private:
-  // Schemas before IR version 9 do not know FunctionProto.attribute_proto, field 11.
-  template <class Function>
-  void read_unknown_defaults(const Function& function) {
-    if constexpr (!requires { function.attribute_proto(); }) {
-      for_each_unknown_field(function, 11, [&](const auto& bytes) { defaults_.emplace_back().ParseFromString(std::string(bytes)); });
-    }
-  }
-
-  template <class Function>
-  const onnx::AttributeProto* default_of(const Function& function, std::string_view name) const {
-    if constexpr (requires { function.attribute_proto(); }) {
-      for (const auto& given : function.attribute_proto())
-        if (given.name() == name) return &given;
-    }
-    for (const auto& given : defaults_)
-      if (given.name() == name) return &given;
-    return nullptr;
-  }
-
-  const onnx::NodeProto& node_;
-  const onnx::FunctionProto& function_;
-  const FunctionCall* enclosing_;
-  std::deque<onnx::AttributeProto> defaults_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail
