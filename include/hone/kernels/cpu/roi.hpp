@@ -52,7 +52,7 @@ class Kernel<ops::RoiAlign, Cpu, T> {
     for (std::int64_t i = 0; i < y[0]; ++i) {
       const T* roi = c.in<T>(1) + i * 4;
       for (std::size_t k = 0; k < 4; ++k)
-        if (!(std::abs(roi[k] * scale) < T(1e9))) return c.fail("region ", i, " has the coordinate ", static_cast<double>(roi[k]));
+        if (!(std::abs(roi[k] * scale) < T(1e9))) return c.fail("region ", i, " has the coordinate ", roi[k]);
       const std::int64_t height = samples((roi[3] - roi[1]) * scale / static_cast<T>(y[2]));
       const std::int64_t width = samples((roi[2] - roi[0]) * scale / static_cast<T>(y[3]));
       if (width != 0 && height > max_samples / width)
