@@ -46,6 +46,8 @@ struct PointwiseChain {
   std::vector<PointwiseStep> steps;
 
   void attributes(auto& a);
+  /// Sets the attributes that attributes() reads.
+  void write(Attributes& a) const;
   /// The shape of v, `v` at first, after all steps; `first` is the input that is operand 0.
   [[nodiscard]] Shape shape(Shape v, const ShapeContext& c, std::size_t first) const {
     for (std::size_t i = first; i < c.input_count(); ++i) v = broadcast(v, c.shape(i));
@@ -92,6 +94,24 @@ void PointwiseChain::attributes(auto& a) {
     }
     steps.push_back({detail::pointwise_name(names[i]), {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
   }
+}
+
+inline void PointwiseChain::write(Attributes& a) const {
+  std::vector<std::string> names;
+  std::vector<float> parameters;
+  std::vector<std::int64_t> operands;
+  std::vector<std::int64_t> swapped;
+  for (const PointwiseStep& step : steps) {
+    names.emplace_back(step.op);
+    parameters.insert(parameters.end(), step.parameters.begin(), step.parameters.end());
+    operands.push_back(step.operand);
+    swapped.push_back(step.swapped ? 1 : 0);
+  }
+  for (const std::string_view written : {"steps", "parameters", "operands", "swapped"}) a.erase(written);
+  a.set("steps", std::move(names));
+  a.set("parameters", std::move(parameters));
+  a.set("operands", std::move(operands));
+  a.set("swapped", std::move(swapped));
 }
 
 /// Pointwise operators in one pass over memory. Inputs: x, operands. Shapes: x (*), operands (*) -> y, the broadcast of all.

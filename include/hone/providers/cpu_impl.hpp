@@ -21,6 +21,7 @@ namespace hone::inline HONE_ABI {
 extern template struct KernelTable<Cpu, CpuAlgebraKernels>;
 extern template struct KernelTable<Cpu, CpuAttentionKernels>;
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
+extern template struct KernelTable<Cpu, CpuBlockedKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;

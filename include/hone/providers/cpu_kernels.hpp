@@ -3,6 +3,7 @@
 #include <hone/config.hpp>
 #include <hone/providers/cpu_kernels/algebra.hpp>
 #include <hone/providers/cpu_kernels/attention.hpp>
+#include <hone/providers/cpu_kernels/blocked.hpp>
 #include <hone/providers/cpu_kernels/conversion.hpp>
 #include <hone/providers/cpu_kernels/convolution.hpp>
 #include <hone/providers/cpu_kernels/elementwise.hpp>
@@ -24,9 +25,10 @@
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels,
-                              CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMlKernels, CpuMovementKernels,
-                              CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels,
-                              CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
+using CpuKernels =
+    KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuBlockedKernels, CpuControlFlowKernels, CpuConversionKernels,
+               CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMlKernels, CpuMovementKernels,
+               CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels,
+               CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
 
 }  // namespace hone::inline HONE_ABI

@@ -2,6 +2,7 @@
 
 #include <hone/providers/cpu_kernels/algebra_impl.hpp>
 #include <hone/providers/cpu_kernels/attention_impl.hpp>
+#include <hone/providers/cpu_kernels/blocked_impl.hpp>
 #include <hone/providers/cpu_kernels/conversion_impl.hpp>
 #include <hone/providers/cpu_kernels/convolution_impl.hpp>
 #include <hone/providers/cpu_kernels/elementwise_impl.hpp>

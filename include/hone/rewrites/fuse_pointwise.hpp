@@ -167,21 +167,7 @@ struct FusePointwise {
 
   template <class Op>
   static Patch replace(const Node& node, Op op, Chain chain, Attributes attributes) {
-    std::vector<std::string> names;
-    std::vector<float> parameters;
-    std::vector<std::int64_t> operands;
-    std::vector<std::int64_t> swapped;
-    for (const ops::PointwiseStep& step : chain.chain.steps) {
-      names.emplace_back(step.op);
-      parameters.insert(parameters.end(), step.parameters.begin(), step.parameters.end());
-      operands.push_back(step.operand);
-      swapped.push_back(step.swapped ? 1 : 0);
-    }
-    for (const std::string_view written : {"steps", "parameters", "operands", "swapped"}) attributes.erase(written);
-    attributes.set("steps", std::move(names));
-    attributes.set("parameters", std::move(parameters));
-    attributes.set("operands", std::move(operands));
-    attributes.set("swapped", std::move(swapped));
+    chain.chain.write(attributes);
     op.chain = std::move(chain.chain);
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));

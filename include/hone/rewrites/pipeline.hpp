@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/rewrites/block_channels.hpp>
 #include <hone/rewrites/data_flow.hpp>
 #include <hone/rewrites/eliminate_common_subexpressions.hpp>
 #include <hone/rewrites/eliminate_no_ops.hpp>
@@ -119,6 +120,12 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
+  }
+  // Layout follows fusion: it moves whole chains.
+  changed = true;
+  while (changed) {
+    changed = false;
+    run(GraphOptimizationLevel::all, rewrites::BlockChannels{});
   }
   for (const std::string& name : options.disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;

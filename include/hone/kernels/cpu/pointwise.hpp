@@ -150,6 +150,24 @@ template <class T>
   return {std::move(steps), sizeof(T)};
 }
 
+/// The shape of what Base gives before the chain.
+template <class Base>
+[[nodiscard]] Shape base_shape(const ops::Fused<Base>& op, const Context& c) {
+  std::array<const TensorRef*, ops::Fused<Base>::first_operand> inputs{};
+  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = c.has_input(i) ? &c.input(i) : nullptr;
+  return op.base_shape(ShapeContext(inputs, {}));
+}
+
+/// body(a context with the same inputs and another output).
+template <class Body>
+auto with_output(const Context& c, const TensorRef& output, const Body& body) {
+  Slot slot;
+  slot.tensor = output;
+  Slot* const slots[] = {&slot};
+  Context inner(c.input_slots(), slots, c.pool());
+  return body(inner);
+}
+
 }  // namespace cpu
 
 template <class T>
@@ -176,14 +194,14 @@ class Kernel<ops::Fused<Base>, Cpu, T> {
       : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<T>(op_.chain, device)) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
-    const Shape shape = base_shape(c);
+    const Shape shape = cpu::base_shape(op_, c);
     if (shape == c.output(0).shape) return base_workspace(c);
     return align_up(checked_bytes(c.output(0).dtype, shape)) +
-           with_output(c, {nullptr, c.output(0).dtype, shape}, [&](const Context& inner) { return base_workspace(inner); });
+           cpu::with_output(c, {nullptr, c.output(0).dtype, shape}, [&](const Context& inner) { return base_workspace(inner); });
   }
 
   void run(Context& c) const {
-    const Shape shape = base_shape(c);
+    const Shape shape = cpu::base_shape(op_, c);
     const TensorRef& y = c.output(0);
     if (shape == y.shape) {
       const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, y, y);
@@ -192,10 +210,9 @@ class Kernel<ops::Fused<Base>, Cpu, T> {
       return base_.run(c, &epilogue);
     }
     const TensorRef product{c.workspace(), y.dtype, shape};
-    with_output(c, product, [&](Context& inner) {
+    cpu::with_output(c, product, [&](Context& inner) {
       inner.set_workspace(c.workspace() + align_up(product.bytes()));
       base_.run(inner);
-      return std::size_t{0};
     });
     const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, product, y);
     c.parallel_for(y.elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
@@ -209,20 +226,6 @@ class Kernel<ops::Fused<Base>, Cpu, T> {
       return 0;
     }
   }
-  [[nodiscard]] Shape base_shape(const Context& c) const {
-    std::array<const TensorRef*, Op::first_operand> inputs{};
-    for (std::size_t i = 0; i < Op::first_operand; ++i) inputs[i] = c.has_input(i) ? &c.input(i) : nullptr;
-    return op_.base_shape(ShapeContext(inputs, {}));
-  }
-  /// body(a context with the same inputs and another output).
-  static std::size_t with_output(const Context& c, const TensorRef& output, const auto& body) {
-    Slot slot;
-    slot.tensor = output;
-    Slot* const slots[] = {&slot};
-    Context inner(c.input_slots(), slots, c.pool());
-    return body(inner);
-  }
-
   Op op_;
   Kernel<Base, Cpu, T> base_;
   cpu::PointwiseLoops loops_;
