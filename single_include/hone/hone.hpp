@@ -631,6 +631,10 @@ class Shape {
 
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace hone::inline HONE_ABI {
 
 /// Alignment in bytes of all memory that hone allocates: a cache line, and the widest vector register.
@@ -647,6 +651,21 @@ inline constexpr std::size_t buffer_alignment = 64;
   return bytes;
 }
 
+namespace detail {
+
+/// Asks for large pages under what lies whole inside of the memory: weights are read once per run, and each page that they touch costs a look-up.
+inline void prefer_large_pages(void* data, std::size_t bytes) noexcept {
+#if defined(MADV_HUGEPAGE)
+  constexpr std::size_t page = std::size_t{1} << 21;
+  const std::size_t skip = align_up(reinterpret_cast<std::size_t>(data), page) - reinterpret_cast<std::size_t>(data);
+  if (bytes >= skip + page) ::madvise(static_cast<std::byte*>(data) + skip, (bytes - skip) / page * page, MADV_HUGEPAGE);
+#else
+  (void)data, (void)bytes;
+#endif
+}
+
+}  // namespace detail
+
 /// Owns memory for the elements of one tensor; strings are constructed and destroyed, all else is left uninitialised.
 class Buffer {
  public:
@@ -656,6 +675,7 @@ class Buffer {
     if (bytes == 0) return;
     data_ = ::operator new (bytes, std::align_val_t{buffer_alignment}, std::nothrow);
     if (data_ == nullptr) fail(ErrorCode::resource_exhausted, "there is no memory for ", bytes, " bytes");
+    detail::prefer_large_pages(data_, bytes);
     thread_buffer_bytes() += static_cast<std::int64_t>(bytes);
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {
@@ -4706,308 +4726,9 @@ using CpuAttentionKernels = KernelList<
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_HPP
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_BLOCKED_HPP
 
-#define HONE_SINGLE_OPS_CAST_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// y = x converted to another element type.
-/// Real to integer truncates; integers wrap; 8-bit floats saturate unless told otherwise; strings are parsed and printed.
-/// Source: ONNX Cast, opsets 1 to 25.
-struct Cast {
-  static constexpr std::string_view name = "Cast";
-  enum class Rounding : std::uint8_t { up, down, nearest };
-
-  DType to = DType::undefined;
-  bool saturate = true;
-  Rounding rounding = Rounding::up;  ///< to float8e8m0
-
-  void attributes(auto& a) {
-    if (a.opset() < 6) {
-      std::string text;
-      a.required("to", text);
-      to = parse_dtype(text);
-    } else {
-      std::int64_t number = 0;
-      a.required("to", number);
-      if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-      to = static_cast<DType>(number);
-    }
-    conversion(a, saturate, rounding);
-  }
-  void types(const TypeContext& c) const { c.output(0, to); }
-
-  /// Reads the attributes that Cast shares with CastLike.
-  static void conversion(auto& a, bool& saturate, Rounding& rounding) {
-    if (a.opset() >= 19) a("saturate", saturate, true);
-    if (a.opset() < 24) return;
-    std::string text;
-    a("round_mode", text, "up");
-    if (text != "up" && text != "down" && text != "nearest") fail(ErrorCode::invalid_graph, "unknown round_mode '", text, "'");
-    rounding = text == "up" ? Rounding::up : text == "down" ? Rounding::down : Rounding::nearest;
-  }
-
- private:
-  /// "FLOAT", "INT64" … as TensorProto.DataType spells them.
-  static DType parse_dtype(std::string_view text) {
-    std::string lower;
-    for (const char c : text) lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    for (int i = 1; i < dtype_count; ++i)
-      if (lower == hone::name(static_cast<DType>(i))) return static_cast<DType>(i);
-    fail(ErrorCode::invalid_graph, "there is no element type '", text, "'");
-  }
-};
-
-/// y = the bits of x as another element type of the same width.
-/// Source: ONNX BitCast, opset 26.
-struct BitCast {
-  static constexpr std::string_view name = "BitCast";
-  static constexpr OpTraits traits{.alias = true};
-
-  DType to = DType::undefined;
-
-  void attributes(auto& a) {
-    std::int64_t number = 0;
-    a.required("to", number);
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    to = static_cast<DType>(number);
-  }
-  void types(const TypeContext& c) const {
-    const DType from = c.input(0).dtype;
-    if (bit_width(from) != bit_width(to) || from == DType::string) {
-      fail(ErrorCode::invalid_graph, "the bits of ", hone::name(from), " are not those of ", hone::name(to));
-    }
-    c.output(0, to);
-  }
-};
-
-/// y = x converted to the element type of input 1.
-/// Source: ONNX CastLike, opsets 15 to 25.
-struct CastLike {
-  static constexpr std::string_view name = "CastLike";
-  static constexpr InputTypes input_types[] = {{inputs(1)}};
-  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
-  static constexpr OpTraits traits{.unread_inputs = inputs(1)};
-
-  bool saturate = true;
-  Cast::Rounding rounding = Cast::Rounding::up;
-
-  void attributes(auto& a) { Cast::conversion(a, saturate, rounding); }
-  void types(const TypeContext& c) const { c.output(0, c.input(1)); }
-};
-
-}  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_OPS_RESIZE_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// y = x resampled along some of its axes, to floor(size * scale) or to given sizes.
-/// Inputs: x, roi (used by tf_crop_and_resize), scales, sizes; exactly one of the last two, an empty one counts as absent.
-/// Source: ONNX Resize, opsets 10 to 19.
-struct Resize {
-  static constexpr std::string_view name = "Resize";
-  static constexpr Arity arity{.min_inputs = 1, .max_inputs = 4};
-  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2, 3)};
-
-  enum class Mode : std::uint8_t { nearest, linear, cubic };
-  enum class Coordinates : std::uint8_t {
-    half_pixel,
-    half_pixel_symmetric,
-    pytorch_half_pixel,
-    align_corners,
-    asymmetric,
-    tf_crop_and_resize,
-    tf_half_pixel_for_nn
-  };
-  /// `simple`: floor, but ceil where the axis shrinks, as opset 10 left it to implementations.
-  enum class Nearest : std::uint8_t { round_prefer_floor, round_prefer_ceil, floor, ceil, simple };
-  enum class AspectRatio : std::uint8_t { stretch, not_larger, not_smaller };
-
-  Mode mode = Mode::nearest;
-  Coordinates coordinates = Coordinates::half_pixel;
-  Nearest nearest = Nearest::round_prefer_floor;
-  AspectRatio aspect_ratio = AspectRatio::stretch;
-  bool antialias = false;
-  bool exclude_outside = false;
-  float cubic_coeff_a = -0.75F;
-  float extrapolation_value = 0;
-  std::optional<std::vector<std::int64_t>> axes;
-  /// Opset 10 has no roi.
-  std::size_t scales_input = 2;
-
-  void attributes(auto& a) {
-    mode = choice<Mode>(a, "mode", {"nearest", "linear", "cubic"});
-    if (a.opset() < 11) return read_without_coordinates();
-    coordinates = choice<Coordinates>(a, "coordinate_transformation_mode",
-                                      {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                       "tf_crop_and_resize", "tf_half_pixel_for_nn"});
-    nearest = choice<Nearest>(a, "nearest_mode", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
-    a("cubic_coeff_a", cubic_coeff_a, -0.75F);
-    a("exclude_outside", exclude_outside, false);
-    a("extrapolation_value", extrapolation_value, 0.0F);
-    if (a.opset() < 18) return;
-    a("antialias", antialias, false);
-    a("axes", axes);
-    aspect_ratio = choice<AspectRatio>(a, "keep_aspect_ratio_policy", {"stretch", "not_larger", "not_smaller"});
-  }
-
-  /// How one axis is resampled.
-  struct Axis {
-    std::int64_t in = 0;
-    std::int64_t out = 0;
-    float scale = 1;
-    /// The size before it is cut to an integer.
-    float length = 0;
-    float roi_start = 0;
-    float roi_end = 1;
-    bool resized = false;
-  };
-  using Resampling = std::array<Axis, Shape::max_rank>;
-
-  void shapes(const ShapeContext& c) const {
-    const auto given = [&](std::size_t i) { return c.has_input(i) && c.shape(i).elements() > 0 ? &c.tensor(i) : nullptr; };
-    Shape to = c.shape(0);
-    const Resampling axis = resolve(to, inputs_of(given));
-    for (std::size_t d = 0; d < to.rank(); ++d) to[d] = axis[d].out;
-    c.output(0, to);
-  }
-
-  /// The inputs beside x; null when absent.
-  struct Parameters {
-    const TensorRef* roi;
-    const TensorRef* scales;
-    const TensorRef* sizes;
-  };
-  /// `given(i)`: input i, or null when it is absent or empty.
-  Parameters inputs_of(const auto& given) const {
-    return {scales_input > 1 ? given(1) : nullptr, given(scales_input), scales_input > 1 ? given(3) : nullptr};
-  }
-
-  /// One entry per dimension of `from`. Errors: invalid_argument.
-  [[nodiscard]] Resampling resolve(const Shape& from, const Parameters& parameters) const {
-    if ((parameters.scales != nullptr) == (parameters.sizes != nullptr)) {
-      fail(ErrorCode::invalid_argument, "exactly one of scales and sizes must be given");
-    }
-    Resampling result;
-    for (std::size_t d = 0; d < from.rank(); ++d) {
-      result[d].in = result[d].out = from[d];
-      result[d].length = static_cast<float>(from[d]);
-    }
-    const std::size_t count = axes ? axes->size() : from.rank();
-    const auto check_count = [&](const TensorRef& tensor, std::size_t times, std::string_view what) {
-      if (tensor.elements() != static_cast<std::int64_t>(count * times)) {
-        fail(ErrorCode::invalid_argument, what, " has ", tensor.elements(), " elements for ", count, " axes");
-      }
-    };
-    const TensorRef& target = parameters.scales != nullptr ? *parameters.scales : *parameters.sizes;
-    check_count(target, 1, parameters.scales != nullptr ? "scales" : "sizes");
-    if (coordinates == Coordinates::tf_crop_and_resize) {
-      if (parameters.roi == nullptr) fail(ErrorCode::invalid_argument, "tf_crop_and_resize needs roi");
-      check_count(*parameters.roi, 2, "roi");
-    }
-    AxisSet seen;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::int64_t number = axes ? (*axes)[i] : static_cast<std::int64_t>(i);
-      seen.insert(number, from.rank());
-      Axis& axis = result[normalized_axis(number, from.rank())];
-      const auto at = static_cast<std::int64_t>(i);
-      if (coordinates == Coordinates::tf_crop_and_resize) {
-        axis.roi_start = static_cast<float>(number_at(*parameters.roi, at));
-        axis.roi_end = static_cast<float>(number_at(*parameters.roi, at + static_cast<std::int64_t>(count)));
-      }
-      if (parameters.scales != nullptr) {
-        axis.scale = static_cast<float>(number_at(target, at));
-        set_scale(axis, number);
-      } else {
-        axis.out = integer_at(target, at);
-        if (axis.out < 0) fail(ErrorCode::invalid_argument, "the size of axis ", number, " is ", axis.out);
-        axis.scale = static_cast<float>(axis.out) / static_cast<float>(axis.in);
-        axis.length = static_cast<float>(axis.out);
-      }
-      axis.resized = true;
-    }
-    if (parameters.sizes != nullptr && aspect_ratio != AspectRatio::stretch) keep_aspect_ratio(result, from.rank());
-    for (std::size_t d = 0; d < from.rank(); ++d) {
-      Axis& axis = result[d];
-      if (axis.in == 0 && axis.out > 0) fail(ErrorCode::invalid_argument, "an axis without elements cannot grow to ", axis.out);
-      const bool whole = axis.roi_start == 0 && axis.roi_end == 1;
-      if (axis.in == axis.out && axis.scale == 1 && whole && coordinates != Coordinates::tf_half_pixel_for_nn) axis.resized = false;
-    }
-    return result;
-  }
-
- protected:
-  void read_without_coordinates() {
-    coordinates = Coordinates::asymmetric;
-    nearest = Nearest::simple;
-    scales_input = 1;
-  }
-
-  /// The member of Enum whose name the attribute holds; the first one when it is absent.
-  template <class Enum, std::size_t N>
-  static Enum choice(auto& a, std::string_view attribute, const std::string_view (&names)[N]) {
-    std::string text;
-    a(attribute, text, std::string(names[0]));
-    for (std::uint8_t i = 0; i < N; ++i)
-      if (text == names[i]) return static_cast<Enum>(i);
-    fail(ErrorCode::invalid_graph, "unknown ", attribute, " '", text, "'");
-  }
-
- private:
-  static void set_scale(Axis& axis, std::int64_t number) {
-    axis.length = static_cast<float>(axis.in) * axis.scale;
-    if (!(axis.scale > 0) || !(axis.length < 0x1p62F)) fail(ErrorCode::invalid_argument, "the scale of axis ", number, " is ", axis.scale);
-    axis.out = static_cast<std::int64_t>(axis.length);
-  }
-
-  void keep_aspect_ratio(Resampling& result, std::size_t rank) const {
-    double scale = aspect_ratio == AspectRatio::not_larger ? std::numeric_limits<double>::infinity() : 0;
-    for (std::size_t d = 0; d < rank; ++d) {
-      if (!result[d].resized) continue;
-      const double own = static_cast<double>(result[d].out) / static_cast<double>(result[d].in);
-      scale = aspect_ratio == AspectRatio::not_larger ? std::min(scale, own) : std::max(scale, own);
-    }
-    for (std::size_t d = 0; d < rank; ++d) {
-      Axis& axis = result[d];
-      if (!axis.resized) continue;
-      axis.scale = static_cast<float>(scale);
-      axis.length = static_cast<float>(scale * static_cast<double>(axis.in));
-      axis.out = saturated_integer(std::floor(scale * static_cast<double>(axis.in) + 0.5));
-    }
-  }
-};
-
-/// The older form of Resize: coordinates are asymmetric, nearest rounds down. Inputs: x, scales.
-/// Source: ONNX Upsample, opsets 7 and 9.
-struct Upsample : Resize {
-  static constexpr std::string_view name = "Upsample";
-  static constexpr int since = 7;
-  static constexpr int until = 9;
-  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
-
-  void attributes(auto& a) {
-    mode = choice<Mode>(a, "mode", {"nearest", "linear"});
-    if (a.opset() < 9) a.moved_to_input("scales", 1);
-    read_without_coordinates();
-  }
-};
-
-}  // namespace hone::inline HONE_ABI::ops
-
-namespace hone::inline HONE_ABI {
-
-// clang-format off
-using CpuConversionKernels = KernelList<
-    entry<ops::BitCast>,
-    entry<ops::Cast>,
-    entry<ops::CastLike>,
-    entry<ops::Resize>,
-    entry<ops::Upsample>>;
-// clang-format on
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVOLUTION_HPP
+#define HONE_SINGLE_OPS_BLOCKED_HPP
 
 #define HONE_SINGLE_OPS_CONV_HPP
 
@@ -5618,6 +5339,8 @@ struct PointwiseChain {
   std::vector<PointwiseStep> steps;
 
   void attributes(auto& a);
+  /// Sets the attributes that attributes() reads.
+  void write(Attributes& a) const;
   /// The shape of v, `v` at first, after all steps; `first` is the input that is operand 0.
   [[nodiscard]] Shape shape(Shape v, const ShapeContext& c, std::size_t first) const {
     for (std::size_t i = first; i < c.input_count(); ++i) v = broadcast(v, c.shape(i));
@@ -5664,6 +5387,24 @@ void PointwiseChain::attributes(auto& a) {
     }
     steps.push_back({detail::pointwise_name(names[i]), {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
   }
+}
+
+inline void PointwiseChain::write(Attributes& a) const {
+  std::vector<std::string> names;
+  std::vector<float> parameters;
+  std::vector<std::int64_t> operands;
+  std::vector<std::int64_t> swapped;
+  for (const PointwiseStep& step : steps) {
+    names.emplace_back(step.op);
+    parameters.insert(parameters.end(), step.parameters.begin(), step.parameters.end());
+    operands.push_back(step.operand);
+    swapped.push_back(step.swapped ? 1 : 0);
+  }
+  for (const std::string_view written : {"steps", "parameters", "operands", "swapped"}) a.erase(written);
+  a.set("steps", std::move(names));
+  a.set("parameters", std::move(parameters));
+  a.set("operands", std::move(operands));
+  a.set("swapped", std::move(swapped));
 }
 
 /// Pointwise operators in one pass over memory. Inputs: x, operands. Shapes: x (*), operands (*) -> y, the broadcast of all.
@@ -5794,6 +5535,441 @@ struct GlobalLpPool : GlobalPool {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+
+/// Operators on blocked tensors (N, ceil(C / channel_block), H, W, channel_block): element (n, c, h, w) of a tensor (N, C, H, W) is element
+/// (n, c / channel_block, h, w, c % channel_block). The rewrites at level `all` put them in place of the operators of the standard. What
+/// the channels beyond C hold is not defined, but finite where the channels before them are.
+namespace hone::inline HONE_ABI::ops {
+
+inline constexpr std::int64_t channel_block = 16;
+
+[[nodiscard]] constexpr std::int64_t channel_blocks(std::int64_t channels) noexcept {
+  return channels / channel_block + (channels % channel_block != 0 ? 1 : 0);
+}
+
+namespace detail {
+
+/// Errors: invalid_argument unless `x` is (N, blocks, H, W, channel_block).
+inline void check_blocked(const Shape& x) {
+  if (x.rank() != 5 || x[4] != channel_block) {
+    fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (N, blocks, H, W, ", channel_block, ")");
+  }
+}
+
+}  // namespace detail
+
+/// Shapes: x (N, C, H, W) -> y (N, ceil(C / channel_block), H, W, channel_block); zeros in the channels beyond C.
+struct BlockChannels {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "BlockChannels";
+
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    if (x.rank() != 4) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (N, C, H, W)");
+    c.output(0, Shape{x[0], channel_blocks(x[1]), x[2], x[3], channel_block});
+  }
+};
+
+/// The inverse of BlockChannels. Shapes: x (N, ceil(channels / channel_block), H, W, channel_block) -> y (N, channels, H, W).
+struct UnblockChannels {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "UnblockChannels";
+
+  std::int64_t channels = 0;
+
+  void attributes(auto& a) { a.required("channels", channels); }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    detail::check_blocked(x);
+    if (channels < 0 || x[1] != channel_blocks(channels)) {
+      fail(ErrorCode::invalid_argument, "its input of shape ", x, " does not hold ", channels, " channels");
+    }
+    c.output(0, Shape{x[0], channels, x[2], x[3]});
+  }
+};
+
+/// Conv in two dimensions with a blocked result. Shapes: x blocked or (N, C, H, W), w (M, C / group, kH, kW), bias (M) -> y blocked.
+/// Weights and bias are constants.
+struct BlockedConv : Conv {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "BlockedConv";
+
+  /// Side of the tiles of Winograd's algorithm, 2 or 4; 0 without it. For kernels of 3 x 3, strides and dilations of 1, and one group.
+  std::int64_t winograd_tile = 0;
+
+  void attributes(auto& a) {
+    Conv::attributes(a);
+    a("winograd_tile", winograd_tile, 0);
+    if (winograd_tile != 0 && winograd_tile != 2 && winograd_tile != 4) {
+      fail(ErrorCode::invalid_graph, "the attribute 'winograd_tile' is ", winograd_tile, "; expected 0, 2 or 4");
+    }
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    const Shape& w = c.shape(1);
+    if (w.rank() != 4) fail(ErrorCode::invalid_argument, "its weights have shape ", w, "; expected (M, C / group, kH, kW)");
+    Shape planes = x;
+    if (x.rank() == 5) {
+      detail::check_blocked(x);
+      const std::int64_t channels = checked_product(w[1], group);
+      if (x[1] != channel_blocks(channels)) {
+        fail(ErrorCode::invalid_argument, "its input of shape ", x, " does not hold the ", channels, " channels of its weights");
+      }
+      planes = Shape{x[0], channels, x[2], x[3]};
+    }
+    const TensorRef input{nullptr, c.dtype(0), planes};
+    const TensorRef weights{nullptr, c.dtype(1), w};
+    const TensorRef bias{nullptr, c.dtype(1), c.has_input(2) ? c.shape(2) : Shape()};
+    const TensorRef* const inputs[] = {&input, &weights, c.has_input(2) ? &bias : nullptr};
+    Shape y[1];
+    Conv::shapes(ShapeContext(inputs, y));
+    c.output(0, Shape{y[0][0], channel_blocks(y[0][1]), y[0][2], y[0][3], channel_block});
+  }
+};
+
+template <>
+inline constexpr std::string_view fused_name<BlockedConv> = "FusedBlockedConv";
+
+/// A Pool in two dimensions of a blocked tensor.
+template <class Base>
+struct BlockedPool : Base {
+  static constexpr std::string_view domain = "hone";
+  static constexpr Arity arity{};
+
+  void shapes(const ShapeContext& c) const {
+    const Shape& x = c.shape(0);
+    detail::check_blocked(x);
+    const TensorRef input{nullptr, c.dtype(0), Shape{x[0], x[1], x[2], x[3]}};
+    const TensorRef* const inputs[] = {&input};
+    Shape y[1];
+    Base::shapes(ShapeContext(inputs, y));
+    c.output(0, Shape{y[0][0], y[0][1], y[0][2], y[0][3], channel_block});
+  }
+};
+
+struct BlockedMaxPool : BlockedPool<MaxPool> {
+  static constexpr std::string_view name = "BlockedMaxPool";
+  void types(const TypeContext& c) const { c.output(0, c.input(0)); }
+};
+struct BlockedAveragePool : BlockedPool<AveragePool> {
+  static constexpr std::string_view name = "BlockedAveragePool";
+};
+struct BlockedGlobalAveragePool : BlockedPool<GlobalAveragePool> {
+  static constexpr std::string_view name = "BlockedGlobalAveragePool";
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+using CpuBlockedKernels =
+    KernelList<entry<ops::BlockChannels, float>, entry<ops::BlockedAveragePool, float>, entry<ops::BlockedConv, float>,
+               entry<ops::BlockedGlobalAveragePool, float>, entry<ops::BlockedMaxPool, float>, entry<ops::Fused<ops::BlockedConv>, float>,
+               entry<ops::UnblockChannels, float>>;
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_HPP
+
+#define HONE_SINGLE_OPS_CAST_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = x converted to another element type.
+/// Real to integer truncates; integers wrap; 8-bit floats saturate unless told otherwise; strings are parsed and printed.
+/// Source: ONNX Cast, opsets 1 to 25.
+struct Cast {
+  static constexpr std::string_view name = "Cast";
+  enum class Rounding : std::uint8_t { up, down, nearest };
+
+  DType to = DType::undefined;
+  bool saturate = true;
+  Rounding rounding = Rounding::up;  ///< to float8e8m0
+
+  void attributes(auto& a) {
+    if (a.opset() < 6) {
+      std::string text;
+      a.required("to", text);
+      to = parse_dtype(text);
+    } else {
+      std::int64_t number = 0;
+      a.required("to", number);
+      if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+      to = static_cast<DType>(number);
+    }
+    conversion(a, saturate, rounding);
+  }
+  void types(const TypeContext& c) const { c.output(0, to); }
+
+  /// Reads the attributes that Cast shares with CastLike.
+  static void conversion(auto& a, bool& saturate, Rounding& rounding) {
+    if (a.opset() >= 19) a("saturate", saturate, true);
+    if (a.opset() < 24) return;
+    std::string text;
+    a("round_mode", text, "up");
+    if (text != "up" && text != "down" && text != "nearest") fail(ErrorCode::invalid_graph, "unknown round_mode '", text, "'");
+    rounding = text == "up" ? Rounding::up : text == "down" ? Rounding::down : Rounding::nearest;
+  }
+
+ private:
+  /// "FLOAT", "INT64" … as TensorProto.DataType spells them.
+  static DType parse_dtype(std::string_view text) {
+    std::string lower;
+    for (const char c : text) lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    for (int i = 1; i < dtype_count; ++i)
+      if (lower == hone::name(static_cast<DType>(i))) return static_cast<DType>(i);
+    fail(ErrorCode::invalid_graph, "there is no element type '", text, "'");
+  }
+};
+
+/// y = the bits of x as another element type of the same width.
+/// Source: ONNX BitCast, opset 26.
+struct BitCast {
+  static constexpr std::string_view name = "BitCast";
+  static constexpr OpTraits traits{.alias = true};
+
+  DType to = DType::undefined;
+
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a.required("to", number);
+    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+    to = static_cast<DType>(number);
+  }
+  void types(const TypeContext& c) const {
+    const DType from = c.input(0).dtype;
+    if (bit_width(from) != bit_width(to) || from == DType::string) {
+      fail(ErrorCode::invalid_graph, "the bits of ", hone::name(from), " are not those of ", hone::name(to));
+    }
+    c.output(0, to);
+  }
+};
+
+/// y = x converted to the element type of input 1.
+/// Source: ONNX CastLike, opsets 15 to 25.
+struct CastLike {
+  static constexpr std::string_view name = "CastLike";
+  static constexpr InputTypes input_types[] = {{inputs(1)}};
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+  static constexpr OpTraits traits{.unread_inputs = inputs(1)};
+
+  bool saturate = true;
+  Cast::Rounding rounding = Cast::Rounding::up;
+
+  void attributes(auto& a) { Cast::conversion(a, saturate, rounding); }
+  void types(const TypeContext& c) const { c.output(0, c.input(1)); }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_RESIZE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = x resampled along some of its axes, to floor(size * scale) or to given sizes.
+/// Inputs: x, roi (used by tf_crop_and_resize), scales, sizes; exactly one of the last two, an empty one counts as absent.
+/// Source: ONNX Resize, opsets 10 to 19.
+struct Resize {
+  static constexpr std::string_view name = "Resize";
+  static constexpr Arity arity{.min_inputs = 1, .max_inputs = 4};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1, 2, 3)};
+
+  enum class Mode : std::uint8_t { nearest, linear, cubic };
+  enum class Coordinates : std::uint8_t {
+    half_pixel,
+    half_pixel_symmetric,
+    pytorch_half_pixel,
+    align_corners,
+    asymmetric,
+    tf_crop_and_resize,
+    tf_half_pixel_for_nn
+  };
+  /// `simple`: floor, but ceil where the axis shrinks, as opset 10 left it to implementations.
+  enum class Nearest : std::uint8_t { round_prefer_floor, round_prefer_ceil, floor, ceil, simple };
+  enum class AspectRatio : std::uint8_t { stretch, not_larger, not_smaller };
+
+  Mode mode = Mode::nearest;
+  Coordinates coordinates = Coordinates::half_pixel;
+  Nearest nearest = Nearest::round_prefer_floor;
+  AspectRatio aspect_ratio = AspectRatio::stretch;
+  bool antialias = false;
+  bool exclude_outside = false;
+  float cubic_coeff_a = -0.75F;
+  float extrapolation_value = 0;
+  std::optional<std::vector<std::int64_t>> axes;
+  /// Opset 10 has no roi.
+  std::size_t scales_input = 2;
+
+  void attributes(auto& a) {
+    mode = choice<Mode>(a, "mode", {"nearest", "linear", "cubic"});
+    if (a.opset() < 11) return read_without_coordinates();
+    coordinates = choice<Coordinates>(a, "coordinate_transformation_mode",
+                                      {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+                                       "tf_crop_and_resize", "tf_half_pixel_for_nn"});
+    nearest = choice<Nearest>(a, "nearest_mode", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
+    a("cubic_coeff_a", cubic_coeff_a, -0.75F);
+    a("exclude_outside", exclude_outside, false);
+    a("extrapolation_value", extrapolation_value, 0.0F);
+    if (a.opset() < 18) return;
+    a("antialias", antialias, false);
+    a("axes", axes);
+    aspect_ratio = choice<AspectRatio>(a, "keep_aspect_ratio_policy", {"stretch", "not_larger", "not_smaller"});
+  }
+
+  /// How one axis is resampled.
+  struct Axis {
+    std::int64_t in = 0;
+    std::int64_t out = 0;
+    float scale = 1;
+    /// The size before it is cut to an integer.
+    float length = 0;
+    float roi_start = 0;
+    float roi_end = 1;
+    bool resized = false;
+  };
+  using Resampling = std::array<Axis, Shape::max_rank>;
+
+  void shapes(const ShapeContext& c) const {
+    const auto given = [&](std::size_t i) { return c.has_input(i) && c.shape(i).elements() > 0 ? &c.tensor(i) : nullptr; };
+    Shape to = c.shape(0);
+    const Resampling axis = resolve(to, inputs_of(given));
+    for (std::size_t d = 0; d < to.rank(); ++d) to[d] = axis[d].out;
+    c.output(0, to);
+  }
+
+  /// The inputs beside x; null when absent.
+  struct Parameters {
+    const TensorRef* roi;
+    const TensorRef* scales;
+    const TensorRef* sizes;
+  };
+  /// `given(i)`: input i, or null when it is absent or empty.
+  Parameters inputs_of(const auto& given) const {
+    return {scales_input > 1 ? given(1) : nullptr, given(scales_input), scales_input > 1 ? given(3) : nullptr};
+  }
+
+  /// One entry per dimension of `from`. Errors: invalid_argument.
+  [[nodiscard]] Resampling resolve(const Shape& from, const Parameters& parameters) const {
+    if ((parameters.scales != nullptr) == (parameters.sizes != nullptr)) {
+      fail(ErrorCode::invalid_argument, "exactly one of scales and sizes must be given");
+    }
+    Resampling result;
+    for (std::size_t d = 0; d < from.rank(); ++d) {
+      result[d].in = result[d].out = from[d];
+      result[d].length = static_cast<float>(from[d]);
+    }
+    const std::size_t count = axes ? axes->size() : from.rank();
+    const auto check_count = [&](const TensorRef& tensor, std::size_t times, std::string_view what) {
+      if (tensor.elements() != static_cast<std::int64_t>(count * times)) {
+        fail(ErrorCode::invalid_argument, what, " has ", tensor.elements(), " elements for ", count, " axes");
+      }
+    };
+    const TensorRef& target = parameters.scales != nullptr ? *parameters.scales : *parameters.sizes;
+    check_count(target, 1, parameters.scales != nullptr ? "scales" : "sizes");
+    if (coordinates == Coordinates::tf_crop_and_resize) {
+      if (parameters.roi == nullptr) fail(ErrorCode::invalid_argument, "tf_crop_and_resize needs roi");
+      check_count(*parameters.roi, 2, "roi");
+    }
+    AxisSet seen;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t number = axes ? (*axes)[i] : static_cast<std::int64_t>(i);
+      seen.insert(number, from.rank());
+      Axis& axis = result[normalized_axis(number, from.rank())];
+      const auto at = static_cast<std::int64_t>(i);
+      if (coordinates == Coordinates::tf_crop_and_resize) {
+        axis.roi_start = static_cast<float>(number_at(*parameters.roi, at));
+        axis.roi_end = static_cast<float>(number_at(*parameters.roi, at + static_cast<std::int64_t>(count)));
+      }
+      if (parameters.scales != nullptr) {
+        axis.scale = static_cast<float>(number_at(target, at));
+        set_scale(axis, number);
+      } else {
+        axis.out = integer_at(target, at);
+        if (axis.out < 0) fail(ErrorCode::invalid_argument, "the size of axis ", number, " is ", axis.out);
+        axis.scale = static_cast<float>(axis.out) / static_cast<float>(axis.in);
+        axis.length = static_cast<float>(axis.out);
+      }
+      axis.resized = true;
+    }
+    if (parameters.sizes != nullptr && aspect_ratio != AspectRatio::stretch) keep_aspect_ratio(result, from.rank());
+    for (std::size_t d = 0; d < from.rank(); ++d) {
+      Axis& axis = result[d];
+      if (axis.in == 0 && axis.out > 0) fail(ErrorCode::invalid_argument, "an axis without elements cannot grow to ", axis.out);
+      const bool whole = axis.roi_start == 0 && axis.roi_end == 1;
+      if (axis.in == axis.out && axis.scale == 1 && whole && coordinates != Coordinates::tf_half_pixel_for_nn) axis.resized = false;
+    }
+    return result;
+  }
+
+ protected:
+  void read_without_coordinates() {
+    coordinates = Coordinates::asymmetric;
+    nearest = Nearest::simple;
+    scales_input = 1;
+  }
+
+  /// The member of Enum whose name the attribute holds; the first one when it is absent.
+  template <class Enum, std::size_t N>
+  static Enum choice(auto& a, std::string_view attribute, const std::string_view (&names)[N]) {
+    std::string text;
+    a(attribute, text, std::string(names[0]));
+    for (std::uint8_t i = 0; i < N; ++i)
+      if (text == names[i]) return static_cast<Enum>(i);
+    fail(ErrorCode::invalid_graph, "unknown ", attribute, " '", text, "'");
+  }
+
+ private:
+  static void set_scale(Axis& axis, std::int64_t number) {
+    axis.length = static_cast<float>(axis.in) * axis.scale;
+    if (!(axis.scale > 0) || !(axis.length < 0x1p62F)) fail(ErrorCode::invalid_argument, "the scale of axis ", number, " is ", axis.scale);
+    axis.out = static_cast<std::int64_t>(axis.length);
+  }
+
+  void keep_aspect_ratio(Resampling& result, std::size_t rank) const {
+    double scale = aspect_ratio == AspectRatio::not_larger ? std::numeric_limits<double>::infinity() : 0;
+    for (std::size_t d = 0; d < rank; ++d) {
+      if (!result[d].resized) continue;
+      const double own = static_cast<double>(result[d].out) / static_cast<double>(result[d].in);
+      scale = aspect_ratio == AspectRatio::not_larger ? std::min(scale, own) : std::max(scale, own);
+    }
+    for (std::size_t d = 0; d < rank; ++d) {
+      Axis& axis = result[d];
+      if (!axis.resized) continue;
+      axis.scale = static_cast<float>(scale);
+      axis.length = static_cast<float>(scale * static_cast<double>(axis.in));
+      axis.out = saturated_integer(std::floor(scale * static_cast<double>(axis.in) + 0.5));
+    }
+  }
+};
+
+/// The older form of Resize: coordinates are asymmetric, nearest rounds down. Inputs: x, scales.
+/// Source: ONNX Upsample, opsets 7 and 9.
+struct Upsample : Resize {
+  static constexpr std::string_view name = "Upsample";
+  static constexpr int since = 7;
+  static constexpr int until = 9;
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
+
+  void attributes(auto& a) {
+    mode = choice<Mode>(a, "mode", {"nearest", "linear"});
+    if (a.opset() < 9) a.moved_to_input("scales", 1);
+    read_without_coordinates();
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
+namespace hone::inline HONE_ABI {
+
+// clang-format off
+using CpuConversionKernels = KernelList<
+    entry<ops::BitCast>,
+    entry<ops::Cast>,
+    entry<ops::CastLike>,
+    entry<ops::Resize>,
+    entry<ops::Upsample>>;
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVOLUTION_HPP
 
 namespace hone::inline HONE_ABI {
 
@@ -9905,10 +10081,11 @@ using CpuVisionKernels = KernelList<
 namespace hone::inline HONE_ABI {
 
 /// Every kernel of the CPU provider, by theme. hone::compiled instantiates each of these lists once, in src/.
-using CpuKernels = KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuControlFlowKernels, CpuConversionKernels,
-                              CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMlKernels, CpuMovementKernels,
-                              CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels,
-                              CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
+using CpuKernels =
+    KernelList<CpuAlgebraKernels, CpuAttentionKernels, CpuBinaryKernels, CpuBlockedKernels, CpuControlFlowKernels, CpuConversionKernels,
+               CpuConvolutionKernels, CpuIndexingKernels, CpuLossKernels, CpuMatrixKernels, CpuMlKernels, CpuMovementKernels,
+               CpuNormalizationKernels, CpuQuantizationKernels, CpuRandomKernels, CpuRecurrentKernels, CpuReductionKernels,
+               CpuSequenceKernels, CpuSignalKernels, CpuTextKernels, CpuTrainingKernels, CpuUnaryKernels, CpuVisionKernels>;
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_PROVIDER_HPP
@@ -12323,6 +12500,69 @@ class Kernel<ops::MeanVarianceNormalization, Cpu, T> {
 
 #define HONE_SINGLE_SIMD_SOFTMAX_HPP
 
+#define HONE_SINGLE_SIMD_EXPONENTIAL_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+namespace detail {
+
+/// Registers of 16 floats, for which this file has forms of its own.
+template <class V>
+inline constexpr bool has_own_exponential = has_mask<V>&& std::is_same_v<lane_t<V>, float>;
+
+#if defined(__AVX512BW__)
+/// e^x: 2^n e^r with n = round(x / ln 2) and |r| <= ln(2) / 2. The polynomial of degree 6 is 1 + r + r^2 q(r) with the q that makes the
+/// largest relative error least (3.1e-9), found by Remez' exchange.
+HONE_ALWAYS_INLINE __m512 exponential_of_16(__m512 x) noexcept {
+  // Beyond these bounds the result is 0 or infinite. The order of the operands keeps NaN.
+  x = _mm512_min_ps(_mm512_set1_ps(89.5f), _mm512_max_ps(_mm512_set1_ps(-105.0f), x));
+  const __m512 n =
+      _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  // ln 2 in two parts, the first with zeros at its end: n times it is exact.
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+  __m512 q = _mm512_set1_ps(0.00138145401768f);
+  q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.00836874510894f));
+  q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.0416683907835f));
+  q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.16666520399f));
+  q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.499999934321f));
+  const __m512 one = _mm512_set1_ps(1.0f);
+  return _mm512_scalef_ps(_mm512_fmadd_ps(_mm512_mul_ps(r, r), q, _mm512_add_ps(r, one)), n);
+}
+#endif
+
+}  // namespace detail
+
+/// e^x, within 1.5 ulp.
+template <class V>
+HONE_LANE V exponential(V x) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_own_exponential<V>) return V(detail::exponential_of_16(x));
+#endif
+  return exp(x);
+}
+
+/// x / (1 + e^-t), within 4 ulp for t >= -87; below that the error is at most 2^-125 |x|.
+template <class V>
+HONE_LANE V logistic(V x, V t) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_own_exponential<V>) {
+    // A quotient takes longer than all the rest: an estimate of 14 bits and one step of Newton's iteration. The bound keeps the estimate a
+    // normal number; the order of the operands keeps NaN.
+    const __m512 one = _mm512_set1_ps(1.0f);
+    const __m512 negated = _mm512_min_ps(_mm512_set1_ps(87.0f), _mm512_sub_ps(_mm512_setzero_ps(), t));
+    const __m512 divisor = _mm512_add_ps(one, detail::exponential_of_16(negated));
+    const __m512 estimate = _mm512_rcp14_ps(divisor);
+    const __m512 rest = _mm512_fnmadd_ps(divisor, estimate, one);
+    const __mmask16 above = _mm512_cmp_ps_mask(t, _mm512_set1_ps(-87.0f), _CMP_NLT_UQ);
+    return x * V(_mm512_maskz_fmadd_ps(above, estimate, rest, estimate));
+  }
+#endif
+  return x / (V(1) + exp(-t));
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
 namespace hone::inline HONE_ABI::simd {
 
 /// Softmax and its relatives over one contiguous row. With m = max(x) and s = sum(exp(x - m)):
@@ -12354,12 +12594,12 @@ HONE_ALWAYS_INLINE lane_t<V> sum_exp(const lane_t<V>* x, lane_t<V> m, std::size_
   return fold<Sum, V>(
       Sum{}, n,
       [=](std::size_t i) {
-        const V e = exp(V::load_unaligned(x + i) - V(m));
+        const V e = exponential(V::load_unaligned(x + i) - V(m));
         keep(i, V::size, e);
         return e;
       },
       [=](std::size_t i, std::size_t count) {
-        const V e = exp(load_part<V>(x + i, count, -std::numeric_limits<T>::infinity()) - V(m));
+        const V e = exponential(load_part<V>(x + i, count, -std::numeric_limits<T>::infinity()) - V(m));
         keep(i, count, e);
         return e;
       });
@@ -12405,11 +12645,11 @@ void accumulate_exp(T* acc, const T* x, const T* m, std::size_t n) noexcept {
   using V = xsimd::batch<T, Arch>;
   std::size_t i = 0;
   for (; i + V::size <= n; i += V::size) {
-    (V::load_unaligned(acc + i) + exp(V::load_unaligned(x + i) - V::load_unaligned(m + i))).store_unaligned(acc + i);
+    (V::load_unaligned(acc + i) + exponential(V::load_unaligned(x + i) - V::load_unaligned(m + i))).store_unaligned(acc + i);
   }
   if (i < n) {
     const std::size_t rest = n - i;
-    store_part(load_part<V>(acc + i, rest) + exp(load_part<V>(x + i, rest) - load_part<V>(m + i, rest)), acc + i, rest);
+    store_part(load_part<V>(acc + i, rest) + exponential(load_part<V>(x + i, rest) - load_part<V>(m + i, rest)), acc + i, rest);
   }
 }
 
@@ -13441,6 +13681,2751 @@ class Kernel<ops::TensorScatter, Cpu> {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_PROVIDERS_CPU_KERNELS_BLOCKED_IMPL_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_BLOCKED_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_BLOCKED_LAYOUT_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_EPILOGUE_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Called by a kernel for elements [begin, begin + count) of its output 0 once they are final, each exactly once, while they are in cache;
+/// from several threads at a time.
+using Epilogue = FunctionRef<void(std::int64_t begin, std::int64_t count)>;
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_SIMD_CHANNEL_BLOCK_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// Channels that lie next to each other in a blocked tensor (N, ceil(C / channel_block), H, W, channel_block): one register of float with
+/// AVX-512, two with AVX2, four with SSE2. The same for every instruction set, so that a graph does not depend on the machine.
+inline constexpr std::ptrdiff_t channel_block = 16;
+
+/// Copies between planes and blocks of channels; float.
+struct ChannelBlocks {
+  /// y[p * channel_block + c] = x[c * plane + p] for p < positions and c < channels <= channel_block; zeros for the other channels.
+  void (*block)(const float* x, std::ptrdiff_t plane, std::size_t channels, std::size_t positions, float* y) noexcept;
+  /// y[c * plane + p] = x[p * channel_block + c] for p < positions and c < channels.
+  void (*unblock)(const float* x, std::size_t channels, std::size_t positions, float* y, std::ptrdiff_t plane) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr ChannelBlocks make() noexcept;
+};
+
+namespace detail {
+
+/// Positions that are copied together: 64 lines of 64 bytes are 4 KiB.
+inline constexpr std::size_t blocked_strip = 64;
+
+template <class Arch>
+void block_channels(const float* x, std::ptrdiff_t plane, std::size_t channels, std::size_t positions, float* y) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  for (std::size_t first = 0; first < positions; first += blocked_strip) {
+    const std::size_t count = positions - first < blocked_strip ? positions - first : blocked_strip;
+    float* to = y + first * channel_block;
+    if (channels < static_cast<std::size_t>(channel_block)) {
+      for (std::size_t i = 0; i < count * channel_block; i += V::size) V(0.0f).store_unaligned(to + i);
+    }
+    for (std::size_t c = 0; c < channels; ++c) {
+      const float* from = x + static_cast<std::ptrdiff_t>(c) * plane + first;
+      for (std::size_t p = 0; p < count; ++p) to[p * channel_block + c] = from[p];
+    }
+  }
+}
+
+template <class Arch>
+void unblock_channels(const float* x, std::size_t channels, std::size_t positions, float* y, std::ptrdiff_t plane) noexcept {
+  for (std::size_t first = 0; first < positions; first += blocked_strip) {
+    const std::size_t count = positions - first < blocked_strip ? positions - first : blocked_strip;
+    const float* from = x + first * channel_block;
+    for (std::size_t c = 0; c < channels; ++c) {
+      float* to = y + static_cast<std::ptrdiff_t>(c) * plane + first;
+      for (std::size_t p = 0; p < count; ++p) to[p] = from[p * channel_block + c];
+    }
+  }
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr ChannelBlocks ChannelBlocks::make() noexcept {
+  return {.block = &detail::block_channels<Arch>, .unblock = &detail::unblock_channels<Arch>, .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::cpu {
+
+using ops::channel_block;
+using ops::channel_blocks;
+static_assert(simd::channel_block == ops::channel_block);
+
+/// What a convolution does with its sums before it stores them: y = clamp(sum + residual, lower, upper), then the epilogue.
+struct BlockedStore {
+  const float* residual = nullptr;  ///< as y, or null
+  float lower = -std::numeric_limits<float>::infinity();
+  float upper = std::numeric_limits<float>::infinity();
+  const Epilogue* epilogue = nullptr;
+};
+
+/// The sizes of a convolution or pooling in two dimensions with a blocked result.
+struct BlockedProblem {
+  BlockedProblem(const ops::Window& window, const Context& c, std::int64_t kernel_h, std::int64_t kernel_w) {
+    const Shape& x_shape = c.input(0).shape;
+    planar = x_shape.rank() == 4;
+    batch = x_shape[0];
+    input_blocks = x_shape[1];
+    output_blocks = c.output(0).shape[1];
+    h = window.axis(0, 2, x_shape[2], kernel_h);
+    w = window.axis(1, 2, x_shape[3], kernel_w);
+    x = c.in<float>(0);
+    y = c.out<float>(0);
+  }
+  /// Elements of a block of channels of one image.
+  [[nodiscard]] std::int64_t input_plane() const noexcept { return h.input * w.input * step(); }
+  [[nodiscard]] std::int64_t output_plane() const noexcept { return h.output * w.output * channel_block; }
+  /// Elements from a position of the input to the next one.
+  [[nodiscard]] std::int64_t step() const noexcept { return planar ? 1 : channel_block; }
+  [[nodiscard]] bool empty() const noexcept { return batch * output_blocks * output_plane() == 0; }
+
+  ops::Window::Axis h;
+  ops::Window::Axis w;
+  std::int64_t batch;
+  std::int64_t input_blocks;  ///< channels when planar
+  std::int64_t output_blocks;
+  bool planar;  ///< x is (N, C, H, W)
+  const float* x;
+  float* y;
+};
+
+/// A vector of one number per channel, with zeros for the channels that only fill the last block.
+[[nodiscard]] inline Buffer block_vector(const float* from, std::int64_t channels) {
+  Buffer result(static_cast<std::size_t>(channel_blocks(channels) * channel_block) * sizeof(float));
+  auto* to = static_cast<float*>(result.data());
+  std::fill(std::copy_n(from, channels, to), to + channel_blocks(channels) * channel_block, 0.0f);
+  return result;
+}
+
+/// Multiply-adds that are worth a thread.
+inline constexpr std::int64_t blocked_worth_a_thread = 256 * 1024;
+
+/// Tasks of a section that are taken together, when each does `work` multiply-adds.
+[[nodiscard]] inline std::int64_t blocked_grain(std::int64_t work) noexcept {
+  return std::max<std::int64_t>(1, blocked_worth_a_thread / std::max<std::int64_t>(1, work));
+}
+
+/// Into how many parts the blocks of output channels are cut, so that there are some four tasks for each thread.
+[[nodiscard]] inline std::int64_t blocked_parts(std::int64_t tasks, std::int64_t groups_of_blocks, const ThreadPool& pool) noexcept {
+  if (pool.size() == 1) return 1;
+  return std::clamp<std::int64_t>((4 * pool.size() + tasks - 1) / tasks, 1, groups_of_blocks);
+}
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_KERNELS_CPU_BLOCKED_WINDOWS_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_POOL_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The part of a pooling window that lies inside the input, along one axis.
+struct WindowSpan {
+  std::int64_t first;   ///< index of its first element in the input
+  std::int64_t count;   ///< elements of the window inside the input
+  std::int64_t padded;  ///< the same with the padding counted
+};
+
+[[nodiscard]] inline WindowSpan window_span(const ops::Window::Axis& axis, std::int64_t window) noexcept {
+  const std::int64_t start = window * axis.stride - axis.pad_begin;
+  const std::int64_t skipped = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
+  const auto up_to = [&](std::int64_t end) {
+    return end <= start ? 0 : std::min(axis.kernel, (end - start + axis.dilation - 1) / axis.dilation);
+  };
+  const std::int64_t inside = up_to(axis.input);
+  return {start + skipped * axis.dilation, std::max<std::int64_t>(0, inside - skipped), up_to(axis.input + axis.pad_end)};
+}
+
+/// Calls begin(window), row(data offset, step, count) for each run of elements along the last axis, then end(window, padded elements) for
+/// every window of one plane, in order.
+template <class Begin, class Row, class End>
+void for_windows(const ops::Window::Axis* axes, std::size_t rank, const Begin& begin, const Row& row, const End& end) {
+  std::array<std::int64_t, Shape::max_rank> at{};
+  std::array<WindowSpan, Shape::max_rank> spans;
+  std::int64_t windows = 1;
+  for (std::size_t i = 0; i < rank; ++i) windows *= axes[i].output;
+  for (std::int64_t window = 0; window < windows; ++window) {
+    begin(window);
+    std::int64_t outer = 1;
+    std::int64_t padded = 1;
+    for (std::size_t i = 0; i < rank; ++i) {
+      spans[i] = window_span(axes[i], at[i]);
+      padded *= spans[i].padded;
+      if (i + 1 < rank) outer *= spans[i].count;
+    }
+    for (std::int64_t k = 0; k < outer; ++k) {
+      std::int64_t rest = k;
+      std::int64_t offset = spans[rank - 1].first;
+      std::int64_t stride = axes[rank - 1].input;
+      for (std::size_t i = rank - 1; i-- > 0;) {
+        offset += (spans[i].first + rest % spans[i].count * axes[i].dilation) * stride;
+        rest /= spans[i].count;
+        stride *= axes[i].input;
+      }
+      row(offset, axes[rank - 1].dilation, spans[rank - 1].count);
+    }
+    end(window, padded);
+    for (std::size_t i = rank; i-- > 0;) {
+      if (++at[i] < axes[i].output) break;
+      at[i] = 0;
+    }
+  }
+}
+
+/// Folds the windows of a plane of one or two dimensions row by row: first the rows of the windows into one, as long vectors, then the taps
+/// along it. y[window] = f(... f(initial, x[tap 0]) ..., x[tap n]).
+template <class F, class T>
+class RowFold {
+ public:
+  explicit RowFold(const CpuDevice& device) : fold_(simd::table<simd::BinaryLoop<F, T>>(device.isa).erased) {}
+
+  [[nodiscard]] static bool takes(std::size_t rank) noexcept { return rank == 1 || rank == 2; }
+  /// Bytes of scratch for each thread.
+  [[nodiscard]] static std::size_t scratch(const ops::Window::Axis& w) noexcept {
+    return align_up(static_cast<std::size_t>(w.input) * sizeof(T));
+  }
+
+  /// `axes`: as for_windows takes them. `finish(row, y)` is called for each finished row of windows.
+  template <class Finish>
+  void run(const ops::Window::Axis* axes, std::size_t rank, T initial, const T* x, T* y, T* scratch, const Finish& finish) const noexcept {
+    const ops::Window::Axis& w = axes[rank - 1];
+    const std::int64_t rows = rank == 2 ? axes[0].output : 1;
+    for (std::int64_t row = 0; row < rows; ++row, y += w.output) {
+      const WindowSpan span = rank == 2 ? window_span(axes[0], row) : WindowSpan{0, 1, 1};
+      std::fill_n(y, w.output, initial);
+      if (span.count > 0) {
+        const T* line = x + span.first * w.input;
+        for (std::int64_t k = 1; k < span.count; ++k) {
+          const T* next = x + (span.first + k * axes[0].dilation) * w.input;
+          fold_(line, false, next, false, scratch, static_cast<std::size_t>(w.input));
+          line = scratch;
+        }
+        for (std::int64_t k = 0; k < w.kernel; ++k) fold_tap(w, k * w.dilation - w.pad_begin, line, y);
+      }
+      finish(row, y);
+    }
+  }
+
+ private:
+  /// y[o] = f(y[o], line[o * stride + tap]) where that is inside the line.
+  void fold_tap(const ops::Window::Axis& w, std::int64_t tap, const T* line, T* y) const noexcept {
+    const std::int64_t begin = tap >= 0 ? 0 : (-tap + w.stride - 1) / w.stride;
+    const std::int64_t end = std::min(w.output, tap < w.input ? (w.input - 1 - tap) / w.stride + 1 : 0);
+    if (begin >= end) return;
+    if (w.stride == 1) return fold_(y + begin, false, line + begin + tap, false, y + begin, static_cast<std::size_t>(end - begin));
+    const F f{};
+    for (std::int64_t o = begin; o < end; ++o) y[o] = f(y[o], line[o * w.stride + tap]);
+  }
+
+  simd::BinaryFunctions fold_;
+};
+
+/// The planes of a pooling and their axes.
+struct PoolProblem {
+  PoolProblem(const ops::Window& window, const Context& c) {
+    const Shape& x = c.input(0).shape;
+    rank = x.rank() - 2;
+    planes = x[0] * x[1];
+    for (std::size_t i = 0; i < rank; ++i) {
+      axes[i] = window.axis(i, rank, x[i + 2], 1);
+      input_size *= axes[i].input;
+      output_size *= axes[i].output;
+      taps *= axes[i].kernel;
+    }
+  }
+  template <class Body>
+  void for_planes(const Context& c, const Body& body) const {
+    for_planes(c, 0, [&](std::int64_t plane, std::byte*) { body(plane); });
+  }
+  /// body(plane, scratch of the thread)
+  template <class Body>
+  void for_planes(const Context& c, std::size_t scratch, const Body& body) const {
+    const std::int64_t grain = std::max<std::int64_t>(1, 16 * 1024 / (output_size * taps + 1));
+    c.parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
+      for (std::int64_t plane = begin; plane < end; ++plane) body(plane, c.workspace() + static_cast<std::size_t>(slot) * scratch);
+    });
+  }
+
+  std::size_t rank;
+  std::int64_t planes;
+  std::int64_t input_size = 1;
+  std::int64_t output_size = 1;
+  std::int64_t taps = 1;
+  std::array<ops::Window::Axis, Shape::max_rank> axes;
+};
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::MaxPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::MaxPool>()), rows_(device) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    return by_rows(c, p) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
+
+  void run(Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    if (by_rows(c, p)) {
+      p.for_planes(c, rows_.scratch(p.axes[p.rank - 1]), [&](std::int64_t plane, std::byte* scratch) {
+        rows_.run(p.axes.data(), p.rank, lowest, c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
+                  reinterpret_cast<T*>(scratch), [](std::int64_t, T*) {});
+      });
+      return;
+    }
+    p.for_planes(c, [&](std::int64_t plane) {
+      const T* x = c.in<T>(0) + plane * p.input_size;
+      T* y = c.out<T>(0) + plane * p.output_size;
+      std::int64_t* indices = c.has_output(1) ? c.out<std::int64_t>(1) + plane * p.output_size : nullptr;
+      T best{};
+      std::int64_t at = 0;
+      const auto begin = [&](std::int64_t) {
+        best = lowest;
+        at = -1;
+      };
+      const auto end = [&](std::int64_t window, std::int64_t) {
+        y[window] = best;
+        if (indices != nullptr) indices[window] = plane * p.input_size + (op_.column_major ? column_major(p, at) : at);
+      };
+      if (indices == nullptr) {
+        cpu::for_windows(
+            p.axes.data(), p.rank, begin,
+            [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+              for (std::int64_t i = 0; i < count; ++i) {
+                const T value = x[offset + i * step];
+                best = value > best || value != value ? value : best;
+              }
+            },
+            end);
+        return;
+      }
+      cpu::for_windows(
+          p.axes.data(), p.rank, begin,
+          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) {
+              const T value = x[offset + i * step];
+              if (at >= 0 && !(value > best)) continue;
+              best = value;
+              at = offset + i * step;
+            }
+          },
+          end);
+    });
+  }
+
+ private:
+  static constexpr T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+
+  [[nodiscard]] bool by_rows(const Context& c, const cpu::PoolProblem& p) const noexcept { return !c.has_output(1) && rows_.takes(p.rank); }
+
+  /// The index of element `at` of a plane when its spatial dimensions are counted first to last.
+  [[nodiscard]] static std::int64_t column_major(const cpu::PoolProblem& p, std::int64_t at) noexcept {
+    std::int64_t result = 0;
+    for (std::size_t i = p.rank; i-- > 0;) {
+      result = result * p.axes[i].input + at % p.axes[i].input;
+      at /= p.axes[i].input;
+    }
+    return result;
+  }
+
+  ops::MaxPool op_;
+  cpu::RowFold<simd::Max, T> rows_;
+};
+
+template <class T>
+class Kernel<ops::AveragePool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::AveragePool>()), rows_(device) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    return rows_.takes(p.rank) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
+
+  void run(Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    const auto counted = [&](const cpu::WindowSpan& span) { return op_.count_include_pad ? span.padded : span.count; };
+    if (rows_.takes(p.rank)) {
+      const ops::Window::Axis& w = p.axes[p.rank - 1];
+      p.for_planes(c, rows_.scratch(w), [&](std::int64_t plane, std::byte* scratch) {
+        rows_.run(p.axes.data(), p.rank, T(0), c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
+                  reinterpret_cast<T*>(scratch), [&](std::int64_t row, T* y) {
+                    const std::int64_t rows = p.rank == 2 ? counted(cpu::window_span(p.axes[0], row)) : 1;
+                    for (std::int64_t o = 0; o < w.output; ++o) y[o] /= static_cast<T>(rows * counted(cpu::window_span(w, o)));
+                  });
+      });
+      return;
+    }
+    p.for_planes(c, [&](std::int64_t plane) {
+      const T* x = c.in<T>(0) + plane * p.input_size;
+      T* y = c.out<T>(0) + plane * p.output_size;
+      T sum = 0;
+      std::int64_t inside = 0;
+      cpu::for_windows(
+          p.axes.data(), p.rank,
+          [&](std::int64_t) {
+            sum = 0;
+            inside = 0;
+          },
+          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) sum += x[offset + i * step];
+            inside += count;
+          },
+          [&](std::int64_t window, std::int64_t padded) { y[window] = sum / static_cast<T>(op_.count_include_pad ? padded : inside); });
+    });
+  }
+
+ private:
+  ops::AveragePool op_;
+  cpu::RowFold<simd::Add, T> rows_;
+};
+
+template <class T>
+class Kernel<ops::LpPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::LpPool>()) {}
+
+  void run(Context& c) const {
+    const cpu::PoolProblem p(op_.window, c);
+    const T power = static_cast<T>(op_.p);
+    p.for_planes(c, [&](std::int64_t plane) {
+      const T* x = c.in<T>(0) + plane * p.input_size;
+      T* y = c.out<T>(0) + plane * p.output_size;
+      T sum = 0;
+      cpu::for_windows(
+          p.axes.data(), p.rank, [&](std::int64_t) { sum = 0; },
+          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) sum += std::pow(std::abs(x[offset + i * step]), power);
+          },
+          [&](std::int64_t window, std::int64_t) { y[window] = std::pow(sum, T(1) / power); });
+    });
+  }
+
+ private:
+  ops::LpPool op_;
+};
+
+namespace cpu {
+
+/// y[plane] = reduce(x of the plane, elements)
+template <class T, class Reduce>
+void for_global_planes(const Context& c, const Reduce& reduce) {
+  const Shape& shape = c.input(0).shape;
+  const std::int64_t size = shape.elements(2, shape.rank());
+  c.parallel_for(shape[0] * shape[1], std::max<std::int64_t>(1, 16 * 1024 / (size + 1)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane)
+      c.out<T>(0)[plane] = reduce(c.in<T>(0) + plane * size, static_cast<std::size_t>(size));
+  });
+}
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::GlobalAveragePool, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : sum_(&simd::table<simd::Reduce<simd::Sum, T>>(device.isa)) {}
+  void run(Context& c) const {
+    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return sum_->contiguous(x, n) / static_cast<T>(n); });
+  }
+
+ private:
+  const simd::Reduce<simd::Sum, T>* sum_;
+};
+
+template <class T>
+class Kernel<ops::GlobalMaxPool, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : max_(&simd::table<simd::Reduce<simd::MaxOf, T>>(device.isa)) {}
+  void run(Context& c) const {
+    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return max_->contiguous(x, n); });
+  }
+
+ private:
+  const simd::Reduce<simd::MaxOf, T>* max_;
+};
+
+template <class T>
+class Kernel<ops::GlobalLpPool, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : p_(static_cast<T>(node.op<ops::GlobalLpPool>().p)) {}
+  void run(Context& c) const {
+    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) {
+      T sum = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += std::pow(std::abs(x[i]), p_);
+      return std::pow(sum, T(1) / p_);
+    });
+  }
+
+ private:
+  T p_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SIMD_BLOCKED_WINDOW_HPP
+
+#define HONE_SINGLE_SIMD_UNARY_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// f, x and y point to the types of the UnaryLoop that the function is taken from.
+using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_t n) noexcept;
+
+/// y[i] = f(x[i]). Shapes: x (n), y (n). Any alignment; y may be x, and may not overlap it otherwise.
+/// An element's result does not depend on its position, so an array may be cut anywhere among threads.
+template <class F, class T>
+struct UnaryLoop {
+  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
+
+  /// The loop, its types erased: what drives it is then no template on them.
+  UnaryFunction erased;
+  Isa isa;
+
+  HONE_ALWAYS_INLINE void run(const F& f, const T* x, T* y, std::size_t n) const noexcept { erased(&f, x, y, n); }
+
+  template <class Arch>
+  static constexpr UnaryLoop make() noexcept;
+};
+
+// Functors: y = f(x) for a scalar and for a batch. NaN in gives NaN out. Written `x < 0 ? g(x) : x` rather than the other way
+// round, because then NaN falls through to x.
+// clang-format off
+struct Identity   { template <class V> HONE_LANE V operator()(V x) const noexcept { return x; } };
+struct Abs        { template <class V> HONE_LANE V operator()(V x) const noexcept { return abs(x); } };
+struct Neg        { template <class V> HONE_LANE V operator()(V x) const noexcept { return negate(x); } };
+struct Sign       { template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x > V(0), V(1), select(x < V(0), V(-1), x)); } };
+struct Relu       { template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), V(0), x); } };
+struct Reciprocal { template <class V> HONE_LANE V operator()(V x) const noexcept { return V(1) / x; } };
+struct Sqrt       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sqrt(x); } };
+struct Exp        { template <class V> HONE_LANE V operator()(V x) const noexcept { return exponential(x); } };
+struct Log        { template <class V> HONE_LANE V operator()(V x) const noexcept { return log(x); } };
+struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return erf(x); } };
+struct Ceil       { template <class V> HONE_LANE V operator()(V x) const noexcept { return ceil(x); } };
+struct Floor      { template <class V> HONE_LANE V operator()(V x) const noexcept { return floor(x); } };
+/// Halfway cases to even.
+struct Round      { template <class V> HONE_LANE V operator()(V x) const noexcept { return nearbyint(x); } };
+struct Sigmoid    { template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(V(1), x); } };
+struct Tanh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return tanh(x); } };
+struct Sinh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sinh(x); } };
+struct Cosh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return cosh(x); } };
+struct Asin       { template <class V> HONE_LANE V operator()(V x) const noexcept { return asin(x); } };
+struct Acos       { template <class V> HONE_LANE V operator()(V x) const noexcept { return acos(x); } };
+struct Atan       { template <class V> HONE_LANE V operator()(V x) const noexcept { return atan(x); } };
+struct Asinh      { template <class V> HONE_LANE V operator()(V x) const noexcept { return asinh(x); } };
+struct Acosh      { template <class V> HONE_LANE V operator()(V x) const noexcept { return acosh(x); } };
+struct Atanh      { template <class V> HONE_LANE V operator()(V x) const noexcept { return atanh(x); } };
+/// log(1 + exp(x)), without overflow.
+struct Softplus   { template <class V> HONE_LANE V operator()(V x) const noexcept { return Relu{}(x) + log1p(exp(-abs(x))); } };
+struct Softsign   { template <class V> HONE_LANE V operator()(V x) const noexcept { return x / (V(1) + abs(x)); } };
+
+// Scalar: the range reduction of xsimd for large arguments is a function without the architecture in its name.
+struct Sin { using scalar_only = void; template <Scalar V> HONE_LANE V operator()(V x) const noexcept { return std::sin(x); } };
+struct Cos { using scalar_only = void; template <Scalar V> HONE_LANE V operator()(V x) const noexcept { return std::cos(x); } };
+struct Tan { using scalar_only = void; template <Scalar V> HONE_LANE V operator()(V x) const noexcept { return std::tan(x); } };
+// clang-format on
+
+/// min(max(x, lo), hi), except that NaN stays.
+template <class T>
+struct Clip {
+  T lo;
+  T hi;
+  template <class V>
+  HONE_LANE V operator()(V x) const noexcept {
+    x = select(x < V(lo), V(lo), x);
+    return select(x > V(hi), V(hi), x);
+  }
+};
+
+// Parameters are float because ONNX attributes are.
+// clang-format off
+/// x < 0 ? alpha x : x
+struct LeakyRelu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), constant<V>(alpha) * x, x); } };
+/// x <= alpha ? 0 : x
+struct ThresholdedRelu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x <= constant<V>(alpha), V(0), x); } };
+/// x < 0 ? alpha (exp(x) - 1) : x
+struct Elu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), constant<V>(alpha) * expm1(x), x); } };
+/// gamma (x < 0 ? alpha (exp(x) - 1) : x)
+struct Selu { float alpha; float gamma; template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(gamma) * select(x < V(0), constant<V>(alpha) * expm1(x), x); } };
+/// x < 0 ? alpha (exp(x / alpha) - 1) : x
+struct Celu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), constant<V>(alpha) * expm1(x / constant<V>(alpha)), x); } };
+/// min(max(alpha x + beta, 0), 1)
+struct HardSigmoid { float alpha; float beta; template <class V> HONE_LANE V operator()(V x) const noexcept { return Clip<lane_t<V>>{0, 1}(constant<V>(alpha) * x + constant<V>(beta)); } };
+/// x min(max(x / 6 + 1/2, 0), 1)
+struct HardSwish { template <class V> HONE_LANE V operator()(V x) const noexcept { return x * Clip<lane_t<V>>{0, 1}(x * constant<V>(1.0 / 6) + constant<V>(0.5)); } };
+/// x / (1 + exp(-alpha x))
+struct Swish { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(x, constant<V>(alpha) * x); } };
+/// x/2 (1 + erf(x / sqrt(2)))
+struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + erf(x * constant<V>(0.70710678118654752440))); } };
+/// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+struct GeluTanh { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + tanh(constant<V>(0.79788456080286535588) * x * (V(1) + constant<V>(0.044715) * x * x))); } };
+// clang-format on
+
+/// x tanh(log(1 + exp(x)))
+struct Mish {
+  template <class V>
+  HONE_LANE V operator()(V x) const noexcept {
+    // With t = exp(x) and m = t (t + 2): tanh(log(1 + t)) = m / (m + 2). From x = 20 on the quotient is 1 in double too.
+    const V t = exp(select(x > V(20), V(20), x));
+    const V m = t * (t + V(2));
+    return x * (m / (m + V(2)));
+  }
+};
+
+namespace detail {
+
+/// Integers and functors without a batch form run as plain loops, which the compiler vectorises where it can.
+template <class F, class T>
+inline constexpr bool plain_loop = !std::floating_point<T> || requires {
+  typename F::scalar_only;
+};
+
+template <class F, class T, class Arch>
+void unary_run(const void* f, const void* from, void* to, std::size_t n) noexcept {
+  const F g = *static_cast<const F*>(f);
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  if constexpr (plain_loop<F, T>) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC ivdep
+#endif
+    for (std::size_t i = 0; i < n; ++i) y[i] = g(x[i]);
+  } else {
+    using V = xsimd::batch<T, Arch>;
+    std::size_t i = 0;
+    for (; i + V::size <= n; i += V::size) g(V::load_unaligned(x + i)).store_unaligned(y + i);
+    if (i < n) store_part(g(load_part<V>(x + i, n - i)), y + i, n - i);
+  }
+}
+
+}  // namespace detail
+
+template <class F, class T>
+template <class Arch>
+constexpr UnaryLoop<F, T> UnaryLoop<F, T>::make() noexcept {
+  return {.erased = &detail::unary_run<F, T, Arch>, .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::simd {
+
+/// A row of windows over one block of channels that all touch the same taps; distances in elements.
+struct BlockedWindows {
+  const float* x;         ///< first tap of the first window
+  std::ptrdiff_t step;    ///< from a window to the next one
+  std::ptrdiff_t row;     ///< from a row of taps to the next one
+  std::ptrdiff_t column;  ///< from a tap of a row to the next one
+  std::size_t rows;       ///< taps
+  std::size_t columns;
+};
+
+/// Depthwise convolution and pooling of blocked tensors, channel by channel.
+struct BlockedWindow {
+  /// y[p] = clamp(bias + sum over taps of weights[tap] * x[p * step + tap]); weights (rows, channel_block), `weights_row` apart, bias
+  /// (channel_block) or null, y (windows, channel_block). Each output is one chain of multiply-adds in the order of the taps.
+  void (*depthwise)(const BlockedWindows& windows, std::size_t count, const float* weights, std::ptrdiff_t weights_row, const float* bias,
+                    float lower, float upper, float* y) noexcept;
+  /// y[p] = the largest tap, NaN if one is.
+  void (*max)(const BlockedWindows& windows, std::size_t count, float* y) noexcept;
+  /// y[p] = sum of the taps / divisor.
+  void (*sum)(const BlockedWindows& windows, std::size_t count, float divisor, float* y) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr BlockedWindow make() noexcept;
+};
+
+namespace detail {
+
+template <class V, int Windows>
+HONE_ALWAYS_INLINE void blocked_depthwise_tile(const BlockedWindows& w, const float* x, const float* weights, std::ptrdiff_t weights_row,
+                                               V start, const Clip<float>& clamp, float* y) noexcept {
+  V sums[Windows];
+#pragma GCC unroll 8
+  for (int p = 0; p < Windows; ++p) sums[p] = start;
+  for (std::size_t i = 0; i < w.rows; ++i) {
+    const float* from = x + static_cast<std::ptrdiff_t>(i) * w.row;
+    const float* factors = weights + static_cast<std::ptrdiff_t>(i) * weights_row;
+    for (std::size_t j = 0; j < w.columns; ++j, from += w.column, factors += channel_block) {
+      const V factor = V::load_unaligned(factors);
+#pragma GCC unroll 8
+      for (int p = 0; p < Windows; ++p) sums[p] = xsimd::fma(factor, V::load_unaligned(from + p * w.step), sums[p]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < Windows; ++p) clamp(sums[p]).store_unaligned(y + p * channel_block);
+}
+
+template <class Arch>
+void blocked_depthwise(const BlockedWindows& w, std::size_t count, const float* weights, std::ptrdiff_t weights_row, const float* bias,
+                       float lower, float upper, float* y) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  const Clip<float> clamp{lower, upper};
+  for (std::ptrdiff_t lane = 0; lane < channel_block; lane += V::size) {
+    const V start = bias != nullptr ? V::load_unaligned(bias + lane) : V(0.0f);
+    const float* x = w.x + lane;
+    float* to = y + lane;
+    std::size_t left = count;
+    for (; left >= 7; left -= 7, x += 7 * w.step, to += 7 * channel_block) {
+      blocked_depthwise_tile<V, 7>(w, x, weights + lane, weights_row, start, clamp, to);
+    }
+    for (; left >= 3; left -= 3, x += 3 * w.step, to += 3 * channel_block) {
+      blocked_depthwise_tile<V, 3>(w, x, weights + lane, weights_row, start, clamp, to);
+    }
+    for (; left > 0; --left, x += w.step, to += channel_block) {
+      blocked_depthwise_tile<V, 1>(w, x, weights + lane, weights_row, start, clamp, to);
+    }
+  }
+}
+
+template <class Arch, class F>
+HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  for (std::size_t p = 0; p < count; ++p, y += channel_block) {
+    const float* x = w.x + static_cast<std::ptrdiff_t>(p) * w.step;
+    for (std::ptrdiff_t lane = 0; lane < channel_block; lane += V::size) {
+      V result = V::load_unaligned(x + lane);
+      for (std::size_t i = 0; i < w.rows; ++i) {
+        const float* from = x + static_cast<std::ptrdiff_t>(i) * w.row + lane;
+        std::size_t j = i == 0 ? 1 : 0;
+        if (w.columns >= 16) {
+          // Long rows in four parts, which do not wait for each other.
+          V parts[4] = {result, V::load_unaligned(from + w.column * static_cast<std::ptrdiff_t>(j)),
+                        V::load_unaligned(from + w.column * static_cast<std::ptrdiff_t>(j + 1)),
+                        V::load_unaligned(from + w.column * static_cast<std::ptrdiff_t>(j + 2))};
+          for (j += 3; j + 4 <= w.columns; j += 4) {
+#pragma GCC unroll 4
+            for (std::size_t k = 0; k < 4; ++k) {
+              parts[k] = F{}(parts[k], V::load_unaligned(from + static_cast<std::ptrdiff_t>(j + k) * w.column));
+            }
+          }
+          result = F{}(F{}(parts[0], parts[1]), F{}(parts[2], parts[3]));
+        }
+        for (; j < w.columns; ++j) result = F{}(result, V::load_unaligned(from + static_cast<std::ptrdiff_t>(j) * w.column));
+      }
+      (result / V(divisor)).store_unaligned(y + lane);
+    }
+  }
+}
+
+template <class Arch>
+void blocked_max(const BlockedWindows& w, std::size_t count, float* y) noexcept {
+  blocked_fold<Arch, Max>(w, count, 1, y);
+}
+template <class Arch>
+void blocked_sum(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
+  blocked_fold<Arch, Add>(w, count, divisor, y);
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr BlockedWindow BlockedWindow::make() noexcept {
+  return {.depthwise = &detail::blocked_depthwise<Arch>,
+          .max = &detail::blocked_max<Arch>,
+          .sum = &detail::blocked_sum<Arch>,
+          .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Windows of a row that touch the same taps, cut to what lies inside the input.
+struct BlockedWindowRun {
+  simd::BlockedWindows windows;
+  std::int64_t first;  ///< window of the row
+  std::int64_t count;
+  std::int64_t tap_row;  ///< first tap that is inside
+  std::int64_t tap_column;
+  std::int64_t padded;  ///< taps with the padding counted
+};
+
+/// body(run) for the runs of windows of row `row`, `x` being one block of channels of one image.
+template <class Body>
+void for_window_runs(const BlockedProblem& p, const float* x, std::int64_t row, const Body& body) {
+  const auto tap = [](const ops::Window::Axis& axis, std::int64_t window, const WindowSpan& span) {
+    return (span.first - (window * axis.stride - axis.pad_begin)) / axis.dilation;
+  };
+  const WindowSpan rows = window_span(p.h, row);
+  const std::int64_t tap_row = tap(p.h, row, rows);
+  // Windows [inner, outer) are inside of the input as a whole.
+  const std::int64_t inner = p.w.pad_begin > 0 ? std::min(p.w.output, (p.w.pad_begin + p.w.stride - 1) / p.w.stride) : 0;
+  const std::int64_t room = p.w.input + p.w.pad_begin - p.w.extent();
+  const std::int64_t outer = std::max(inner, room < 0 ? 0 : std::min(p.w.output, room / p.w.stride + 1));
+  for (std::int64_t first = 0; first < p.w.output;) {
+    const std::int64_t count = first == inner && outer > inner ? outer - inner : 1;
+    const WindowSpan columns = window_span(p.w, first);
+    const bool touches = rows.count > 0 && columns.count > 0;
+    body(BlockedWindowRun{.windows = {.x = touches ? x + (rows.first * p.w.input + columns.first) * channel_block : x,
+                                      .step = p.w.stride * channel_block,
+                                      .row = p.h.dilation * p.w.input * channel_block,
+                                      .column = p.w.dilation * channel_block,
+                                      .rows = touches ? static_cast<std::size_t>(rows.count) : 0,
+                                      .columns = static_cast<std::size_t>(columns.count)},
+                          .first = first,
+                          .count = count,
+                          .tap_row = tap_row,
+                          .tap_column = tap(p.w, first, columns),
+                          .padded = rows.padded * columns.padded});
+    first += count;
+  }
+}
+
+/// body(plane, x, y) for each image and block of channels, on the threads of the session.
+template <class Body>
+void for_blocked_planes(const Context& c, const BlockedProblem& p, const Body& body) {
+  const std::int64_t work = p.output_plane() * p.h.kernel * p.w.kernel;
+  c.parallel_for(p.batch * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) body(plane, p.x + plane * p.input_plane(), p.y + plane * p.output_plane());
+  });
+}
+
+/// Depthwise convolution of blocked tensors: channel c of the output depends on channel c of the input.
+class BlockedDepthwise {
+ public:
+  /// `weights` (C, 1, kH, kW)
+  BlockedDepthwise(const TensorRef& weights, const CpuDevice& device)
+      : kernels_(&simd::table<simd::BlockedWindow>(device.isa)), taps_(weights.shape[2] * weights.shape[3]) {
+    const std::int64_t blocks = channel_blocks(weights.shape[0]);
+    packed_ = Buffer(static_cast<std::size_t>(blocks * taps_ * channel_block) * sizeof(float));
+    auto* to = static_cast<float*>(packed_.data());
+    std::fill_n(to, blocks * taps_ * channel_block, 0.0f);
+    for (std::int64_t c = 0; c < weights.shape[0]; ++c) {
+      for (std::int64_t tap = 0; tap < taps_; ++tap) {
+        to[(c / channel_block * taps_ + tap) * channel_block + c % channel_block] = weights.as<const float>()[c * taps_ + tap];
+      }
+    }
+  }
+
+  void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
+    const std::int64_t weights_row = p.w.kernel * channel_block;
+    for_blocked_planes(c, p, [&](std::int64_t plane, const float* x, float* y) {
+      const std::int64_t block = plane % p.output_blocks;
+      const float* weights = static_cast<const float*>(packed_.data()) + block * taps_ * channel_block;
+      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * channel_block) {
+        for_window_runs(p, x, row, [&](const BlockedWindowRun& run) {
+          kernels_->depthwise(run.windows, static_cast<std::size_t>(run.count),
+                              weights + run.tap_row * weights_row + run.tap_column * channel_block, weights_row,
+                              bias != nullptr ? bias + block * channel_block : nullptr, store.lower, store.upper,
+                              y + run.first * channel_block);
+        });
+      }
+      if (store.epilogue != nullptr) (*store.epilogue)(plane * p.output_plane(), p.output_plane());
+    });
+  }
+
+ private:
+  const simd::BlockedWindow* kernels_;
+  std::int64_t taps_;
+  Buffer packed_;
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_KERNELS_CPU_DIRECT_CONV_HPP
+
+#define HONE_SINGLE_SIMD_BLOCKED_CONV_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// A rectangle of outputs of a convolution with blocked output channels; distances in elements.
+struct BlockedConvRun {
+  std::size_t rows;
+  std::size_t columns;
+  const float* x;              ///< first channel of the first window
+  std::ptrdiff_t x_row;        ///< from a row of windows to the next one
+  std::ptrdiff_t x_channel;    ///< from a channel to the next one; 1 when x is blocked
+  std::ptrdiff_t x_block;      ///< from a block of input channels to the next one
+  std::size_t blocks;          ///< blocks of input channels
+  std::size_t last_channels;   ///< channels in the last of them, 1 .. channel_block
+  const std::ptrdiff_t* taps;  ///< (tap_count), from the first element of a window to the tap
+  std::size_t tap_count;
+  const float* weights;          ///< [output block][block][tap][channel][channel_block], channels that exist only
+  std::ptrdiff_t weights_block;  ///< from a block of output channels to the next one
+  const float* next_weights;     ///< what will be needed next, as many; fetched into the cache meanwhile
+  const float* bias;             ///< (output blocks, channel_block) or null
+  const float* residual;         ///< as y, or null
+  float* y;                      ///< (rows, columns, channel_block)
+  std::ptrdiff_t y_row;          ///< from a row to the next one
+  std::ptrdiff_t y_block;        ///< from a block of output channels to the next one
+  float lower;                   ///< results are clamped to [lower, upper]
+  float upper;
+};
+
+/// y[r, q, m] = clamp(bias[m] + sum over blocks b, taps t and channels c of
+///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + residual[r, q, m])
+/// for up to max_output_blocks blocks of output channels m. The step is channel_block when x is blocked, else 1.
+/// Each output is one chain of multiply-adds in the order of b, t, c, whatever the rectangle.
+struct BlockedConv {
+  /// Blocks of output channels that one call of `blocked` or `planar` computes at most.
+  std::size_t max_output_blocks;
+  void (*blocked)(const BlockedConvRun& run, std::size_t output_blocks) noexcept;
+  void (*planar)(const BlockedConvRun& run, std::size_t output_blocks) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr BlockedConv make() noexcept;
+};
+
+namespace detail {
+
+/// Pixels and blocks of output channels in registers. Accumulators + weights + one broadcast: 28 + 2 + 1 of 32 registers with AVX-512,
+/// 12 + 2 + 1 of 16 with AVX2; 12 of 16 with SSE2, which reads weights from memory.
+template <class Arch>
+struct BlockedShape {
+  static constexpr std::size_t width = sizeof(xsimd::batch<float, Arch>) / sizeof(float);
+  static constexpr std::size_t registers = channel_block / width;  ///< of one block
+  static constexpr std::size_t output_blocks = native_isa == Isa::avx512 ? 2 : 1;
+  static constexpr std::size_t pixels = native_isa == Isa::avx512 ? 14 : native_isa == Isa::neon ? 6 : 12 / registers;
+};
+
+/// The pixels of a tile lie in two stretches of a row, or of two rows: half of them, rounded up, from the first on, the others `x_second`
+/// elements (in y, `y_second`) after it.
+struct BlockedTile {
+  const float* x;
+  std::ptrdiff_t x_second;
+  std::ptrdiff_t y;  ///< from the first element of the result
+  std::ptrdiff_t y_second;
+  const float* fetch;  ///< one cache line for each channel of each tap
+};
+
+template <class Arch, int Step, std::size_t OutputBlocks, std::size_t Pixels>
+void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  constexpr std::size_t registers = BlockedShape<Arch>::registers;
+  constexpr std::size_t columns = OutputBlocks * registers;
+  constexpr std::size_t width = V::size;
+  constexpr std::size_t half = (Pixels + 1) / 2;
+  V sums[Pixels][columns];
+#pragma GCC unroll 4
+  for (std::size_t v = 0; v < columns; ++v) {
+    const V start = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
+#pragma GCC unroll 16
+    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = start;
+  }
+  const float* weights = run.weights;
+  const float* fetch = tile.fetch;
+  const float* x = tile.x;
+  for (std::size_t block = 0; block < run.blocks; ++block, x += run.x_block) {
+    const std::size_t channels = block + 1 < run.blocks ? static_cast<std::size_t>(channel_block) : run.last_channels;
+    for (std::size_t tap = 0; tap < run.tap_count; ++tap) {
+      const float* from = x + run.taps[tap];
+      for (std::size_t c = 0; c < channels; ++c) {
+        V row[columns];
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < columns; ++v) {
+          row[v] = V::load_unaligned(weights + static_cast<std::ptrdiff_t>(v / registers) * run.weights_block + v % registers * width);
+        }
+        __builtin_prefetch(fetch, 0, 2);
+#pragma GCC unroll 16
+        for (std::size_t p = 0; p < Pixels; ++p) {
+          const auto at = static_cast<std::ptrdiff_t>(p < half ? p : p - half) * Step;
+          const V value(p < half ? from[at] : from[tile.x_second + at]);
+#pragma GCC unroll 4
+          for (std::size_t v = 0; v < columns; ++v) sums[p][v] = xsimd::fma(value, row[v], sums[p][v]);
+        }
+        from += Step == 1 ? run.x_channel : 1;
+        weights += channel_block;
+        fetch += channel_block;
+      }
+    }
+  }
+  const Clip<float> clamp{run.lower, run.upper};
+#pragma GCC unroll 4
+  for (std::size_t v = 0; v < columns; ++v) {
+    const std::ptrdiff_t first =
+        tile.y + static_cast<std::ptrdiff_t>(v / registers) * run.y_block + static_cast<std::ptrdiff_t>(v % registers * width);
+#pragma GCC unroll 16
+    for (std::size_t p = 0; p < Pixels; ++p) {
+      const std::ptrdiff_t at = first + (p < half ? static_cast<std::ptrdiff_t>(p) * channel_block
+                                                  : tile.y_second + static_cast<std::ptrdiff_t>(p - half) * channel_block);
+      if (run.residual != nullptr) sums[p][v] = sums[p][v] + V::load_unaligned(run.residual + at);
+      clamp(sums[p][v]).store_unaligned(run.y + at);
+    }
+  }
+}
+
+/// The tile for a number of pixels that is known at run time.
+template <class Arch, int Step, std::size_t OutputBlocks, std::size_t Pixels>
+HONE_ALWAYS_INLINE void blocked_conv_pixels(const BlockedConvRun& run, std::size_t pixels, const BlockedTile& tile) noexcept {
+  if constexpr (Pixels > 1) {
+    if (pixels < Pixels) return blocked_conv_pixels<Arch, Step, OutputBlocks, Pixels - 1>(run, pixels, tile);
+  }
+  blocked_conv_tile<Arch, Step, OutputBlocks, Pixels>(run, tile);
+}
+
+template <class Arch, int Step, std::size_t OutputBlocks>
+void blocked_conv_run(const BlockedConvRun& run) noexcept {
+  constexpr std::size_t most = BlockedShape<Arch>::pixels;
+  const auto step = static_cast<std::ptrdiff_t>(Step);
+  // The first tiles fetch the weights that come next, each as many cache lines as one block of output channels has.
+  std::size_t fetched = 0;
+  const auto fetch = [&] {
+    return fetched < OutputBlocks ? run.next_weights + static_cast<std::ptrdiff_t>(fetched++) * run.weights_block : run.weights;
+  };
+  std::size_t r = 0;
+  if (2 * run.columns <= most) {
+    for (; r + 2 <= run.rows; r += 2) {
+      const auto row = static_cast<std::ptrdiff_t>(r);
+      blocked_conv_pixels<Arch, Step, OutputBlocks, most>(run, 2 * run.columns,
+                                                          {run.x + row * run.x_row, run.x_row, row * run.y_row, run.y_row, fetch()});
+    }
+  }
+  for (; r < run.rows; ++r) {
+    // Tiles of nearly equal size: a tile of few pixels waits for its multiply-adds.
+    std::size_t first = 0;
+    for (std::size_t tiles = (run.columns + most - 1) / most; tiles > 0; --tiles) {
+      const std::size_t count = (run.columns - first + tiles - 1) / tiles;
+      const auto half = static_cast<std::ptrdiff_t>((count + 1) / 2);
+      const auto row = static_cast<std::ptrdiff_t>(r);
+      const auto column = static_cast<std::ptrdiff_t>(first);
+      blocked_conv_pixels<Arch, Step, OutputBlocks, most>(
+          run, count,
+          {run.x + row * run.x_row + column * step, half * step, row * run.y_row + column * channel_block, half * channel_block, fetch()});
+      first += count;
+    }
+  }
+}
+
+template <class Arch, int Step>
+void blocked_conv(const BlockedConvRun& run, std::size_t output_blocks) noexcept {
+  if constexpr (BlockedShape<Arch>::output_blocks == 2) {
+    if (output_blocks == 2) return blocked_conv_run<Arch, Step, 2>(run);
+  }
+  blocked_conv_run<Arch, Step, 1>(run);
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr BlockedConv BlockedConv::make() noexcept {
+  return {.max_output_blocks = detail::BlockedShape<Arch>::output_blocks,
+          .blocked = &detail::blocked_conv<Arch, static_cast<int>(channel_block)>,
+          .planar = &detail::blocked_conv<Arch, 1>,
+          .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Convolution with a blocked result, straight from the definition: registers hold the sums of neighbouring outputs and pass over all taps
+/// and input channels. Where windows are more than one column apart or reach into the padding, a band of rows is copied first, the columns
+/// of each row by their remainder modulo the stride, so that neighbouring windows always read neighbours.
+class DirectConv {
+ public:
+  static constexpr std::int64_t max_taps = 256;
+
+  DirectConv(const TensorRef& weights, std::int64_t group, const CpuDevice& device)
+      : kernels_(&simd::table<simd::BlockedConv>(device.isa)),
+        group_(group),
+        inputs_(weights.shape[1]),
+        output_blocks_(channel_blocks(weights.shape[0] / group)),
+        taps_(weights.shape[2] * weights.shape[3]) {
+    const std::int64_t outputs = weights.shape[0] / group;
+    packed_ = Buffer(static_cast<std::size_t>(group * output_blocks_ * block_size()) * sizeof(float));
+    auto* to = static_cast<float*>(packed_.data());
+    const auto* w = weights.as<const float>();
+    for (std::int64_t block = 0; block < group * output_blocks_; ++block) {
+      const std::int64_t first = block / output_blocks_ * outputs + block % output_blocks_ * channel_block;
+      const std::int64_t count = std::min(channel_block, (block / output_blocks_ + 1) * outputs - first);
+      for (std::int64_t c0 = 0; c0 < inputs_; c0 += channel_block) {
+        for (std::int64_t tap = 0; tap < taps_; ++tap) {
+          for (std::int64_t c = c0; c < std::min(c0 + channel_block, inputs_); ++c, to += channel_block) {
+            for (std::int64_t m = 0; m < channel_block; ++m) to[m] = m < count ? w[((first + m) * inputs_ + c) * taps_ + tap] : 0.0f;
+          }
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] std::size_t workspace(const BlockedProblem& p, const ThreadPool& pool) const noexcept {
+    const Bands bands(p, *this);
+    return bands.copied ? align_up(bands.elements * sizeof(float)) * static_cast<std::size_t>(pool.size()) : 0;
+  }
+
+  void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
+    const Bands bands(p, *this);
+    const std::size_t scratch = align_up(bands.elements * sizeof(float));
+    const auto step_blocks = static_cast<std::int64_t>(kernels_->max_output_blocks);
+    const std::int64_t pairs = (output_blocks_ + step_blocks - 1) / step_blocks;
+    const std::int64_t units = p.batch * group_ * bands.count;
+    const std::int64_t parts = blocked_parts(units, pairs, c.pool());
+    const std::int64_t work = output_blocks_ * channel_block * inputs_ * taps_ * bands.rows * bands.columns / parts;
+    c.parallel_for(units * parts, blocked_grain(work), [&](std::int64_t begin, std::int64_t end, int slot) {
+      auto* copy = reinterpret_cast<float*>(c.workspace() + static_cast<std::size_t>(slot) * scratch);
+      std::int64_t held = -1;
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t unit = task / parts;
+        const std::int64_t part = task % parts;
+        if (bands.copied && unit != held) copy_band(p, bands, unit, copy);
+        held = unit;
+        run_band(p, bands, unit, pairs * part / parts * step_blocks, std::min(output_blocks_, pairs * (part + 1) / parts * step_blocks),
+                 copy, bias, store);
+      }
+    });
+  }
+
+ private:
+  /// The outputs of an image in pieces whose windows stay in L2.
+  struct Bands {
+    static constexpr std::int64_t band_bytes = 256 * 1024;
+
+    Bands(const BlockedProblem& p, const DirectConv& conv) {
+      const auto& h = p.h;
+      const auto& w = p.w;
+      const std::int64_t width = (w.output - 1) * w.stride + w.extent();
+      const std::int64_t height = (h.output - 1) * h.stride + h.extent();
+      copied = w.stride != 1 || h.pad_begin != 0 || w.pad_begin != 0 || height > h.input || width > w.input;
+      const bool flat = !copied && conv.taps_ == 1 && h.stride == 1 && w.output == w.input;
+      const std::int64_t channels = p.planar ? conv.inputs_ : channel_blocks(conv.inputs_) * channel_block;
+      total_rows = flat ? 1 : h.output;
+      total_columns = flat ? h.output * w.output : w.output;
+      // Only rows and remainders that some tap reads are copied.
+      phases = w.kernel == 1 ? 1 : w.stride;
+      phase = copied ? (width + w.stride - 1) / w.stride : w.input;
+      row_size = (copied ? phases * phase : w.input) * p.step();
+      row_step = copied && h.kernel == 1 ? h.stride : 1;
+      const std::int64_t bytes = static_cast<std::int64_t>(sizeof(float)) * channels;
+      if (flat) {
+        rows = 1;
+        columns = std::clamp<std::int64_t>(band_bytes / bytes / 56 * 56, 56, std::max<std::int64_t>(total_columns, 56));
+      } else {
+        const std::int64_t row_bytes = bytes * row_size / p.step();
+        rows = std::clamp<std::int64_t>((band_bytes / row_bytes - h.extent()) / (h.stride / row_step) + 1, 1, total_rows);
+        columns = total_columns;
+      }
+      input_rows = (rows - 1) * (h.stride / row_step) + h.extent();
+      elements = copied ? static_cast<std::size_t>(channels * input_rows * row_size / p.step()) : 0;
+      column_bands = (total_columns + columns - 1) / columns;
+      count = (total_rows + rows - 1) / rows * column_bands;
+    }
+
+    bool copied;
+    std::int64_t total_rows;
+    std::int64_t total_columns;
+    std::int64_t rows;  ///< of outputs in a band
+    std::int64_t columns;
+    std::int64_t column_bands;
+    std::int64_t count;       ///< of bands
+    std::int64_t row_step;    ///< rows of the input from a row of the copy to the next one
+    std::int64_t input_rows;  ///< that the windows of a band reach
+    std::int64_t phases;      ///< remainders in the copy
+    std::int64_t phase;       ///< columns of one remainder
+    std::int64_t row_size;    ///< elements of a row of the copy, or of the input
+    std::size_t elements;     ///< of the copy
+  };
+
+  /// Elements of the weights of one block of output channels.
+  [[nodiscard]] std::int64_t block_size() const noexcept { return inputs_ * taps_ * channel_block; }
+  /// Blocks of channels, or channels of a planar input, of one group.
+  [[nodiscard]] std::int64_t group_planes(const BlockedProblem& p) const noexcept { return p.input_blocks / group_; }
+
+  void copy_band(const BlockedProblem& p, const Bands& bands, std::int64_t unit, float* to) const noexcept {
+    const std::int64_t image = unit / bands.count;
+    const std::int64_t first_row = unit % bands.count * bands.rows * p.h.stride - p.h.pad_begin;
+    const std::int64_t step = p.step();
+    for (std::int64_t plane = 0; plane < group_planes(p); ++plane) {
+      const float* x = p.x + (image * group_planes(p) + plane) * p.input_plane();
+      for (std::int64_t r = 0; r < bands.input_rows; ++r) {
+        const std::int64_t row = first_row + r * bands.row_step;
+        if (row < 0 || row >= p.h.input) {
+          to = std::fill_n(to, bands.row_size, 0.0f);
+          continue;
+        }
+        for (std::int64_t phase = 0; phase < bands.phases; ++phase) {
+          // Column q of the phase is column q * stride + shift of the input.
+          const std::int64_t shift = phase - p.w.pad_begin;
+          const std::int64_t stride = p.w.stride;
+          const std::int64_t begin = std::clamp<std::int64_t>(shift < 0 ? (-shift + stride - 1) / stride : 0, 0, bands.phase);
+          const std::int64_t end =
+              std::clamp<std::int64_t>(shift < p.w.input ? (p.w.input - 1 - shift) / stride + 1 : 0, begin, bands.phase);
+          to = std::fill_n(to, begin * step, 0.0f);
+          if (begin < end) {
+            const float* from = x + (row * p.w.input + begin * stride + shift) * step;
+            if (stride == 1) {
+              to = std::copy_n(from, (end - begin) * step, to);
+            } else if (p.planar) {
+              for (std::int64_t q = begin; q < end; ++q, from += stride) *to++ = *from;
+            } else {
+              for (std::int64_t q = begin; q < end; ++q, from += stride * channel_block, to += channel_block)
+                std::memcpy(to, from, channel_block * sizeof(float));
+            }
+          }
+          to = std::fill_n(to, (bands.phase - end) * step, 0.0f);
+        }
+      }
+    }
+  }
+
+  /// Blocks [first, last) of output channels of the group in one band.
+  void run_band(const BlockedProblem& p, const Bands& bands, std::int64_t unit, std::int64_t first, std::int64_t last, const float* copy,
+                const float* bias, const BlockedStore& store) const noexcept {
+    const std::int64_t image = unit / bands.count;
+    const std::int64_t group = image % group_;
+    const std::int64_t band = unit % bands.count;
+    const std::int64_t row = band / bands.column_bands * bands.rows;
+    const std::int64_t column = band % bands.column_bands * bands.columns;
+    const std::int64_t rows = std::min(bands.rows, bands.total_rows - row);
+    const std::int64_t columns = std::min(bands.columns, bands.total_columns - column);
+    const std::int64_t step = p.step();
+    const std::int64_t plane = bands.copied ? bands.input_rows * bands.row_size : p.input_plane();
+    std::array<std::ptrdiff_t, max_taps> offsets;
+    for (std::int64_t k = 0; k < taps_; ++k) {
+      const std::int64_t at = k % p.w.kernel * p.w.dilation;
+      const std::int64_t in_row = bands.copied ? at % p.w.stride * bands.phase + at / p.w.stride : at;
+      offsets[static_cast<std::size_t>(k)] = k / p.w.kernel * p.h.dilation * bands.row_size + in_row * step;
+    }
+    const float* x = copy;
+    if (!bands.copied) {
+      x = p.x + image * group_planes(p) * plane + (row * p.h.stride * p.w.input + column) * step;
+    }
+    simd::BlockedConvRun run{};
+    run.rows = static_cast<std::size_t>(rows);
+    run.columns = static_cast<std::size_t>(columns);
+    run.x = x;
+    run.x_row = p.h.stride / bands.row_step * bands.row_size;
+    run.y_row = bands.total_columns * channel_block;
+    run.x_channel = p.planar ? plane : 1;
+    run.x_block = p.planar ? channel_block * plane : plane;
+    run.blocks = static_cast<std::size_t>(channel_blocks(inputs_));
+    run.last_channels = static_cast<std::size_t>((inputs_ - 1) % channel_block + 1);
+    run.taps = offsets.data();
+    run.tap_count = static_cast<std::size_t>(taps_);
+    run.weights_block = block_size();
+    run.y_block = p.output_plane();
+    run.lower = store.lower;
+    run.upper = store.upper;
+    const auto kernel = p.planar ? kernels_->planar : kernels_->blocked;
+    for (std::int64_t block = first; block < last;) {
+      const auto blocks = std::min(last - block, static_cast<std::int64_t>(kernels_->max_output_blocks));
+      const std::int64_t to = (image * output_blocks_ + block) * p.output_plane() + (row * bands.total_columns + column) * channel_block;
+      run.weights = static_cast<const float*>(packed_.data()) + (group * output_blocks_ + block) * block_size();
+      run.bias = bias != nullptr ? bias + (group * output_blocks_ + block) * channel_block : nullptr;
+      run.next_weights = block + blocks < last ? run.weights + blocks * block_size() : run.weights;
+      run.y = p.y + to;
+      run.residual = store.residual != nullptr ? store.residual + to : nullptr;
+      kernel(run, static_cast<std::size_t>(blocks));
+      if (store.epilogue != nullptr) {
+        for (std::int64_t b = 0; b < blocks; ++b) {
+          (*store.epilogue)(to + b * p.output_plane(), ((rows - 1) * bands.total_columns + columns) * channel_block);
+        }
+      }
+      block += blocks;
+    }
+  }
+
+  const simd::BlockedConv* kernels_;
+  std::int64_t group_;
+  std::int64_t inputs_;         ///< channels of a group
+  std::int64_t output_blocks_;  ///< of a group
+  std::int64_t taps_;
+  Buffer packed_;
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_KERNELS_CPU_POINTWISE_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_BINARY_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_UNARY_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+// What each operator computes: one line per operator.
+// clang-format off
+constexpr simd::Abs             unary(const ops::Abs&) noexcept { return {}; }
+constexpr simd::Acos            unary(const ops::Acos&) noexcept { return {}; }
+constexpr simd::Acosh           unary(const ops::Acosh&) noexcept { return {}; }
+constexpr simd::Asin            unary(const ops::Asin&) noexcept { return {}; }
+constexpr simd::Asinh           unary(const ops::Asinh&) noexcept { return {}; }
+constexpr simd::Atan            unary(const ops::Atan&) noexcept { return {}; }
+constexpr simd::Atanh           unary(const ops::Atanh&) noexcept { return {}; }
+constexpr simd::Ceil            unary(const ops::Ceil&) noexcept { return {}; }
+constexpr simd::Celu            unary(const ops::Celu& op) noexcept { return {op.alpha}; }
+constexpr simd::Cos             unary(const ops::Cos&) noexcept { return {}; }
+constexpr simd::Cosh            unary(const ops::Cosh&) noexcept { return {}; }
+constexpr simd::Elu             unary(const ops::Elu& op) noexcept { return {op.alpha}; }
+constexpr simd::Erf             unary(const ops::Erf&) noexcept { return {}; }
+constexpr simd::Exp             unary(const ops::Exp&) noexcept { return {}; }
+constexpr simd::Floor           unary(const ops::Floor&) noexcept { return {}; }
+constexpr simd::HardSigmoid     unary(const ops::HardSigmoid& op) noexcept { return {op.alpha, op.beta}; }
+constexpr simd::HardSwish       unary(const ops::HardSwish&) noexcept { return {}; }
+constexpr simd::LeakyRelu       unary(const ops::LeakyRelu& op) noexcept { return {op.alpha}; }
+constexpr simd::Log             unary(const ops::Log&) noexcept { return {}; }
+constexpr simd::Mish            unary(const ops::Mish&) noexcept { return {}; }
+constexpr simd::Neg             unary(const ops::Neg&) noexcept { return {}; }
+constexpr simd::Reciprocal      unary(const ops::Reciprocal&) noexcept { return {}; }
+constexpr simd::Relu            unary(const ops::Relu&) noexcept { return {}; }
+constexpr simd::Round           unary(const ops::Round&) noexcept { return {}; }
+constexpr simd::Selu            unary(const ops::Selu& op) noexcept { return {op.alpha, op.gamma}; }
+constexpr simd::Sigmoid         unary(const ops::Sigmoid&) noexcept { return {}; }
+constexpr simd::Sign            unary(const ops::Sign&) noexcept { return {}; }
+constexpr simd::Sin             unary(const ops::Sin&) noexcept { return {}; }
+constexpr simd::Sinh            unary(const ops::Sinh&) noexcept { return {}; }
+constexpr simd::Softplus        unary(const ops::Softplus&) noexcept { return {}; }
+constexpr simd::Softsign        unary(const ops::Softsign&) noexcept { return {}; }
+constexpr simd::Sqrt            unary(const ops::Sqrt&) noexcept { return {}; }
+constexpr simd::Swish           unary(const ops::Swish& op) noexcept { return {op.alpha}; }
+constexpr simd::Tan             unary(const ops::Tan&) noexcept { return {}; }
+constexpr simd::Tanh            unary(const ops::Tanh&) noexcept { return {}; }
+constexpr simd::ThresholdedRelu unary(const ops::ThresholdedRelu& op) noexcept { return {op.alpha}; }
+// clang-format on
+
+template <class Op>
+concept UnaryOp = requires(const Op& op) {
+  unary(op);
+};
+
+/// y = f(x) for elements of `size` bytes, shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
+/// Not a template: one copy serves all operators and types.
+inline void run_unary(simd::UnaryFunction loop, const void* f, std::size_t size, const Context& c) {
+  const auto* x = c.in<std::byte>(0);
+  auto* y = c.out<std::byte>(0);
+  c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
+    const std::size_t offset = static_cast<std::size_t>(begin) * size;
+    loop(f, x + offset, y + offset, static_cast<std::size_t>(end - begin));
+  });
+}
+
+/// y = f(x) with an f that is known when the kernel is made.
+class UnaryKernel {
+ public:
+  using Shared = UnaryKernel;
+
+  template <class F, class T>
+  UnaryKernel(const simd::UnaryLoop<F, T>& loop, const F& f) : loop_(loop.erased), size_(sizeof(T)) {
+    static_assert(sizeof(F) <= sizeof f_ && alignof(F) <= alignof(float) && std::is_trivially_copyable_v<F>);
+    std::memcpy(f_, &f, sizeof f);
+  }
+  void run(Context& c) const { run_unary(loop_, f_, size_, c); }
+
+ private:
+  simd::UnaryFunction loop_;
+  std::size_t size_;
+  alignas(float) std::byte f_[2 * sizeof(float)];
+};
+
+/// y[i] = f(x[i]) for what needs no micro-kernel.
+template <class X, class Y, class F>
+void run_scalars(const Context& c, const F& f) {
+  const X* x = c.in<X>(0);
+  Y* y = c.out<Y>(0);
+  c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
+  });
+}
+
+/// A float of any type as double.
+template <class T>
+[[nodiscard]] double as_double(T x) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<double>(x);
+  } else {
+    return static_cast<double>(SmallFloat::of(dtype_of<T>).decode(x.bits));
+  }
+}
+
+}  // namespace cpu
+
+template <cpu::UnaryOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::UnaryKernel {
+ public:
+  using F = decltype(cpu::unary(std::declval<const Op&>()));
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), cpu::unary(node.op<Op>())) {}
+};
+
+template <class T>
+class Kernel<ops::Gelu, Cpu, T> : public cpu::UnaryKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : UnaryKernel(node.op<ops::Gelu>().tanh ? UnaryKernel(simd::table<simd::UnaryLoop<simd::GeluTanh, T>>(device.isa), simd::GeluTanh{})
+                                              : UnaryKernel(simd::table<simd::UnaryLoop<simd::Gelu, T>>(device.isa), simd::Gelu{})) {}
+};
+
+template <class T>
+class Kernel<ops::Clip, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : loop_(&simd::table<simd::UnaryLoop<simd::Clip<T>, T>>(device.isa)) {}
+  void run(Context& c) const {
+    constexpr bool real = std::numeric_limits<T>::has_infinity;
+    T lo = real ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+    T hi = real ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+    if (c.has_input(1) && c.input(1).elements() == 1) lo = *c.in<T>(1);
+    if (c.has_input(2) && c.input(2).elements() == 1) hi = *c.in<T>(2);
+    const simd::Clip<T> clip{lo, hi};
+    cpu::run_unary(loop_->erased, &clip, sizeof(T), c);
+  }
+
+ private:
+  const simd::UnaryLoop<simd::Clip<T>, T>* loop_;
+};
+
+template <>
+class Kernel<ops::Not, Cpu, bool> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<bool, bool>(c, [](bool x) { return !x; });
+  }
+};
+
+template <std::unsigned_integral T>
+class Kernel<ops::Abs, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return x; });
+  }
+};
+
+template <std::unsigned_integral T>
+class Kernel<ops::Sign, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, T>(c, [](T x) { return T(x != 0); });
+  }
+};
+
+/// Integers of any width, byte by byte.
+template <>
+class Kernel<ops::BitwiseNot, Cpu> {
+ public:
+  static Support supports(const NodeView& node) {
+    return is_integral(node.input_dtype(0)) ? Support::yes() : Support::no("there are no bits of ", name(node.input_dtype(0)));
+  }
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    const auto* x = c.in<std::uint8_t>(0);
+    auto* y = c.out<std::uint8_t>(0);
+    c.parallel_for(static_cast<std::int64_t>(c.input(0).bytes()), 64 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(~x[i]);
+    });
+  }
+};
+
+template <class T>
+class Kernel<ops::Shrink, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Shrink>()) {}
+  void run(Context& c) const {
+    // Integers are compared and moved as numpy does it: in double.
+    using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
+    cpu::run_scalars<T, T>(c, [lambd = Real(op_.lambd), bias = Real(op_.bias)](T x) {
+      const auto value = static_cast<Real>(x);
+      return value < -lambd ? static_cast<T>(value + bias) : value > lambd ? static_cast<T>(value - bias) : T(0);
+    });
+  }
+
+ private:
+  ops::Shrink op_;
+};
+
+template <class T>
+class Kernel<ops::IsNaN, Cpu, T> {
+ public:
+  Kernel(const NodeView&, const CpuDevice&) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(cpu::as_double(x)); });
+  }
+};
+
+template <class T>
+class Kernel<ops::IsInf, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::IsInf>()) {}
+  void run(Context& c) const {
+    cpu::run_scalars<T, bool>(c, [this](T x) {
+      const double value = cpu::as_double(x);
+      return std::isinf(value) && (value > 0 ? op_.positive : op_.negative);
+    });
+  }
+
+ private:
+  ops::IsInf op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+// What each operator computes: one line per operator.
+// clang-format off
+constexpr simd::Add            binary(const ops::Add&) noexcept { return {}; }
+constexpr simd::And            binary(const ops::And&) noexcept { return {}; }
+constexpr simd::BitAnd         binary(const ops::BitwiseAnd&) noexcept { return {}; }
+constexpr simd::BitOr          binary(const ops::BitwiseOr&) noexcept { return {}; }
+constexpr simd::BitXor         binary(const ops::BitwiseXor&) noexcept { return {}; }
+constexpr simd::Div            binary(const ops::Div&) noexcept { return {}; }
+constexpr simd::Equal          binary(const ops::Equal&) noexcept { return {}; }
+constexpr simd::Greater        binary(const ops::Greater&) noexcept { return {}; }
+constexpr simd::GreaterOrEqual binary(const ops::GreaterOrEqual&) noexcept { return {}; }
+constexpr simd::Less           binary(const ops::Less&) noexcept { return {}; }
+constexpr simd::LessOrEqual    binary(const ops::LessOrEqual&) noexcept { return {}; }
+constexpr simd::Max            binary(const ops::Max&) noexcept { return {}; }
+constexpr simd::Min            binary(const ops::Min&) noexcept { return {}; }
+constexpr simd::Mul            binary(const ops::Mul&) noexcept { return {}; }
+constexpr simd::Or             binary(const ops::Or&) noexcept { return {}; }
+constexpr simd::PRelu          binary(const ops::PRelu&) noexcept { return {}; }
+constexpr simd::Sub            binary(const ops::Sub&) noexcept { return {}; }
+constexpr simd::Add            binary(const ops::Sum&) noexcept { return {}; }
+constexpr simd::Xor            binary(const ops::Xor&) noexcept { return {}; }
+// clang-format on
+
+template <class Op>
+concept BinaryOp = std::derived_from<Op, ops::Binary> && requires(const Op& op) {
+  binary(op);
+};
+template <class Op>
+concept VariadicOp = std::derived_from<Op, ops::Variadic> && requires(const Op& op) {
+  binary(op);
+};
+
+/// A row of a broadcast: offsets in elements of its first elements, and the strides of a and b along it, each 0 or 1.
+struct BroadcastRow {
+  std::int64_t a;
+  std::int64_t b;
+  std::int64_t y;
+  std::int64_t size;
+  std::int64_t a_stride;
+  std::int64_t b_stride;
+};
+
+/// visit(row) for rows that together make up y, shared among the threads. Not a template: one copy serves all operators and types.
+inline void for_broadcast_rows(const Shape& a_shape, const Shape& b_shape, const Shape& y_shape, const ThreadPool& pool,
+                               FunctionRef<void(const BroadcastRow&)> visit) {
+  // Elements that take a few microseconds: less is not worth a thread.
+  constexpr std::int64_t worth_a_thread = 16 * 1024;
+  StridedBox<3> box;
+  for (std::size_t d = 0; d < y_shape.rank(); ++d) {
+    box.push_back(y_shape[d], {broadcast_stride(a_shape, y_shape, d), broadcast_stride(b_shape, y_shape, d), y_shape.stride(d)});
+  }
+  if (box.elements() == 0) return;
+  const std::int64_t size = box.row_size();
+  const auto strides = box.row_strides();
+  const std::int64_t chunk = std::min(size, worth_a_thread);
+  const std::int64_t chunks = (size + chunk - 1) / chunk;
+  pool.parallel_for(box.rows() * chunks, std::max<std::int64_t>(1, worth_a_thread / chunk), [&](std::int64_t begin, std::int64_t end) {
+    if (chunks == 1) {
+      box.for_rows(begin, end, [&](const auto& at) { visit({at[0], at[1], at[2], size, strides[0], strides[1]}); });
+      return;
+    }
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task % chunks * chunk;
+      box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) {
+        visit(
+            {at[0] + first * strides[0], at[1] + first * strides[1], at[2] + first, std::min(chunk, size - first), strides[0], strides[1]});
+      });
+    }
+  });
+}
+
+/// Which loops a broadcast runs, on elements of what size in bytes.
+struct BroadcastLoop {
+  template <class F, class T, class R>
+  explicit BroadcastLoop(const simd::BinaryLoop<F, T, R>& loop) : functions(loop.erased), size(sizeof(T)), result_size(sizeof(R)) {}
+
+  /// y = f(a, b) for a and b broadcast to the shape of y. y may be a or b where that has the shape of y.
+  /// Not a template on types: one copy serves all operators.
+  void run(const void* a, const Shape& a_shape, const void* b, const Shape& b_shape, void* y, const Shape& y_shape,
+           const ThreadPool& pool) const {
+    const auto visit = [&](const BroadcastRow& row) {
+      const auto* from_a = static_cast<const std::byte*>(a) + row.a * size;
+      const auto* from_b = static_cast<const std::byte*>(b) + row.b * size;
+      auto* to = static_cast<std::byte*>(y) + row.y * result_size;
+      // Both strides are 0 where a row has one element.
+      functions(from_a, row.a_stride == 0 && row.b_stride != 0, from_b, row.b_stride == 0, to, static_cast<std::size_t>(row.size));
+    };
+    for_broadcast_rows(a_shape, b_shape, y_shape, pool, visit);
+  }
+
+  simd::BinaryFunctions functions;
+  std::int64_t size;
+  std::int64_t result_size;
+};
+
+/// Whether an integer of `size` bytes in the tensor is zero: no integer is divided by it.
+[[nodiscard]] inline bool has_zero(const TensorRef& tensor, std::int64_t size) {
+  const std::int64_t n = tensor.elements();
+  const auto search = [&]<class T>(const T* data) { return std::find(data, data + n, T(0)) != data + n; };
+  switch (size) {
+    case 1:
+      return search(tensor.as<const std::uint8_t>());
+    case 2:
+      return search(tensor.as<const std::uint16_t>());
+    case 4:
+      return search(tensor.as<const std::uint32_t>());
+    default:
+      return search(tensor.as<const std::uint64_t>());
+  }
+}
+
+/// Runs the operators on two inputs.
+class BinaryKernel {
+ public:
+  using Shared = BinaryKernel;
+
+  /// `divides`: zeros among the right operands are errors.
+  BinaryKernel(const ops::Binary& op, const BroadcastLoop& loop, bool divides = false) : op_(op), loop_(loop), divides_(divides) {}
+
+  void run(Context& c) const {
+    const TensorRef& a = c.input(0);
+    const TensorRef& b = c.input(1);
+    if (divides_ && has_zero(b, loop_.size)) return c.fail("an integer is divided by zero");
+    loop_.run(a.data, a.shape, b.data, op_.right_shape(a.shape, b.shape), c.output(0).data, c.output(0).shape, c.pool());
+  }
+
+ private:
+  ops::Binary op_;
+  BroadcastLoop loop_;
+  bool divides_;
+};
+
+/// Folds any number of inputs, two at a time.
+class VariadicKernel {
+ public:
+  using Shared = VariadicKernel;
+
+  /// `scale`: divides the result by the number of inputs.
+  VariadicKernel(const BroadcastLoop& loop, const BroadcastLoop* scale)
+      : loop_(loop), scale_(scale != nullptr ? *scale : loop), scales_(scale != nullptr) {}
+
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
+    std::size_t next = 2;
+    if (c.input_count() > 1 && broadcast_is(c.input(0).shape, c.input(1).shape, y.shape)) {
+      loop_.run(c.input(0).data, c.input(0).shape, c.input(1).data, c.input(1).shape, y.data, y.shape, c.pool());
+    } else {
+      spread(c.input(0), y, loop_.size);
+      next = 1;
+    }
+    for (; next < c.input_count(); ++next) {
+      loop_.run(y.data, y.shape, c.input(next).data, c.input(next).shape, y.data, y.shape, c.pool());
+    }
+    if (scales_) {
+      std::uint64_t divisor = 0;  // room for a number of any type
+      const auto count = static_cast<double>(c.input_count());
+      store_numbers(y.dtype, &divisor, 0, 1, &count, {});
+      scale_.run(y.data, y.shape, &divisor, Shape{}, y.data, y.shape, c.pool());
+    }
+  }
+
+ private:
+  static bool broadcast_is(const Shape& a, const Shape& b, const Shape& y) noexcept {
+    if (std::max(a.rank(), b.rank()) != y.rank()) return false;
+    for (std::size_t d = 0; d < y.rank(); ++d) {
+      const auto dim = [&](const Shape& s) { return d + s.rank() < y.rank() ? 1 : s[d + s.rank() - y.rank()]; };
+      if (dim(a) != y[d] && dim(b) != y[d]) return false;
+    }
+    return true;
+  }
+  static void spread(const TensorRef& x, const TensorRef& y, std::int64_t size) {
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < y.shape.rank(); ++d) box.push_back(y.shape[d], {broadcast_stride(x.shape, y.shape, d), y.shape.stride(d)});
+    if (box.elements() == 0) return;
+    const std::int64_t step = box.row_strides()[0] * size;
+    const auto bytes = static_cast<std::size_t>(size);
+    box.for_rows(0, box.rows(), [&](const auto& at) {
+      const auto* from = x.as<const std::byte>() + at[0] * size;
+      auto* to = y.as<std::byte>() + at[1] * size;
+      if (step == size) {
+        std::memcpy(to, from, static_cast<std::size_t>(box.row_size()) * bytes);
+      } else {
+        for (std::int64_t i = 0; i < box.row_size(); ++i) std::memcpy(to + i * size, from + i * step, bytes);
+      }
+    });
+  }
+
+  BroadcastLoop loop_;
+  BroadcastLoop scale_;
+  bool scales_;
+};
+
+}  // namespace cpu
+
+template <cpu::BinaryOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<Op>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T, R>>(device.isa)),
+                     std::same_as<Op, ops::Div> && std::integral<T>) {}
+};
+
+template <class T>
+class Kernel<ops::Mod, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<ops::Mod>(), loop(node.op<ops::Mod>(), device.isa), std::integral<T>) {}
+
+ private:
+  static cpu::BroadcastLoop loop(const ops::Mod& op, simd::Isa isa) {
+    // Without signs the two are the same.
+    if (op.fmod || std::unsigned_integral<T>) return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Fmod, T>>(isa));
+    return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Mod, T>>(isa));
+  }
+};
+
+template <class T>
+class Kernel<ops::BitShift, Cpu, T> : public cpu::BinaryKernel {
+ public:
+  using Bits = std::make_unsigned_t<T>;  // as which a negative shift is a large one
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : BinaryKernel(node.op<ops::BitShift>(), node.op<ops::BitShift>().left
+                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, Bits>>(device.isa))
+                                                   : cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(device.isa))) {}
+};
+
+namespace cpu {
+
+/// The exponent may have another type than the base; both are then converted to double, element by element.
+class PowKernel {
+ public:
+  using Shared = PowKernel;
+
+  PowKernel(const ops::Pow& op, const BroadcastLoop& loop) : op_(op), same_(op, loop) {}
+
+  void run(Context& c) const {
+    const TensorRef a = c.input(0);
+    const TensorRef b = c.input(1);
+    const TensorRef y = c.output(0);
+    if (a.dtype == b.dtype) return same_.run(c);
+    const auto visit = [&](const BroadcastRow& row) {
+      double power[block];
+      for (std::int64_t i = 0; i < row.size; i += block) {
+        const std::int64_t n = std::min(block, row.size - i);
+        for (std::int64_t k = 0; k < n; ++k) {
+          power[k] = std::pow(ops::number_at(a, row.a + (i + k) * row.a_stride), ops::number_at(b, row.b + (i + k) * row.b_stride));
+        }
+        store_numbers(y.dtype, y.data, row.y + i, n, power, {});
+      }
+    };
+    for_broadcast_rows(a.shape, op_.right_shape(a.shape, b.shape), y.shape, c.pool(), visit);
+  }
+
+ private:
+  static constexpr std::int64_t block = 128;
+
+  ops::Pow op_;
+  BinaryKernel same_;
+};
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
+ public:
+  static Support supports(const NodeView& node) {
+    const DType exponent = node.input_dtype(1);
+    const bool real = exponent == DType::float32 || exponent == DType::float64 || exponent == DType::float16 || exponent == DType::bfloat16;
+    return real || is_integral(exponent) ? Support::yes() : Support::no("no kernel for exponents of ", name(exponent));
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
+};
+
+template <cpu::VariadicOp Op, class T>
+class Kernel<Op, Cpu, T> : public cpu::VariadicKernel {
+ public:
+  using F = decltype(cpu::binary(std::declval<const Op&>()));
+
+  Kernel(const NodeView&, const CpuDevice& device)
+      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T>>(device.isa)), nullptr) {}
+};
+
+template <class T>
+class Kernel<ops::Mean, Cpu, T> : public cpu::VariadicKernel {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device)
+      : Kernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Div, T>>(device.isa)), device) {}
+
+ private:
+  Kernel(const cpu::BroadcastLoop& scale, const CpuDevice& device)
+      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Add, T>>(device.isa)), &scale) {}
+};
+
+/// Strings are compared as a whole.
+template <>
+class Kernel<ops::Equal, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Equal>()) {}
+  void run(Context& c) const {
+    const auto visit = [&](const cpu::BroadcastRow& row) {
+      for (std::int64_t i = 0; i < row.size; ++i) {
+        c.out<bool>(0)[row.y + i] = c.in<std::string>(0)[row.a + i * row.a_stride] == c.in<std::string>(1)[row.b + i * row.b_stride];
+      }
+    };
+    cpu::for_broadcast_rows(c.input(0).shape, op_.right_shape(c.input(0).shape, c.input(1).shape), c.output(0).shape, c.pool(), visit);
+  }
+
+ private:
+  ops::Equal op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The loops of a chain, their types erased: one copy of what drives them serves all chains.
+class PointwiseLoops {
+ public:
+  static constexpr std::size_t max_operands = ops::PointwiseChain::max_operands;
+
+  struct Step {
+    simd::UnaryFunction unary = nullptr;  ///< null for a binary step
+    simd::BinaryFunctions binary{};
+    std::array<float, 2> functor{};  ///< of a unary step
+    std::size_t operand = 0;
+    bool swapped = false;
+  };
+
+  /// `size`: bytes of an element.
+  PointwiseLoops(std::vector<Step> steps, std::size_t size) : steps_(std::move(steps)), size_(size) {}
+
+  /// A chain tied to its operands for one run. Allocates nothing.
+  class Bound {
+   public:
+    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0.
+    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y)
+        : loops_(loops), x_(static_cast<const std::byte*>(x.data)), y_(static_cast<std::byte*>(y.data)) {
+      const std::size_t count = std::min(c.input_count() - std::min(first, c.input_count()), max_operands);
+      count_ = count;
+      for (std::size_t i = 0; i < count; ++i) operands_[i] = c.in<std::byte>(first + i);
+      for (std::size_t d = 0; d < y.shape.rank(); ++d) {
+        StridedBox<max_operands + 1>::Offsets strides{};
+        for (std::size_t i = 0; i < count; ++i) strides[i] = broadcast_stride(c.input(first + i).shape, y.shape, d);
+        strides[max_operands] = broadcast_stride(x.shape, y.shape, d);
+        box_.push_back(y.shape[d], strides);
+      }
+      row_strides_ = box_.row_strides();
+      row_size_ = box_.row_size();
+      join_short_rows();
+    }
+
+    /// Elements [begin, begin + count) of y, in the order of memory.
+    void run(std::int64_t begin, std::int64_t count) const noexcept {
+      while (count > 0) {
+        const std::int64_t column = begin % row_size_;
+        // What all steps pass over stays in L1.
+        const std::int64_t n = std::min({count, row_size_ - column, part_bytes / static_cast<std::int64_t>(loops_.size_)});
+        run_part(begin, begin / row_size_ * rows_in_row_, column, static_cast<std::size_t>(n));
+        begin += n;
+        count -= n;
+      }
+    }
+
+   private:
+    static constexpr std::int64_t part_bytes = 8 * 1024;
+
+    /// Rows of a few elements, such as a block of channels is, are taken together where each array goes on in the next one, repeats itself
+    /// there (its period is then the row) or is one number.
+    void join_short_rows() noexcept {
+      constexpr std::int64_t short_row = 64;
+      if (box_.rank() < 2 || row_size_ > short_row) return;
+      const auto& outer = box_.strides(box_.rank() - 2);
+      for (std::size_t i = 0; i <= max_operands; ++i) {
+        const bool goes_on = outer[i] == row_strides_[i] * row_size_;
+        if (!goes_on && !(outer[i] == 0 && row_strides_[i] == 1)) return;
+      }
+      for (std::size_t i = 0; i <= max_operands; ++i)
+        if (outer[i] == 0 && row_strides_[i] == 1) periods_[i] = row_size_;
+      rows_in_row_ = box_.size(box_.rank() - 2);
+      row_size_ *= rows_in_row_;
+    }
+
+    /// n elements of a pattern that repeats after `period` elements, from element `first` of it on.
+    static void repeat(const std::byte* pattern, std::int64_t period, std::int64_t first, std::size_t n, std::size_t size,
+                       std::byte* to) noexcept {
+      const std::size_t bytes = n * size;
+      const auto length = static_cast<std::size_t>(period) * size;
+      const auto skipped = static_cast<std::size_t>(first) * size;
+      std::size_t done = std::min(bytes, length - skipped);
+      std::memcpy(to, pattern + skipped, done);
+      const std::size_t rest = std::min(bytes - done, skipped);
+      std::memcpy(to + done, pattern, rest);
+      done += rest;
+      while (done < bytes) {
+        const std::size_t more = std::min(bytes - done, done);
+        std::memcpy(to + done, to, more);
+        done += more;
+      }
+    }
+
+    void run_part(std::int64_t at, std::int64_t row, std::int64_t column, std::size_t n) const noexcept {
+      // Most chains are over tensors of one shape, and have a single row.
+      StridedBox<max_operands + 1>::Offsets offsets{};
+      if (box_.rank() > 1) offsets = box_.row_offsets(row);
+      for (std::size_t i = 0; i <= max_operands; ++i)
+        if (periods_[i] == 0) offsets[i] += column * row_strides_[i];
+      const auto size = static_cast<std::int64_t>(loops_.size_);
+      std::byte* const y = y_ + at * size;
+      const std::byte* v = x_ + offsets[max_operands] * size;
+      if (periods_[max_operands] != 0) {
+        repeat(v, periods_[max_operands], column % periods_[max_operands], n, loops_.size_, y);
+        v = y;
+      } else if (row_strides_[max_operands] == 0 && n > 1) {
+        repeat(v, 1, 0, n, loops_.size_, y);
+        v = y;
+      }
+      alignas(64) std::array<std::byte, part_bytes> repeated;
+      for (const Step& step : loops_.steps_) {
+        if (step.unary != nullptr) {
+          step.unary(step.functor.data(), v, y, n);
+        } else {
+          const std::byte* operand = operands_[step.operand] + offsets[step.operand] * size;
+          const bool one = row_strides_[step.operand] == 0;
+          if (const std::int64_t period = periods_[step.operand]; period != 0) {
+            repeat(operand, period, column % period, n, loops_.size_, repeated.data());
+            operand = repeated.data();
+          }
+          if (step.swapped) {
+            step.binary(operand, one, v, false, y, n);
+          } else {
+            step.binary(v, false, operand, one, y, n);
+          }
+        }
+        v = y;
+      }
+    }
+
+    const PointwiseLoops& loops_;
+    const std::byte* x_;
+    std::byte* y_;
+    std::array<const std::byte*, max_operands> operands_{};
+    std::size_t count_ = 0;
+    StridedBox<max_operands + 1> box_;
+    StridedBox<max_operands + 1>::Offsets row_strides_{};
+    StridedBox<max_operands + 1>::Offsets periods_{};  ///< elements after which an array repeats itself within a row; 0 where it does not
+    std::int64_t row_size_ = 1;
+    std::int64_t rows_in_row_ = 1;  ///< rows of the box that make one here
+  };
+
+ private:
+  std::vector<Step> steps_;
+  std::size_t size_;
+};
+
+/// The loops for elements of type T.
+template <class T>
+[[nodiscard]] PointwiseLoops pointwise_loops(const ops::PointwiseChain& chain, const CpuDevice& device) {
+  std::vector<PointwiseLoops::Step> steps;
+  for (const ops::PointwiseStep& step : chain.steps) {
+    PointwiseLoops::Step& loop = steps.emplace_back();
+    const auto use = [&]<class F>(const F& functor) {
+      static_assert(sizeof(F) <= sizeof loop.functor && std::is_trivially_copyable_v<F>);
+      loop.unary = simd::table<simd::UnaryLoop<F, T>>(device.isa).erased;
+      std::memcpy(loop.functor.data(), &functor, sizeof functor);
+    };
+    const auto use_unary = [&]<class Op>(Op op) {
+      if constexpr (std::is_same_v<Op, ops::Clip>) {
+        use(simd::Clip<T>{static_cast<T>(step.parameters[0]), static_cast<T>(step.parameters[1])});
+      } else if constexpr (std::is_same_v<Op, ops::Gelu>) {
+        step.parameters[0] != 0 ? use(simd::GeluTanh{}) : use(simd::Gelu{});
+      } else {
+        if constexpr (requires { op.alpha; }) op.alpha = step.parameters[0];
+        if constexpr (requires { op.beta; }) op.beta = step.parameters[1];
+        if constexpr (requires { op.gamma; }) op.gamma = step.parameters[1];
+        use(unary(op));
+      }
+    };
+    const auto use_binary = [&](const auto& op) {
+      loop.binary = simd::table<simd::BinaryLoop<decltype(binary(op)), T>>(device.isa).erased;
+      loop.operand = static_cast<std::size_t>(step.operand);
+      loop.swapped = step.swapped;
+    };
+    if (step.operand < 0) {
+      ops::detail::visit_op(ops::PointwiseUnary{}, step.op, use_unary);
+    } else {
+      ops::detail::visit_op(ops::PointwiseBinary{}, step.op, use_binary);
+    }
+  }
+  return {std::move(steps), sizeof(T)};
+}
+
+/// The shape of what Base gives before the chain.
+template <class Base>
+[[nodiscard]] Shape base_shape(const ops::Fused<Base>& op, const Context& c) {
+  std::array<const TensorRef*, ops::Fused<Base>::first_operand> inputs{};
+  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = c.has_input(i) ? &c.input(i) : nullptr;
+  return op.base_shape(ShapeContext(inputs, {}));
+}
+
+/// body(a context with the same inputs and another output).
+template <class Body>
+auto with_output(const Context& c, const TensorRef& output, const Body& body) {
+  Slot slot;
+  slot.tensor = output;
+  Slot* const slots[] = {&slot};
+  Context inner(c.input_slots(), slots, c.pool());
+  return body(inner);
+}
+
+}  // namespace cpu
+
+template <class T>
+class Kernel<ops::Pointwise, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : loops_(cpu::pointwise_loops<T>(node.op<ops::Pointwise>().chain, device)) {}
+
+  void run(Context& c) const {
+    const cpu::PointwiseLoops::Bound chain(loops_, c, ops::Pointwise::first_operand, c.input(0), c.output(0));
+    c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
+  }
+
+ private:
+  cpu::PointwiseLoops loops_;
+};
+
+/// Runs the kernel of Base with the chain as its epilogue. Where operands broaden the result of Base, that goes through scratch first.
+template <class Base, class T>
+class Kernel<ops::Fused<Base>, Cpu, T> {
+ public:
+  using Op = ops::Fused<Base>;
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<T>(op_.chain, device)) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Shape shape = cpu::base_shape(op_, c);
+    if (shape == c.output(0).shape) return base_workspace(c);
+    return align_up(checked_bytes(c.output(0).dtype, shape)) +
+           cpu::with_output(c, {nullptr, c.output(0).dtype, shape}, [&](const Context& inner) { return base_workspace(inner); });
+  }
+
+  void run(Context& c) const {
+    const Shape shape = cpu::base_shape(op_, c);
+    const TensorRef& y = c.output(0);
+    if (shape == y.shape) {
+      const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, y, y);
+      const auto finish = [&](std::int64_t begin, std::int64_t count) { chain.run(begin, count); };
+      const cpu::Epilogue epilogue(finish);
+      return base_.run(c, &epilogue);
+    }
+    const TensorRef product{c.workspace(), y.dtype, shape};
+    cpu::with_output(c, product, [&](Context& inner) {
+      inner.set_workspace(c.workspace() + align_up(product.bytes()));
+      base_.run(inner);
+    });
+    const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, product, y);
+    c.parallel_for(y.elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
+  }
+
+ private:
+  [[nodiscard]] std::size_t base_workspace(const Context& c) const {
+    if constexpr (requires { base_.workspace(c); }) {
+      return base_.workspace(c);
+    } else {
+      return 0;
+    }
+  }
+  Op op_;
+  Kernel<Base, Cpu, T> base_;
+  cpu::PointwiseLoops loops_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_WINOGRAD_CONV_HPP
+
+#define HONE_SINGLE_SIMD_WINOGRAD_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// The transforms of Winograd's minimal filtering F(m x m, 3 x 3) on blocked tensors: a tile of m x m outputs takes (m + 2)^2 products per
+/// pair of channels instead of 9 m^2. Y = A^T [(G g G^T) * (B^T d B)] A, with the matrices for the points 0, 1, -1 (2, -2) and infinity.
+/// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
+struct Winograd {
+  /// B^T d B of one tile and block of channels. The tile's corner is element `corner` of x, which may lie before x; rows are `row` elements
+  /// apart. Only rows [row_begin, row_end) and columns [column_begin, column_end) of the tile exist, the others are zeros. Element (i, j)
+  /// goes to v + (i * (m + 2) + j) * plane.
+  using Input = void (*)(const float* x, std::ptrdiff_t corner, std::ptrdiff_t row, int row_begin, int row_end, int column_begin,
+                         int column_end, float* v, std::ptrdiff_t plane) noexcept;
+  /// y = clamp(A^T p A + bias + residual) of one tile and block; element (i, j) of p is at p + (i * (m + 2) + j) * plane. Of y and of the
+  /// residual, which may be null, `rows` and `columns` exist; both have `row` elements between rows.
+  struct Tile {
+    const float* bias;
+    const float* residual;
+    float* y;
+    std::ptrdiff_t row;
+    int rows;
+    int columns;
+    float lower;
+    float upper;
+  };
+  using Output = void (*)(const float* p, std::ptrdiff_t plane, const Tile& tile) noexcept;
+
+  Input input2;  ///< m = 2
+  Output output2;
+  Input input4;  ///< m = 4
+  Output output4;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr Winograd make() noexcept;
+};
+
+namespace detail {
+
+template <int Size>
+struct WinogradTransform;
+
+template <>
+struct WinogradTransform<2> {
+  /// d -> B^T d, in place.
+  template <class V>
+  HONE_ALWAYS_INLINE static void input(V (&d)[4]) noexcept {
+    const V d1 = d[1];
+    d[0] = d[0] - d[2];
+    d[1] = d1 + d[2];
+    d[2] = d[2] - d1;
+    d[3] = d1 - d[3];
+  }
+  /// A^T p.
+  template <class V>
+  HONE_ALWAYS_INLINE static void output(const V (&p)[4], V (&y)[2]) noexcept {
+    y[0] = p[0] + p[1] + p[2];
+    y[1] = p[1] - p[2] - p[3];
+  }
+};
+
+template <>
+struct WinogradTransform<4> {
+  template <class V>
+  HONE_ALWAYS_INLINE static void input(V (&d)[6]) noexcept {
+    const V four(4.0f);
+    const V five(5.0f);
+    const V even1 = xsimd::fnma(four, d[2], d[4]);
+    const V odd1 = xsimd::fnma(four, d[1], d[3]);
+    const V even2 = d[4] - d[2];
+    const V odd2 = d[3] - d[1];
+    const V twice2 = odd2 + odd2;
+    d[0] = xsimd::fma(four, d[0], xsimd::fnma(five, d[2], d[4]));
+    d[5] = xsimd::fma(four, d[1], xsimd::fnma(five, d[3], d[5]));
+    d[1] = even1 + odd1;
+    d[2] = even1 - odd1;
+    d[3] = even2 + twice2;
+    d[4] = even2 - twice2;
+  }
+  template <class V>
+  HONE_ALWAYS_INLINE static void output(const V (&p)[6], V (&y)[4]) noexcept {
+    const V sum1 = p[1] + p[2];
+    const V difference1 = p[1] - p[2];
+    const V sum2 = p[3] + p[4];
+    const V difference2 = p[3] - p[4];
+    y[0] = p[0] + sum1 + sum2;
+    y[1] = xsimd::fma(V(2.0f), difference2, difference1);
+    y[2] = xsimd::fma(V(4.0f), sum2, sum1);
+    y[3] = xsimd::fma(V(8.0f), difference2, difference1) + p[5];
+  }
+};
+
+template <class Arch, int Size>
+void winograd_input(const float* x, std::ptrdiff_t corner, std::ptrdiff_t row, int row_begin, int row_end, int column_begin, int column_end,
+                    float* v, std::ptrdiff_t plane) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  constexpr int n = Size + 2;
+  for (std::ptrdiff_t lane = 0; lane < channel_block; lane += V::size) {
+    alignas(64) float columns[n][n][V::size];
+    for (int j = 0; j < n; ++j) {
+      V d[n];
+#pragma GCC unroll 8
+      for (int i = 0; i < n; ++i) {
+        const bool exists = i >= row_begin && i < row_end && j >= column_begin && j < column_end;
+        d[i] = exists ? V::load_unaligned(x + (corner + i * row + j * channel_block + lane)) : V(0.0f);
+      }
+      WinogradTransform<Size>::input(d);
+#pragma GCC unroll 8
+      for (int i = 0; i < n; ++i) d[i].store_aligned(columns[i][j]);
+    }
+    for (int i = 0; i < n; ++i) {
+      V d[n];
+#pragma GCC unroll 8
+      for (int j = 0; j < n; ++j) d[j] = V::load_aligned(columns[i][j]);
+      WinogradTransform<Size>::input(d);
+#pragma GCC unroll 8
+      for (int j = 0; j < n; ++j) d[j].store_unaligned(v + (i * n + j) * plane + lane);
+    }
+  }
+}
+
+template <class Arch, int Size>
+void winograd_output(const float* p, std::ptrdiff_t plane, const Winograd::Tile& tile) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  const Clip<float> clamp{tile.lower, tile.upper};
+  constexpr int n = Size + 2;
+  for (std::ptrdiff_t lane = 0; lane < channel_block; lane += V::size) {
+    alignas(64) float sums[Size][n][V::size];
+    for (int j = 0; j < n; ++j) {
+      V d[n];
+      V s[Size];
+#pragma GCC unroll 8
+      for (int i = 0; i < n; ++i) d[i] = V::load_unaligned(p + (i * n + j) * plane + lane);
+      WinogradTransform<Size>::output(d, s);
+#pragma GCC unroll 4
+      for (int i = 0; i < Size; ++i) s[i].store_aligned(sums[i][j]);
+    }
+    const V start = tile.bias != nullptr ? V::load_unaligned(tile.bias + lane) : V(0.0f);
+    for (int i = 0; i < tile.rows; ++i) {
+      V d[n];
+      V s[Size];
+#pragma GCC unroll 8
+      for (int j = 0; j < n; ++j) d[j] = V::load_aligned(sums[i][j]);
+      WinogradTransform<Size>::output(d, s);
+#pragma GCC unroll 4
+      for (int j = 0; j < Size; ++j) {
+        if (j >= tile.columns) break;
+        const std::ptrdiff_t at = i * tile.row + j * channel_block + lane;
+        V sum = s[j] + start;
+        if (tile.residual != nullptr) sum = sum + V::load_unaligned(tile.residual + at);
+        clamp(sum).store_unaligned(tile.y + at);
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr Winograd Winograd::make() noexcept {
+  return {.input2 = &detail::winograd_input<Arch, 2>,
+          .output2 = &detail::winograd_output<Arch, 2>,
+          .input4 = &detail::winograd_input<Arch, 4>,
+          .output4 = &detail::winograd_output<Arch, 4>,
+          .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// A 3 x 3 convolution of blocked tensors by Winograd's algorithm (simd/winograd.hpp). Each of the (m + 2)^2 elements of the transformed
+/// tiles makes a matrix product over channels; tiles are taken in strips whose transforms stay in L2.
+class WinogradConv {
+ public:
+  /// `weights` (M, C, 3, 3); `tile` is m, 2 or 4.
+  WinogradConv(const TensorRef& weights, std::int64_t tile, const CpuDevice& device)
+      : products_(&simd::table<simd::BlockedConv>(device.isa)),
+        transforms_(&simd::table<simd::Winograd>(device.isa)),
+        tile_(tile),
+        inputs_(weights.shape[1]),
+        output_blocks_(channel_blocks(weights.shape[0])) {
+    packed_ = Buffer(static_cast<std::size_t>(points() * output_blocks_ * block_size()) * sizeof(float));
+    auto* to = static_cast<float*>(packed_.data());
+    std::fill_n(to, points() * output_blocks_ * block_size(), 0.0f);
+    const std::int64_t plane = output_blocks_ * block_size();
+    for (std::int64_t m = 0; m < weights.shape[0]; ++m) {
+      for (std::int64_t c = 0; c < inputs_; ++c) {
+        float* at = to + m / channel_block * block_size() + c * channel_block + m % channel_block;
+        transform_weights(weights.as<const float>() + (m * inputs_ + c) * 9, at, plane);
+      }
+    }
+  }
+
+  [[nodiscard]] std::size_t workspace(const BlockedProblem& p, const ThreadPool& pool) const noexcept {
+    const Strips strips(p, *this);
+    return strips.bytes() * static_cast<std::size_t>(pool.size());
+  }
+
+  void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
+    const Strips strips(p, *this);
+    const std::int64_t chunks = (output_blocks_ + strips.chunk - 1) / strips.chunk;
+    const std::int64_t parts = blocked_parts(strips.count, chunks, c.pool());
+    const std::int64_t work = strips.tiles * points() * inputs_ * output_blocks_ * channel_block / parts;
+    c.parallel_for(strips.count * parts, blocked_grain(work), [&](std::int64_t begin, std::int64_t end, int slot) {
+      auto* v = reinterpret_cast<float*>(c.workspace() + static_cast<std::size_t>(slot) * strips.bytes());
+      float* products = v + strips.v_elements;
+      std::int64_t held = -1;
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t strip = task / parts;
+        const std::int64_t part = task % parts;
+        const std::int64_t first = strip * strips.tiles;
+        const std::int64_t tiles = std::min(strips.tiles, strips.total - first);
+        if (strip != held) transform_inputs(p, strips, first, tiles, v);
+        held = strip;
+        for (std::int64_t chunk = chunks * part / parts; chunk < chunks * (part + 1) / parts; ++chunk) {
+          const std::int64_t block = chunk * strips.chunk;
+          const std::int64_t blocks = std::min(strips.chunk, output_blocks_ - block);
+          multiply(v, tiles, block, blocks, products);
+          transform_outputs(p, strips, first, tiles, block, blocks, products, bias, store);
+        }
+      }
+    });
+    if (store.epilogue == nullptr) return;
+    c.parallel_for(p.batch * output_blocks_, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t plane = begin; plane < end; ++plane) (*store.epilogue)(plane * p.output_plane(), p.output_plane());
+    });
+  }
+
+ private:
+  struct Strips {
+    Strips(const BlockedProblem& p, const WinogradConv& conv) {
+      rows = (p.h.output + conv.tile_ - 1) / conv.tile_;
+      columns = (p.w.output + conv.tile_ - 1) / conv.tile_;
+      total = p.batch * rows * columns;
+      const std::int64_t tile_bytes = conv.points() * p.input_blocks * channel_block * static_cast<std::int64_t>(sizeof(float));
+      // Whole multiples of the pixels that a micro-kernel takes with AVX-512 (14) and AVX2 (6), where there is room.
+      tiles = std::clamp<std::int64_t>(768 * 1024 / tile_bytes / 14 * 14, 14, std::max<std::int64_t>(1, total));
+      tiles = std::min(tiles, std::max<std::int64_t>(1, total));
+      count = (total + tiles - 1) / tiles;
+      const std::int64_t block_bytes = conv.points() * tiles * channel_block * static_cast<std::int64_t>(sizeof(float));
+      const auto step = static_cast<std::int64_t>(conv.products_->max_output_blocks);
+      chunk = std::clamp<std::int64_t>(512 * 1024 / block_bytes / step * step, step, std::max(step, conv.output_blocks_));
+      v_elements = conv.points() * p.input_blocks * channel_block * tiles;
+      product_elements = conv.points() * chunk * channel_block * tiles;
+    }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+      return align_up(static_cast<std::size_t>(v_elements + product_elements) * sizeof(float));
+    }
+
+    std::int64_t rows;  ///< of tiles in an image
+    std::int64_t columns;
+    std::int64_t total;  ///< tiles of all images
+    std::int64_t tiles;  ///< of a strip
+    std::int64_t count;  ///< of strips
+    std::int64_t chunk;  ///< blocks of output channels whose products are there at a time
+    std::int64_t v_elements;
+    std::int64_t product_elements;
+  };
+
+  [[nodiscard]] std::int64_t points() const noexcept { return (tile_ + 2) * (tile_ + 2); }
+  /// Elements of the weights of one point and one block of output channels.
+  [[nodiscard]] std::int64_t block_size() const noexcept { return inputs_ * channel_block; }
+
+  /// G g G^T of one 3 x 3 kernel, computed in double; element (i, j) goes to to[(i * (m + 2) + j) * plane].
+  void transform_weights(const float* g, float* to, std::int64_t plane) const noexcept {
+    static constexpr double g2[6][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+    static constexpr double g4[6][3] = {{1.0 / 4, 0, 0},
+                                        {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                        {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                        {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                        {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                        {0, 0, 1}};
+    const auto& matrix = tile_ == 2 ? g2 : g4;
+    const std::int64_t n = tile_ + 2;
+    for (std::int64_t i = 0; i < n; ++i) {
+      double row[3] = {};
+      for (int k = 0; k < 3; ++k)
+        for (int j = 0; j < 3; ++j) row[j] += matrix[i][k] * static_cast<double>(g[k * 3 + j]);
+      for (std::int64_t j = 0; j < n; ++j) {
+        to[(i * n + j) * plane] = static_cast<float>(row[0] * matrix[j][0] + row[1] * matrix[j][1] + row[2] * matrix[j][2]);
+      }
+    }
+  }
+
+  /// v[point][block][tile][channel_block]
+  void transform_inputs(const BlockedProblem& p, const Strips& strips, std::int64_t first, std::int64_t tiles, float* v) const noexcept {
+    const std::int64_t n = tile_ + 2;
+    const auto transform = tile_ == 2 ? transforms_->input2 : transforms_->input4;
+    const std::int64_t row = p.w.input * channel_block;
+    for (std::int64_t block = 0; block < p.input_blocks; ++block) {
+      for (std::int64_t t = 0; t < tiles; ++t) {
+        const std::int64_t tile = first + t;
+        const std::int64_t image = tile / (strips.rows * strips.columns);
+        const std::int64_t top = tile / strips.columns % strips.rows * tile_ - p.h.pad_begin;
+        const std::int64_t left = tile % strips.columns * tile_ - p.w.pad_begin;
+        const auto cut = [&](std::int64_t at) { return static_cast<int>(std::clamp<std::int64_t>(at, 0, n)); };
+        const float* plane = p.x + (image * p.input_blocks + block) * p.input_plane();
+        // The corner may lie outside of the plane; only what exists is read.
+        transform(plane, top * row + left * channel_block, row, cut(-top), cut(p.h.input - top), cut(-left), cut(p.w.input - left),
+                  v + (block * tiles + t) * channel_block, p.input_blocks * tiles * channel_block);
+      }
+    }
+  }
+
+  /// products[point][block][tile][channel_block]
+  void multiply(const float* v, std::int64_t tiles, std::int64_t first, std::int64_t blocks, float* products) const noexcept {
+    constexpr std::ptrdiff_t tap = 0;
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const std::int64_t input_blocks = channel_blocks(inputs_);
+    const auto step = static_cast<std::int64_t>(products_->max_output_blocks);
+    simd::BlockedConvRun run{};
+    run.x_channel = 1;
+    run.x_block = tiles * channel_block;
+    run.blocks = static_cast<std::size_t>(input_blocks);
+    run.last_channels = static_cast<std::size_t>((inputs_ - 1) % channel_block + 1);
+    run.taps = &tap;
+    run.tap_count = 1;
+    run.weights_block = block_size();
+    run.y_block = tiles * channel_block;
+    run.lower = -infinity;
+    run.upper = infinity;
+    run.rows = 1;
+    run.columns = static_cast<std::size_t>(tiles);
+    const auto weights = [&](std::int64_t point, std::int64_t block) {
+      return static_cast<const float*>(packed_.data()) + (point * output_blocks_ + first + block) * block_size();
+    };
+    for (std::int64_t point = 0; point < points(); ++point) {
+      run.x = v + point * input_blocks * tiles * channel_block;
+      for (std::int64_t block = 0; block < blocks; block += step) {
+        const bool last = block + step >= blocks;
+        run.weights = weights(point, block);
+        run.next_weights = last && point + 1 == points() ? run.weights : last ? weights(point + 1, 0) : weights(point, block + step);
+        run.y = products + (point * blocks + block) * tiles * channel_block;
+        products_->blocked(run, static_cast<std::size_t>(std::min(step, blocks - block)));
+      }
+    }
+  }
+
+  void transform_outputs(const BlockedProblem& p, const Strips& strips, std::int64_t first, std::int64_t tiles, std::int64_t first_block,
+                         std::int64_t blocks, const float* products, const float* bias, const BlockedStore& store) const noexcept {
+    const auto transform = tile_ == 2 ? transforms_->output2 : transforms_->output4;
+    const std::int64_t row = p.w.output * channel_block;
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      for (std::int64_t t = 0; t < tiles; ++t) {
+        const std::int64_t tile = first + t;
+        const std::int64_t image = tile / (strips.rows * strips.columns);
+        const std::int64_t top = tile / strips.columns % strips.rows * tile_;
+        const std::int64_t left = tile % strips.columns * tile_;
+        const std::int64_t at = (image * output_blocks_ + first_block + block) * p.output_plane() + top * row + left * channel_block;
+        transform(products + (block * tiles + t) * channel_block, blocks * tiles * channel_block,
+                  {.bias = bias != nullptr ? bias + (first_block + block) * channel_block : nullptr,
+                   .residual = store.residual != nullptr ? store.residual + at : nullptr,
+                   .y = p.y + at,
+                   .row = row,
+                   .rows = static_cast<int>(std::min(tile_, p.h.output - top)),
+                   .columns = static_cast<int>(std::min(tile_, p.w.output - left)),
+                   .lower = store.lower,
+                   .upper = store.upper});
+      }
+    }
+  }
+
+  const simd::BlockedConv* products_;
+  const simd::Winograd* transforms_;
+  std::int64_t tile_;
+  std::int64_t inputs_;
+  std::int64_t output_blocks_;
+  Buffer packed_;  ///< [point][output block][input channel][channel_block]
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
+
+namespace hone::inline HONE_ABI {
+
+template <>
+class Kernel<ops::BlockChannels, Cpu, float> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::ChannelBlocks>(device.isa)) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const std::int64_t blocks = cpu::channel_blocks(x[1]);
+    const std::int64_t plane = x[2] * x[3];
+    c.parallel_for(x[0] * blocks, std::max<std::int64_t>(1, 4096 / (plane + 1)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t first = i % blocks * cpu::channel_block;
+        kernels_->block(c.in<float>(0) + (i / blocks * x[1] + first) * plane, plane,
+                        static_cast<std::size_t>(std::min(cpu::channel_block, x[1] - first)), static_cast<std::size_t>(plane),
+                        c.out<float>(0) + i * plane * cpu::channel_block);
+      }
+    });
+  }
+
+ private:
+  const simd::ChannelBlocks* kernels_;
+};
+
+template <>
+class Kernel<ops::UnblockChannels, Cpu, float> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::ChannelBlocks>(device.isa)) {}
+  void run(Context& c) const {
+    const Shape& y = c.output(0).shape;
+    const std::int64_t blocks = cpu::channel_blocks(y[1]);
+    const std::int64_t plane = y[2] * y[3];
+    c.parallel_for(y[0] * blocks, std::max<std::int64_t>(1, 4096 / (plane + 1)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t first = i % blocks * cpu::channel_block;
+        kernels_->unblock(c.in<float>(0) + i * plane * cpu::channel_block,
+                          static_cast<std::size_t>(std::min(cpu::channel_block, y[1] - first)), static_cast<std::size_t>(plane),
+                          c.out<float>(0) + (i / blocks * y[1] + first) * plane, plane);
+      }
+    });
+  }
+
+ private:
+  const simd::ChannelBlocks* kernels_;
+};
+
+template <>
+class Kernel<ops::BlockedConv, Cpu, float> {
+ public:
+  static Support supports(const NodeView& node) { return supports(node, node.op<ops::BlockedConv>()); }
+  static Support supports(const NodeView& node, const ops::BlockedConv& op) {
+    const TensorRef* weights = node.constant(1);
+    if (weights == nullptr || (node.has_input(2) && node.constant(2) == nullptr))
+      return Support::no("its weights and bias must be constants");
+    const Shape& w = weights->shape;
+    if (w.rank() != 4 || w.elements() == 0) return Support::no("its weights have shape ", w, "; expected (M, C / group, kH, kW)");
+    if (node.has_input(2) && !(node.constant(2)->shape == Shape{w[0]})) return Support::no("its bias does not have shape ", Shape{w[0]});
+    if (w[2] * w[3] > cpu::DirectConv::max_taps) return Support::no("a kernel of ", w[2], " x ", w[3], " is too large");
+    if (op.winograd_tile != 0) {
+      const auto ones = [](const std::vector<std::int64_t>& list) {
+        return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
+      };
+      if (w[2] != 3 || w[3] != 3 || op.group != 1 || !ones(op.window.strides) || !ones(op.window.dilations)) {
+        return Support::no("Winograd's algorithm takes a kernel of 3 x 3, strides and dilations of 1, and one group");
+      }
+    }
+    if (op.group != 1 && !is_depthwise(op, w) &&
+        (w[0] % op.group != 0 || w[1] % cpu::channel_block != 0 || w[0] / op.group % cpu::channel_block != 0)) {
+      return Support::no("its groups are no whole blocks of ", cpu::channel_block, " channels");
+    }
+    return Support::yes();
+  }
+
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::BlockedConv>(), device) {}
+  Kernel(const NodeView& node, const ops::BlockedConv& op, const CpuDevice& device)
+      : op_(op), conv_(make(op, *node.constant(1), device)), kernel_{node.constant(1)->shape[2], node.constant(1)->shape[3]} {
+    if (node.has_input(2)) bias_ = cpu::block_vector(node.constant(2)->as<const float>(), node.constant(2)->shape[0]);
+  }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::BlockedProblem p(op_.window, c, kernel_[0], kernel_[1]);
+    return std::visit(
+        [&](const auto& conv) -> std::size_t {
+          if constexpr (requires { conv.workspace(p, c.pool()); }) {
+            return p.empty() ? 0 : conv.workspace(p, c.pool());
+          } else {
+            return 0;
+          }
+        },
+        conv_);
+  }
+
+  void run(Context& c, const cpu::BlockedStore& store = {}) const {
+    const cpu::BlockedProblem p(op_.window, c, kernel_[0], kernel_[1]);
+    if (p.empty()) return;
+    if (p.planar && (op_.group != 1 || op_.winograd_tile != 0))
+      return c.fail("its input has shape ", c.input(0).shape, "; expected a blocked one");
+    const auto* bias = bias_.bytes() != 0 ? static_cast<const float*>(bias_.data()) : nullptr;
+    std::visit([&](const auto& conv) { conv.run(c, p, bias, store); }, conv_);
+  }
+
+  /// Whether the store adds a residual.
+  [[nodiscard]] bool takes_residual() const noexcept { return !std::holds_alternative<cpu::BlockedDepthwise>(conv_); }
+
+ private:
+  using Conv = std::variant<cpu::DirectConv, cpu::WinogradConv, cpu::BlockedDepthwise>;
+
+  [[nodiscard]] static bool is_depthwise(const ops::BlockedConv& op, const Shape& w) noexcept {
+    return op.group != 1 && w[1] == 1 && w[0] == op.group;
+  }
+  [[nodiscard]] static Conv make(const ops::BlockedConv& op, const TensorRef& weights, const CpuDevice& device) {
+    if (op.winograd_tile != 0) return cpu::WinogradConv(weights, op.winograd_tile, device);
+    if (is_depthwise(op, weights.shape)) return cpu::BlockedDepthwise(weights, device);
+    return cpu::DirectConv(weights, op.group, device);
+  }
+
+  ops::BlockedConv op_;
+  Conv conv_;
+  std::array<std::int64_t, 2> kernel_;
+  Buffer bias_;  ///< empty without one
+};
+
+/// The store of the convolution does the first steps of the chain where it can: the addition of a tensor like the result, then Relu or
+/// Clip.
+template <>
+class Kernel<ops::Fused<ops::BlockedConv>, Cpu, float> {
+ public:
+  using Op = ops::Fused<ops::BlockedConv>;
+
+  static Support supports(const NodeView& node) { return Kernel<ops::BlockedConv, Cpu, float>::supports(node, node.op<Op>()); }
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<Op>()),
+        base_(node, op_, device),
+        whole_(cpu::pointwise_loops<float>(op_.chain, device)),
+        after_sum_(op_.chain, 0, device),
+        after_residual_(device) {
+    const ops::PointwiseStep& first = op_.chain.steps[0];
+    if (base_.takes_residual() && first.op == ops::Add::name) {
+      residual_ = static_cast<std::size_t>(first.operand) + Op::first_operand;
+      after_residual_ = Tail(op_.chain, 1, device);
+    }
+  }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Shape shape = cpu::base_shape(op_, c);
+    if (shape == c.output(0).shape) return base_.workspace(c);
+    return align_up(checked_bytes(DType::float32, shape)) +
+           cpu::with_output(c, {nullptr, DType::float32, shape}, [&](const Context& inner) { return base_.workspace(inner); });
+  }
+
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
+    if (const Shape shape = cpu::base_shape(op_, c); !(shape == y.shape)) return run_broadened(c, {c.workspace(), DType::float32, shape});
+    const bool adds = residual_ != 0 && c.input(residual_).shape == y.shape;
+    const Tail& tail = adds ? after_residual_ : after_sum_;
+    cpu::BlockedStore store{.residual = adds ? c.in<float>(residual_) : nullptr, .lower = tail.lower, .upper = tail.upper};
+    if (tail.steps == 0) return base_.run(c, store);
+    const cpu::PointwiseLoops::Bound chain(tail.loops, c, Op::first_operand, y, y);
+    const auto finish = [&](std::int64_t begin, std::int64_t count) { chain.run(begin, count); };
+    const cpu::Epilogue epilogue(finish);
+    store.epilogue = &epilogue;
+    base_.run(c, store);
+  }
+
+ private:
+  /// Where operands broaden the result of the convolution, that goes through scratch first.
+  void run_broadened(Context& c, const TensorRef& sums) const {
+    const TensorRef& y = c.output(0);
+    cpu::with_output(c, sums, [&](Context& inner) {
+      inner.set_workspace(c.workspace() + align_up(sums.bytes()));
+      base_.run(inner);
+      if (inner.failed()) c.fail_as(inner);
+    });
+    if (c.failed()) return;
+    const cpu::PointwiseLoops::Bound chain(whole_, c, Op::first_operand, sums, y);
+    c.parallel_for(y.elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
+  }
+
+  /// A chain from some step on: a clamp, and the steps that are left.
+  struct Tail {
+    explicit Tail(const CpuDevice& device) : loops(cpu::pointwise_loops<float>({}, device)) {}
+    Tail(const ops::PointwiseChain& chain, std::size_t first, const CpuDevice& device) : Tail(device) {
+      if (first < chain.steps.size()) {
+        const ops::PointwiseStep& step = chain.steps[first];
+        if (step.op == ops::Relu::name) {
+          lower = 0;
+          ++first;
+        } else if (step.op == ops::Clip::name && step.parameters[0] <= step.parameters[1]) {
+          lower = step.parameters[0];
+          upper = step.parameters[1];
+          ++first;
+        }
+      }
+      ops::PointwiseChain rest;
+      rest.steps.assign(chain.steps.begin() + static_cast<std::ptrdiff_t>(first), chain.steps.end());
+      steps = rest.steps.size();
+      loops = cpu::pointwise_loops<float>(rest, device);
+    }
+
+    std::size_t steps = 0;
+    float lower = cpu::BlockedStore{}.lower;
+    float upper = cpu::BlockedStore{}.upper;
+    cpu::PointwiseLoops loops;
+  };
+
+  Op op_;
+  Kernel<ops::BlockedConv, Cpu, float> base_;
+  cpu::PointwiseLoops whole_;
+  std::size_t residual_ = 0;  ///< input that the first step adds; 0 when it adds none
+  Tail after_sum_;
+  Tail after_residual_;
+};
+
+template <>
+class Kernel<ops::BlockedMaxPool, Cpu, float> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::BlockedMaxPool>()), kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
+  void run(Context& c) const {
+    const cpu::BlockedProblem p(op_.window, c, 1, 1);
+    if (p.empty()) return;
+    cpu::for_blocked_planes(c, p, [&](std::int64_t, const float* x, float* y) {
+      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * cpu::channel_block) {
+        cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
+          float* to = y + run.first * cpu::channel_block;
+          if (run.windows.rows == 0) {
+            std::fill_n(to, run.count * cpu::channel_block, -std::numeric_limits<float>::infinity());
+          } else {
+            kernels_->max(run.windows, static_cast<std::size_t>(run.count), to);
+          }
+        });
+      }
+    });
+  }
+
+ private:
+  ops::BlockedMaxPool op_;
+  const simd::BlockedWindow* kernels_;
+};
+
+template <>
+class Kernel<ops::BlockedAveragePool, Cpu, float> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::BlockedAveragePool>()), kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
+  void run(Context& c) const {
+    const cpu::BlockedProblem p(op_.window, c, 1, 1);
+    if (p.empty()) return;
+    cpu::for_blocked_planes(c, p, [&](std::int64_t, const float* x, float* y) {
+      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * cpu::channel_block) {
+        cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
+          const std::size_t taps = run.windows.rows * run.windows.columns;
+          const float count = static_cast<float>(op_.count_include_pad ? run.padded : static_cast<std::int64_t>(taps));
+          float* to = y + run.first * cpu::channel_block;
+          if (taps == 0) {
+            std::fill_n(to, run.count * cpu::channel_block, 0.0f / count);
+          } else {
+            kernels_->sum(run.windows, static_cast<std::size_t>(run.count), count, to);
+          }
+        });
+      }
+    });
+  }
+
+ private:
+  ops::BlockedAveragePool op_;
+  const simd::BlockedWindow* kernels_;
+};
+
+template <>
+class Kernel<ops::BlockedGlobalAveragePool, Cpu, float> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const std::int64_t positions = x[2] * x[3];
+    c.parallel_for(x[0] * x[1], std::max<std::int64_t>(1, 4096 / (positions + 1)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t plane = begin; plane < end; ++plane) {
+        float* y = c.out<float>(0) + plane * cpu::channel_block;
+        if (positions == 0) {
+          std::fill_n(y, cpu::channel_block, std::numeric_limits<float>::quiet_NaN());
+          continue;
+        }
+        kernels_->sum({.x = c.in<float>(0) + plane * positions * cpu::channel_block,
+                       .step = 0,
+                       .row = 0,
+                       .column = cpu::channel_block,
+                       .rows = 1,
+                       .columns = static_cast<std::size_t>(positions)},
+                      1, static_cast<float>(positions), y);
+      }
+    });
+  }
+
+ private:
+  const simd::BlockedWindow* kernels_;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_IMPL_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_CAST_HPP
@@ -14225,15 +17210,6 @@ struct ConvGeometry {
 };
 
 }  // namespace hone::inline HONE_ABI::cpu
-#define HONE_SINGLE_KERNELS_CPU_EPILOGUE_HPP
-
-namespace hone::inline HONE_ABI::cpu {
-
-/// Called by a kernel for elements [begin, begin + count) of its output 0 once they are final, each exactly once, while they are in cache;
-/// from several threads at a time.
-using Epilogue = FunctionRef<void(std::int64_t begin, std::int64_t count)>;
-
-}  // namespace hone::inline HONE_ABI::cpu
 #define HONE_SINGLE_SIMD_DEPTHWISE_HPP
 
 namespace hone::inline HONE_ABI::simd {
@@ -14569,1260 +17545,6 @@ class Kernel<ops::ConvTranspose, Cpu, T> {
 
   ops::ConvTranspose op_;
   cpu::MatrixProduct<T> product_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_POINTWISE_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_BINARY_HPP
-
-#define HONE_SINGLE_KERNELS_CPU_UNARY_HPP
-
-#define HONE_SINGLE_SIMD_UNARY_HPP
-
-namespace hone::inline HONE_ABI::simd {
-
-/// f, x and y point to the types of the UnaryLoop that the function is taken from.
-using UnaryFunction = void (*)(const void* f, const void* x, void* y, std::size_t n) noexcept;
-
-/// y[i] = f(x[i]). Shapes: x (n), y (n). Any alignment; y may be x, and may not overlap it otherwise.
-/// An element's result does not depend on its position, so an array may be cut anywhere among threads.
-template <class F, class T>
-struct UnaryLoop {
-  static_assert(Scalar<T>, "the loops of simd/ compute with numbers: there is none of this operator for this element type");
-
-  /// The loop, its types erased: what drives it is then no template on them.
-  UnaryFunction erased;
-  Isa isa;
-
-  HONE_ALWAYS_INLINE void run(const F& f, const T* x, T* y, std::size_t n) const noexcept { erased(&f, x, y, n); }
-
-  template <class Arch>
-  static constexpr UnaryLoop make() noexcept;
-};
-
-// Functors: y = f(x) for a scalar and for a batch. NaN in gives NaN out. Written `x < 0 ? g(x) : x` rather than the other way
-// round, because then NaN falls through to x.
-// clang-format off
-struct Identity   { template <class V> HONE_LANE V operator()(V x) const noexcept { return x; } };
-struct Abs        { template <class V> HONE_LANE V operator()(V x) const noexcept { return abs(x); } };
-struct Neg        { template <class V> HONE_LANE V operator()(V x) const noexcept { return negate(x); } };
-struct Sign       { template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x > V(0), V(1), select(x < V(0), V(-1), x)); } };
-struct Relu       { template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), V(0), x); } };
-struct Reciprocal { template <class V> HONE_LANE V operator()(V x) const noexcept { return V(1) / x; } };
-struct Sqrt       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sqrt(x); } };
-struct Exp        { template <class V> HONE_LANE V operator()(V x) const noexcept { return exp(x); } };
-struct Log        { template <class V> HONE_LANE V operator()(V x) const noexcept { return log(x); } };
-struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return erf(x); } };
-struct Ceil       { template <class V> HONE_LANE V operator()(V x) const noexcept { return ceil(x); } };
-struct Floor      { template <class V> HONE_LANE V operator()(V x) const noexcept { return floor(x); } };
-/// Halfway cases to even.
-struct Round      { template <class V> HONE_LANE V operator()(V x) const noexcept { return nearbyint(x); } };
-struct Sigmoid    { template <class V> HONE_LANE V operator()(V x) const noexcept { return V(1) / (V(1) + exp(-x)); } };
-struct Tanh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return tanh(x); } };
-struct Sinh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sinh(x); } };
-struct Cosh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return cosh(x); } };
-struct Asin       { template <class V> HONE_LANE V operator()(V x) const noexcept { return asin(x); } };
-struct Acos       { template <class V> HONE_LANE V operator()(V x) const noexcept { return acos(x); } };
-struct Atan       { template <class V> HONE_LANE V operator()(V x) const noexcept { return atan(x); } };
-struct Asinh      { template <class V> HONE_LANE V operator()(V x) const noexcept { return asinh(x); } };
-struct Acosh      { template <class V> HONE_LANE V operator()(V x) const noexcept { return acosh(x); } };
-struct Atanh      { template <class V> HONE_LANE V operator()(V x) const noexcept { return atanh(x); } };
-/// log(1 + exp(x)), without overflow.
-struct Softplus   { template <class V> HONE_LANE V operator()(V x) const noexcept { return Relu{}(x) + log1p(exp(-abs(x))); } };
-struct Softsign   { template <class V> HONE_LANE V operator()(V x) const noexcept { return x / (V(1) + abs(x)); } };
-
-// Scalar: the range reduction of xsimd for large arguments is a function without the architecture in its name.
-struct Sin { using scalar_only = void; template <Scalar V> HONE_LANE V operator()(V x) const noexcept { return std::sin(x); } };
-struct Cos { using scalar_only = void; template <Scalar V> HONE_LANE V operator()(V x) const noexcept { return std::cos(x); } };
-struct Tan { using scalar_only = void; template <Scalar V> HONE_LANE V operator()(V x) const noexcept { return std::tan(x); } };
-// clang-format on
-
-/// min(max(x, lo), hi), except that NaN stays.
-template <class T>
-struct Clip {
-  T lo;
-  T hi;
-  template <class V>
-  HONE_LANE V operator()(V x) const noexcept {
-    x = select(x < V(lo), V(lo), x);
-    return select(x > V(hi), V(hi), x);
-  }
-};
-
-// Parameters are float because ONNX attributes are.
-// clang-format off
-/// x < 0 ? alpha x : x
-struct LeakyRelu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), constant<V>(alpha) * x, x); } };
-/// x <= alpha ? 0 : x
-struct ThresholdedRelu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x <= constant<V>(alpha), V(0), x); } };
-/// x < 0 ? alpha (exp(x) - 1) : x
-struct Elu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), constant<V>(alpha) * expm1(x), x); } };
-/// gamma (x < 0 ? alpha (exp(x) - 1) : x)
-struct Selu { float alpha; float gamma; template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(gamma) * select(x < V(0), constant<V>(alpha) * expm1(x), x); } };
-/// x < 0 ? alpha (exp(x / alpha) - 1) : x
-struct Celu { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), constant<V>(alpha) * expm1(x / constant<V>(alpha)), x); } };
-/// min(max(alpha x + beta, 0), 1)
-struct HardSigmoid { float alpha; float beta; template <class V> HONE_LANE V operator()(V x) const noexcept { return Clip<lane_t<V>>{0, 1}(constant<V>(alpha) * x + constant<V>(beta)); } };
-/// x min(max(x / 6 + 1/2, 0), 1)
-struct HardSwish { template <class V> HONE_LANE V operator()(V x) const noexcept { return x * Clip<lane_t<V>>{0, 1}(x * constant<V>(1.0 / 6) + constant<V>(0.5)); } };
-/// x / (1 + exp(-alpha x))
-struct Swish { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return x / (V(1) + exp(-constant<V>(alpha) * x)); } };
-/// x/2 (1 + erf(x / sqrt(2)))
-struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + erf(x * constant<V>(0.70710678118654752440))); } };
-/// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
-struct GeluTanh { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + tanh(constant<V>(0.79788456080286535588) * x * (V(1) + constant<V>(0.044715) * x * x))); } };
-// clang-format on
-
-/// x tanh(log(1 + exp(x)))
-struct Mish {
-  template <class V>
-  HONE_LANE V operator()(V x) const noexcept {
-    // With t = exp(x) and m = t (t + 2): tanh(log(1 + t)) = m / (m + 2). From x = 20 on the quotient is 1 in double too.
-    const V t = exp(select(x > V(20), V(20), x));
-    const V m = t * (t + V(2));
-    return x * (m / (m + V(2)));
-  }
-};
-
-namespace detail {
-
-/// Integers and functors without a batch form run as plain loops, which the compiler vectorises where it can.
-template <class F, class T>
-inline constexpr bool plain_loop = !std::floating_point<T> || requires {
-  typename F::scalar_only;
-};
-
-template <class F, class T, class Arch>
-void unary_run(const void* f, const void* from, void* to, std::size_t n) noexcept {
-  const F g = *static_cast<const F*>(f);
-  const T* x = static_cast<const T*>(from);
-  T* y = static_cast<T*>(to);
-  if constexpr (plain_loop<F, T>) {
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC ivdep
-#endif
-    for (std::size_t i = 0; i < n; ++i) y[i] = g(x[i]);
-  } else {
-    using V = xsimd::batch<T, Arch>;
-    std::size_t i = 0;
-    for (; i + V::size <= n; i += V::size) g(V::load_unaligned(x + i)).store_unaligned(y + i);
-    if (i < n) store_part(g(load_part<V>(x + i, n - i)), y + i, n - i);
-  }
-}
-
-}  // namespace detail
-
-template <class F, class T>
-template <class Arch>
-constexpr UnaryLoop<F, T> UnaryLoop<F, T>::make() noexcept {
-  return {.erased = &detail::unary_run<F, T, Arch>, .isa = native_isa};
-}
-
-}  // namespace hone::inline HONE_ABI::simd
-
-namespace hone::inline HONE_ABI {
-
-namespace cpu {
-
-// What each operator computes: one line per operator.
-// clang-format off
-constexpr simd::Abs             unary(const ops::Abs&) noexcept { return {}; }
-constexpr simd::Acos            unary(const ops::Acos&) noexcept { return {}; }
-constexpr simd::Acosh           unary(const ops::Acosh&) noexcept { return {}; }
-constexpr simd::Asin            unary(const ops::Asin&) noexcept { return {}; }
-constexpr simd::Asinh           unary(const ops::Asinh&) noexcept { return {}; }
-constexpr simd::Atan            unary(const ops::Atan&) noexcept { return {}; }
-constexpr simd::Atanh           unary(const ops::Atanh&) noexcept { return {}; }
-constexpr simd::Ceil            unary(const ops::Ceil&) noexcept { return {}; }
-constexpr simd::Celu            unary(const ops::Celu& op) noexcept { return {op.alpha}; }
-constexpr simd::Cos             unary(const ops::Cos&) noexcept { return {}; }
-constexpr simd::Cosh            unary(const ops::Cosh&) noexcept { return {}; }
-constexpr simd::Elu             unary(const ops::Elu& op) noexcept { return {op.alpha}; }
-constexpr simd::Erf             unary(const ops::Erf&) noexcept { return {}; }
-constexpr simd::Exp             unary(const ops::Exp&) noexcept { return {}; }
-constexpr simd::Floor           unary(const ops::Floor&) noexcept { return {}; }
-constexpr simd::HardSigmoid     unary(const ops::HardSigmoid& op) noexcept { return {op.alpha, op.beta}; }
-constexpr simd::HardSwish       unary(const ops::HardSwish&) noexcept { return {}; }
-constexpr simd::LeakyRelu       unary(const ops::LeakyRelu& op) noexcept { return {op.alpha}; }
-constexpr simd::Log             unary(const ops::Log&) noexcept { return {}; }
-constexpr simd::Mish            unary(const ops::Mish&) noexcept { return {}; }
-constexpr simd::Neg             unary(const ops::Neg&) noexcept { return {}; }
-constexpr simd::Reciprocal      unary(const ops::Reciprocal&) noexcept { return {}; }
-constexpr simd::Relu            unary(const ops::Relu&) noexcept { return {}; }
-constexpr simd::Round           unary(const ops::Round&) noexcept { return {}; }
-constexpr simd::Selu            unary(const ops::Selu& op) noexcept { return {op.alpha, op.gamma}; }
-constexpr simd::Sigmoid         unary(const ops::Sigmoid&) noexcept { return {}; }
-constexpr simd::Sign            unary(const ops::Sign&) noexcept { return {}; }
-constexpr simd::Sin             unary(const ops::Sin&) noexcept { return {}; }
-constexpr simd::Sinh            unary(const ops::Sinh&) noexcept { return {}; }
-constexpr simd::Softplus        unary(const ops::Softplus&) noexcept { return {}; }
-constexpr simd::Softsign        unary(const ops::Softsign&) noexcept { return {}; }
-constexpr simd::Sqrt            unary(const ops::Sqrt&) noexcept { return {}; }
-constexpr simd::Swish           unary(const ops::Swish& op) noexcept { return {op.alpha}; }
-constexpr simd::Tan             unary(const ops::Tan&) noexcept { return {}; }
-constexpr simd::Tanh            unary(const ops::Tanh&) noexcept { return {}; }
-constexpr simd::ThresholdedRelu unary(const ops::ThresholdedRelu& op) noexcept { return {op.alpha}; }
-// clang-format on
-
-template <class Op>
-concept UnaryOp = requires(const Op& op) {
-  unary(op);
-};
-
-/// y = f(x) for elements of `size` bytes, shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
-/// Not a template: one copy serves all operators and types.
-inline void run_unary(simd::UnaryFunction loop, const void* f, std::size_t size, const Context& c) {
-  const auto* x = c.in<std::byte>(0);
-  auto* y = c.out<std::byte>(0);
-  c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
-    const std::size_t offset = static_cast<std::size_t>(begin) * size;
-    loop(f, x + offset, y + offset, static_cast<std::size_t>(end - begin));
-  });
-}
-
-/// y = f(x) with an f that is known when the kernel is made.
-class UnaryKernel {
- public:
-  using Shared = UnaryKernel;
-
-  template <class F, class T>
-  UnaryKernel(const simd::UnaryLoop<F, T>& loop, const F& f) : loop_(loop.erased), size_(sizeof(T)) {
-    static_assert(sizeof(F) <= sizeof f_ && alignof(F) <= alignof(float) && std::is_trivially_copyable_v<F>);
-    std::memcpy(f_, &f, sizeof f);
-  }
-  void run(Context& c) const { run_unary(loop_, f_, size_, c); }
-
- private:
-  simd::UnaryFunction loop_;
-  std::size_t size_;
-  alignas(float) std::byte f_[2 * sizeof(float)];
-};
-
-/// y[i] = f(x[i]) for what needs no micro-kernel.
-template <class X, class Y, class F>
-void run_scalars(const Context& c, const F& f) {
-  const X* x = c.in<X>(0);
-  Y* y = c.out<Y>(0);
-  c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
-  });
-}
-
-/// A float of any type as double.
-template <class T>
-[[nodiscard]] double as_double(T x) noexcept {
-  if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<double>(x);
-  } else {
-    return static_cast<double>(SmallFloat::of(dtype_of<T>).decode(x.bits));
-  }
-}
-
-}  // namespace cpu
-
-template <cpu::UnaryOp Op, class T>
-class Kernel<Op, Cpu, T> : public cpu::UnaryKernel {
- public:
-  using F = decltype(cpu::unary(std::declval<const Op&>()));
-
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), cpu::unary(node.op<Op>())) {}
-};
-
-template <class T>
-class Kernel<ops::Gelu, Cpu, T> : public cpu::UnaryKernel {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : UnaryKernel(node.op<ops::Gelu>().tanh ? UnaryKernel(simd::table<simd::UnaryLoop<simd::GeluTanh, T>>(device.isa), simd::GeluTanh{})
-                                              : UnaryKernel(simd::table<simd::UnaryLoop<simd::Gelu, T>>(device.isa), simd::Gelu{})) {}
-};
-
-template <class T>
-class Kernel<ops::Clip, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : loop_(&simd::table<simd::UnaryLoop<simd::Clip<T>, T>>(device.isa)) {}
-  void run(Context& c) const {
-    constexpr bool real = std::numeric_limits<T>::has_infinity;
-    T lo = real ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-    T hi = real ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
-    if (c.has_input(1) && c.input(1).elements() == 1) lo = *c.in<T>(1);
-    if (c.has_input(2) && c.input(2).elements() == 1) hi = *c.in<T>(2);
-    const simd::Clip<T> clip{lo, hi};
-    cpu::run_unary(loop_->erased, &clip, sizeof(T), c);
-  }
-
- private:
-  const simd::UnaryLoop<simd::Clip<T>, T>* loop_;
-};
-
-template <>
-class Kernel<ops::Not, Cpu, bool> {
- public:
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    cpu::run_scalars<bool, bool>(c, [](bool x) { return !x; });
-  }
-};
-
-template <std::unsigned_integral T>
-class Kernel<ops::Abs, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    cpu::run_scalars<T, T>(c, [](T x) { return x; });
-  }
-};
-
-template <std::unsigned_integral T>
-class Kernel<ops::Sign, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    cpu::run_scalars<T, T>(c, [](T x) { return T(x != 0); });
-  }
-};
-
-/// Integers of any width, byte by byte.
-template <>
-class Kernel<ops::BitwiseNot, Cpu> {
- public:
-  static Support supports(const NodeView& node) {
-    return is_integral(node.input_dtype(0)) ? Support::yes() : Support::no("there are no bits of ", name(node.input_dtype(0)));
-  }
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    const auto* x = c.in<std::uint8_t>(0);
-    auto* y = c.out<std::uint8_t>(0);
-    c.parallel_for(static_cast<std::int64_t>(c.input(0).bytes()), 64 * 1024, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(~x[i]);
-    });
-  }
-};
-
-template <class T>
-class Kernel<ops::Shrink, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Shrink>()) {}
-  void run(Context& c) const {
-    // Integers are compared and moved as numpy does it: in double.
-    using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
-    cpu::run_scalars<T, T>(c, [lambd = Real(op_.lambd), bias = Real(op_.bias)](T x) {
-      const auto value = static_cast<Real>(x);
-      return value < -lambd ? static_cast<T>(value + bias) : value > lambd ? static_cast<T>(value - bias) : T(0);
-    });
-  }
-
- private:
-  ops::Shrink op_;
-};
-
-template <class T>
-class Kernel<ops::IsNaN, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    cpu::run_scalars<T, bool>(c, [](T x) { return std::isnan(cpu::as_double(x)); });
-  }
-};
-
-template <class T>
-class Kernel<ops::IsInf, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::IsInf>()) {}
-  void run(Context& c) const {
-    cpu::run_scalars<T, bool>(c, [this](T x) {
-      const double value = cpu::as_double(x);
-      return std::isinf(value) && (value > 0 ? op_.positive : op_.negative);
-    });
-  }
-
- private:
-  ops::IsInf op_;
-};
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-namespace cpu {
-
-// What each operator computes: one line per operator.
-// clang-format off
-constexpr simd::Add            binary(const ops::Add&) noexcept { return {}; }
-constexpr simd::And            binary(const ops::And&) noexcept { return {}; }
-constexpr simd::BitAnd         binary(const ops::BitwiseAnd&) noexcept { return {}; }
-constexpr simd::BitOr          binary(const ops::BitwiseOr&) noexcept { return {}; }
-constexpr simd::BitXor         binary(const ops::BitwiseXor&) noexcept { return {}; }
-constexpr simd::Div            binary(const ops::Div&) noexcept { return {}; }
-constexpr simd::Equal          binary(const ops::Equal&) noexcept { return {}; }
-constexpr simd::Greater        binary(const ops::Greater&) noexcept { return {}; }
-constexpr simd::GreaterOrEqual binary(const ops::GreaterOrEqual&) noexcept { return {}; }
-constexpr simd::Less           binary(const ops::Less&) noexcept { return {}; }
-constexpr simd::LessOrEqual    binary(const ops::LessOrEqual&) noexcept { return {}; }
-constexpr simd::Max            binary(const ops::Max&) noexcept { return {}; }
-constexpr simd::Min            binary(const ops::Min&) noexcept { return {}; }
-constexpr simd::Mul            binary(const ops::Mul&) noexcept { return {}; }
-constexpr simd::Or             binary(const ops::Or&) noexcept { return {}; }
-constexpr simd::PRelu          binary(const ops::PRelu&) noexcept { return {}; }
-constexpr simd::Sub            binary(const ops::Sub&) noexcept { return {}; }
-constexpr simd::Add            binary(const ops::Sum&) noexcept { return {}; }
-constexpr simd::Xor            binary(const ops::Xor&) noexcept { return {}; }
-// clang-format on
-
-template <class Op>
-concept BinaryOp = std::derived_from<Op, ops::Binary> && requires(const Op& op) {
-  binary(op);
-};
-template <class Op>
-concept VariadicOp = std::derived_from<Op, ops::Variadic> && requires(const Op& op) {
-  binary(op);
-};
-
-/// A row of a broadcast: offsets in elements of its first elements, and the strides of a and b along it, each 0 or 1.
-struct BroadcastRow {
-  std::int64_t a;
-  std::int64_t b;
-  std::int64_t y;
-  std::int64_t size;
-  std::int64_t a_stride;
-  std::int64_t b_stride;
-};
-
-/// visit(row) for rows that together make up y, shared among the threads. Not a template: one copy serves all operators and types.
-inline void for_broadcast_rows(const Shape& a_shape, const Shape& b_shape, const Shape& y_shape, const ThreadPool& pool,
-                               FunctionRef<void(const BroadcastRow&)> visit) {
-  // Elements that take a few microseconds: less is not worth a thread.
-  constexpr std::int64_t worth_a_thread = 16 * 1024;
-  StridedBox<3> box;
-  for (std::size_t d = 0; d < y_shape.rank(); ++d) {
-    box.push_back(y_shape[d], {broadcast_stride(a_shape, y_shape, d), broadcast_stride(b_shape, y_shape, d), y_shape.stride(d)});
-  }
-  if (box.elements() == 0) return;
-  const std::int64_t size = box.row_size();
-  const auto strides = box.row_strides();
-  const std::int64_t chunk = std::min(size, worth_a_thread);
-  const std::int64_t chunks = (size + chunk - 1) / chunk;
-  pool.parallel_for(box.rows() * chunks, std::max<std::int64_t>(1, worth_a_thread / chunk), [&](std::int64_t begin, std::int64_t end) {
-    if (chunks == 1) {
-      box.for_rows(begin, end, [&](const auto& at) { visit({at[0], at[1], at[2], size, strides[0], strides[1]}); });
-      return;
-    }
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t first = task % chunks * chunk;
-      box.for_rows(task / chunks, task / chunks + 1, [&](const auto& at) {
-        visit(
-            {at[0] + first * strides[0], at[1] + first * strides[1], at[2] + first, std::min(chunk, size - first), strides[0], strides[1]});
-      });
-    }
-  });
-}
-
-/// Which loops a broadcast runs, on elements of what size in bytes.
-struct BroadcastLoop {
-  template <class F, class T, class R>
-  explicit BroadcastLoop(const simd::BinaryLoop<F, T, R>& loop) : functions(loop.erased), size(sizeof(T)), result_size(sizeof(R)) {}
-
-  /// y = f(a, b) for a and b broadcast to the shape of y. y may be a or b where that has the shape of y.
-  /// Not a template on types: one copy serves all operators.
-  void run(const void* a, const Shape& a_shape, const void* b, const Shape& b_shape, void* y, const Shape& y_shape,
-           const ThreadPool& pool) const {
-    const auto visit = [&](const BroadcastRow& row) {
-      const auto* from_a = static_cast<const std::byte*>(a) + row.a * size;
-      const auto* from_b = static_cast<const std::byte*>(b) + row.b * size;
-      auto* to = static_cast<std::byte*>(y) + row.y * result_size;
-      // Both strides are 0 where a row has one element.
-      functions(from_a, row.a_stride == 0 && row.b_stride != 0, from_b, row.b_stride == 0, to, static_cast<std::size_t>(row.size));
-    };
-    for_broadcast_rows(a_shape, b_shape, y_shape, pool, visit);
-  }
-
-  simd::BinaryFunctions functions;
-  std::int64_t size;
-  std::int64_t result_size;
-};
-
-/// Whether an integer of `size` bytes in the tensor is zero: no integer is divided by it.
-[[nodiscard]] inline bool has_zero(const TensorRef& tensor, std::int64_t size) {
-  const std::int64_t n = tensor.elements();
-  const auto search = [&]<class T>(const T* data) { return std::find(data, data + n, T(0)) != data + n; };
-  switch (size) {
-    case 1:
-      return search(tensor.as<const std::uint8_t>());
-    case 2:
-      return search(tensor.as<const std::uint16_t>());
-    case 4:
-      return search(tensor.as<const std::uint32_t>());
-    default:
-      return search(tensor.as<const std::uint64_t>());
-  }
-}
-
-/// Runs the operators on two inputs.
-class BinaryKernel {
- public:
-  using Shared = BinaryKernel;
-
-  /// `divides`: zeros among the right operands are errors.
-  BinaryKernel(const ops::Binary& op, const BroadcastLoop& loop, bool divides = false) : op_(op), loop_(loop), divides_(divides) {}
-
-  void run(Context& c) const {
-    const TensorRef& a = c.input(0);
-    const TensorRef& b = c.input(1);
-    if (divides_ && has_zero(b, loop_.size)) return c.fail("an integer is divided by zero");
-    loop_.run(a.data, a.shape, b.data, op_.right_shape(a.shape, b.shape), c.output(0).data, c.output(0).shape, c.pool());
-  }
-
- private:
-  ops::Binary op_;
-  BroadcastLoop loop_;
-  bool divides_;
-};
-
-/// Folds any number of inputs, two at a time.
-class VariadicKernel {
- public:
-  using Shared = VariadicKernel;
-
-  /// `scale`: divides the result by the number of inputs.
-  VariadicKernel(const BroadcastLoop& loop, const BroadcastLoop* scale)
-      : loop_(loop), scale_(scale != nullptr ? *scale : loop), scales_(scale != nullptr) {}
-
-  void run(Context& c) const {
-    const TensorRef& y = c.output(0);
-    std::size_t next = 2;
-    if (c.input_count() > 1 && broadcast_is(c.input(0).shape, c.input(1).shape, y.shape)) {
-      loop_.run(c.input(0).data, c.input(0).shape, c.input(1).data, c.input(1).shape, y.data, y.shape, c.pool());
-    } else {
-      spread(c.input(0), y, loop_.size);
-      next = 1;
-    }
-    for (; next < c.input_count(); ++next) {
-      loop_.run(y.data, y.shape, c.input(next).data, c.input(next).shape, y.data, y.shape, c.pool());
-    }
-    if (scales_) {
-      std::uint64_t divisor = 0;  // room for a number of any type
-      const auto count = static_cast<double>(c.input_count());
-      store_numbers(y.dtype, &divisor, 0, 1, &count, {});
-      scale_.run(y.data, y.shape, &divisor, Shape{}, y.data, y.shape, c.pool());
-    }
-  }
-
- private:
-  static bool broadcast_is(const Shape& a, const Shape& b, const Shape& y) noexcept {
-    if (std::max(a.rank(), b.rank()) != y.rank()) return false;
-    for (std::size_t d = 0; d < y.rank(); ++d) {
-      const auto dim = [&](const Shape& s) { return d + s.rank() < y.rank() ? 1 : s[d + s.rank() - y.rank()]; };
-      if (dim(a) != y[d] && dim(b) != y[d]) return false;
-    }
-    return true;
-  }
-  static void spread(const TensorRef& x, const TensorRef& y, std::int64_t size) {
-    StridedBox<2> box;
-    for (std::size_t d = 0; d < y.shape.rank(); ++d) box.push_back(y.shape[d], {broadcast_stride(x.shape, y.shape, d), y.shape.stride(d)});
-    if (box.elements() == 0) return;
-    const std::int64_t step = box.row_strides()[0] * size;
-    const auto bytes = static_cast<std::size_t>(size);
-    box.for_rows(0, box.rows(), [&](const auto& at) {
-      const auto* from = x.as<const std::byte>() + at[0] * size;
-      auto* to = y.as<std::byte>() + at[1] * size;
-      if (step == size) {
-        std::memcpy(to, from, static_cast<std::size_t>(box.row_size()) * bytes);
-      } else {
-        for (std::int64_t i = 0; i < box.row_size(); ++i) std::memcpy(to + i * size, from + i * step, bytes);
-      }
-    });
-  }
-
-  BroadcastLoop loop_;
-  BroadcastLoop scale_;
-  bool scales_;
-};
-
-}  // namespace cpu
-
-template <cpu::BinaryOp Op, class T>
-class Kernel<Op, Cpu, T> : public cpu::BinaryKernel {
- public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
-  using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
-
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : BinaryKernel(node.op<Op>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T, R>>(device.isa)),
-                     std::same_as<Op, ops::Div> && std::integral<T>) {}
-};
-
-template <class T>
-class Kernel<ops::Mod, Cpu, T> : public cpu::BinaryKernel {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : BinaryKernel(node.op<ops::Mod>(), loop(node.op<ops::Mod>(), device.isa), std::integral<T>) {}
-
- private:
-  static cpu::BroadcastLoop loop(const ops::Mod& op, simd::Isa isa) {
-    // Without signs the two are the same.
-    if (op.fmod || std::unsigned_integral<T>) return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Fmod, T>>(isa));
-    return cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Mod, T>>(isa));
-  }
-};
-
-template <class T>
-class Kernel<ops::BitShift, Cpu, T> : public cpu::BinaryKernel {
- public:
-  using Bits = std::make_unsigned_t<T>;  // as which a negative shift is a large one
-
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : BinaryKernel(node.op<ops::BitShift>(), node.op<ops::BitShift>().left
-                                                   ? cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftLeft, Bits>>(device.isa))
-                                                   : cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::ShiftRight, T>>(device.isa))) {}
-};
-
-namespace cpu {
-
-/// The exponent may have another type than the base; both are then converted to double, element by element.
-class PowKernel {
- public:
-  using Shared = PowKernel;
-
-  PowKernel(const ops::Pow& op, const BroadcastLoop& loop) : op_(op), same_(op, loop) {}
-
-  void run(Context& c) const {
-    const TensorRef a = c.input(0);
-    const TensorRef b = c.input(1);
-    const TensorRef y = c.output(0);
-    if (a.dtype == b.dtype) return same_.run(c);
-    const auto visit = [&](const BroadcastRow& row) {
-      double power[block];
-      for (std::int64_t i = 0; i < row.size; i += block) {
-        const std::int64_t n = std::min(block, row.size - i);
-        for (std::int64_t k = 0; k < n; ++k) {
-          power[k] = std::pow(ops::number_at(a, row.a + (i + k) * row.a_stride), ops::number_at(b, row.b + (i + k) * row.b_stride));
-        }
-        store_numbers(y.dtype, y.data, row.y + i, n, power, {});
-      }
-    };
-    for_broadcast_rows(a.shape, op_.right_shape(a.shape, b.shape), y.shape, c.pool(), visit);
-  }
-
- private:
-  static constexpr std::int64_t block = 128;
-
-  ops::Pow op_;
-  BinaryKernel same_;
-};
-
-}  // namespace cpu
-
-template <class T>
-class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
- public:
-  static Support supports(const NodeView& node) {
-    const DType exponent = node.input_dtype(1);
-    const bool real = exponent == DType::float32 || exponent == DType::float64 || exponent == DType::float16 || exponent == DType::bfloat16;
-    return real || is_integral(exponent) ? Support::yes() : Support::no("no kernel for exponents of ", name(exponent));
-  }
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
-};
-
-template <cpu::VariadicOp Op, class T>
-class Kernel<Op, Cpu, T> : public cpu::VariadicKernel {
- public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
-
-  Kernel(const NodeView&, const CpuDevice& device)
-      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T>>(device.isa)), nullptr) {}
-};
-
-template <class T>
-class Kernel<ops::Mean, Cpu, T> : public cpu::VariadicKernel {
- public:
-  Kernel(const NodeView&, const CpuDevice& device)
-      : Kernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Div, T>>(device.isa)), device) {}
-
- private:
-  Kernel(const cpu::BroadcastLoop& scale, const CpuDevice& device)
-      : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Add, T>>(device.isa)), &scale) {}
-};
-
-/// Strings are compared as a whole.
-template <>
-class Kernel<ops::Equal, Cpu, std::string> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Equal>()) {}
-  void run(Context& c) const {
-    const auto visit = [&](const cpu::BroadcastRow& row) {
-      for (std::int64_t i = 0; i < row.size; ++i) {
-        c.out<bool>(0)[row.y + i] = c.in<std::string>(0)[row.a + i * row.a_stride] == c.in<std::string>(1)[row.b + i * row.b_stride];
-      }
-    };
-    cpu::for_broadcast_rows(c.input(0).shape, op_.right_shape(c.input(0).shape, c.input(1).shape), c.output(0).shape, c.pool(), visit);
-  }
-
- private:
-  ops::Equal op_;
-};
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-namespace cpu {
-
-/// The loops of a chain, their types erased: one copy of what drives them serves all chains.
-class PointwiseLoops {
- public:
-  static constexpr std::size_t max_operands = ops::PointwiseChain::max_operands;
-
-  struct Step {
-    simd::UnaryFunction unary = nullptr;  ///< null for a binary step
-    simd::BinaryFunctions binary{};
-    std::array<float, 2> functor{};  ///< of a unary step
-    std::size_t operand = 0;
-    bool swapped = false;
-  };
-
-  /// `size`: bytes of an element.
-  PointwiseLoops(std::vector<Step> steps, std::size_t size) : steps_(std::move(steps)), size_(size) {}
-
-  /// A chain tied to its operands for one run. Allocates nothing.
-  class Bound {
-   public:
-    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0.
-    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y)
-        : loops_(loops), x_(static_cast<const std::byte*>(x.data)), y_(static_cast<std::byte*>(y.data)) {
-      const std::size_t count = std::min(c.input_count() - std::min(first, c.input_count()), max_operands);
-      count_ = count;
-      for (std::size_t i = 0; i < count; ++i) operands_[i] = c.in<std::byte>(first + i);
-      for (std::size_t d = 0; d < y.shape.rank(); ++d) {
-        StridedBox<max_operands + 1>::Offsets strides{};
-        for (std::size_t i = 0; i < count; ++i) strides[i] = broadcast_stride(c.input(first + i).shape, y.shape, d);
-        strides[max_operands] = broadcast_stride(x.shape, y.shape, d);
-        box_.push_back(y.shape[d], strides);
-      }
-      row_strides_ = box_.row_strides();
-    }
-
-    /// Elements [begin, begin + count) of y, in the order of memory.
-    void run(std::int64_t begin, std::int64_t count) const noexcept {
-      const std::int64_t row_size = box_.row_size();
-      while (count > 0) {
-        const std::int64_t column = begin % row_size;
-        // What all steps pass over stays in L1.
-        const std::int64_t n = std::min({count, row_size - column, std::int64_t{8 * 1024} / static_cast<std::int64_t>(loops_.size_)});
-        run_part(begin, begin / row_size, column, static_cast<std::size_t>(n));
-        begin += n;
-        count -= n;
-      }
-    }
-
-   private:
-    void run_part(std::int64_t at, std::int64_t row, std::int64_t column, std::size_t n) const noexcept {
-      // Most chains are over tensors of one shape, and have a single row.
-      StridedBox<max_operands + 1>::Offsets offsets{};
-      if (box_.rank() > 1) offsets = box_.row_offsets(row);
-      for (std::size_t i = 0; i < count_; ++i) offsets[i] += column * row_strides_[i];
-      offsets[max_operands] += column * row_strides_[max_operands];
-      const auto size = static_cast<std::int64_t>(loops_.size_);
-      std::byte* const y = y_ + at * size;
-      const std::byte* v = x_ + offsets[max_operands] * size;
-      if (row_strides_[max_operands] == 0 && n > 1) {
-        for (std::size_t i = 0; i < n; ++i) std::memcpy(y + i * loops_.size_, v, loops_.size_);
-        v = y;
-      }
-      for (const Step& step : loops_.steps_) {
-        if (step.unary != nullptr) {
-          step.unary(step.functor.data(), v, y, n);
-        } else {
-          const std::byte* operand = operands_[step.operand] + offsets[step.operand] * size;
-          const bool one = row_strides_[step.operand] == 0;
-          if (step.swapped) {
-            step.binary(operand, one, v, false, y, n);
-          } else {
-            step.binary(v, false, operand, one, y, n);
-          }
-        }
-        v = y;
-      }
-    }
-
-    const PointwiseLoops& loops_;
-    const std::byte* x_;
-    std::byte* y_;
-    std::array<const std::byte*, max_operands> operands_{};
-    std::size_t count_ = 0;
-    StridedBox<max_operands + 1> box_;
-    StridedBox<max_operands + 1>::Offsets row_strides_{};
-  };
-
- private:
-  std::vector<Step> steps_;
-  std::size_t size_;
-};
-
-/// The loops for elements of type T.
-template <class T>
-[[nodiscard]] PointwiseLoops pointwise_loops(const ops::PointwiseChain& chain, const CpuDevice& device) {
-  std::vector<PointwiseLoops::Step> steps;
-  for (const ops::PointwiseStep& step : chain.steps) {
-    PointwiseLoops::Step& loop = steps.emplace_back();
-    const auto use = [&]<class F>(const F& functor) {
-      static_assert(sizeof(F) <= sizeof loop.functor && std::is_trivially_copyable_v<F>);
-      loop.unary = simd::table<simd::UnaryLoop<F, T>>(device.isa).erased;
-      std::memcpy(loop.functor.data(), &functor, sizeof functor);
-    };
-    const auto use_unary = [&]<class Op>(Op op) {
-      if constexpr (std::is_same_v<Op, ops::Clip>) {
-        use(simd::Clip<T>{static_cast<T>(step.parameters[0]), static_cast<T>(step.parameters[1])});
-      } else if constexpr (std::is_same_v<Op, ops::Gelu>) {
-        step.parameters[0] != 0 ? use(simd::GeluTanh{}) : use(simd::Gelu{});
-      } else {
-        if constexpr (requires { op.alpha; }) op.alpha = step.parameters[0];
-        if constexpr (requires { op.beta; }) op.beta = step.parameters[1];
-        if constexpr (requires { op.gamma; }) op.gamma = step.parameters[1];
-        use(unary(op));
-      }
-    };
-    const auto use_binary = [&](const auto& op) {
-      loop.binary = simd::table<simd::BinaryLoop<decltype(binary(op)), T>>(device.isa).erased;
-      loop.operand = static_cast<std::size_t>(step.operand);
-      loop.swapped = step.swapped;
-    };
-    if (step.operand < 0) {
-      ops::detail::visit_op(ops::PointwiseUnary{}, step.op, use_unary);
-    } else {
-      ops::detail::visit_op(ops::PointwiseBinary{}, step.op, use_binary);
-    }
-  }
-  return {std::move(steps), sizeof(T)};
-}
-
-}  // namespace cpu
-
-template <class T>
-class Kernel<ops::Pointwise, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : loops_(cpu::pointwise_loops<T>(node.op<ops::Pointwise>().chain, device)) {}
-
-  void run(Context& c) const {
-    const cpu::PointwiseLoops::Bound chain(loops_, c, ops::Pointwise::first_operand, c.input(0), c.output(0));
-    c.parallel_for(c.output(0).elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
-  }
-
- private:
-  cpu::PointwiseLoops loops_;
-};
-
-/// Runs the kernel of Base with the chain as its epilogue. Where operands broaden the result of Base, that goes through scratch first.
-template <class Base, class T>
-class Kernel<ops::Fused<Base>, Cpu, T> {
- public:
-  using Op = ops::Fused<Base>;
-
-  Kernel(const NodeView& node, const CpuDevice& device)
-      : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<T>(op_.chain, device)) {}
-
-  [[nodiscard]] std::size_t workspace(const Context& c) const {
-    const Shape shape = base_shape(c);
-    if (shape == c.output(0).shape) return base_workspace(c);
-    return align_up(checked_bytes(c.output(0).dtype, shape)) +
-           with_output(c, {nullptr, c.output(0).dtype, shape}, [&](const Context& inner) { return base_workspace(inner); });
-  }
-
-  void run(Context& c) const {
-    const Shape shape = base_shape(c);
-    const TensorRef& y = c.output(0);
-    if (shape == y.shape) {
-      const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, y, y);
-      const auto finish = [&](std::int64_t begin, std::int64_t count) { chain.run(begin, count); };
-      const cpu::Epilogue epilogue(finish);
-      return base_.run(c, &epilogue);
-    }
-    const TensorRef product{c.workspace(), y.dtype, shape};
-    with_output(c, product, [&](Context& inner) {
-      inner.set_workspace(c.workspace() + align_up(product.bytes()));
-      base_.run(inner);
-      return std::size_t{0};
-    });
-    const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, product, y);
-    c.parallel_for(y.elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
-  }
-
- private:
-  [[nodiscard]] std::size_t base_workspace(const Context& c) const {
-    if constexpr (requires { base_.workspace(c); }) {
-      return base_.workspace(c);
-    } else {
-      return 0;
-    }
-  }
-  [[nodiscard]] Shape base_shape(const Context& c) const {
-    std::array<const TensorRef*, Op::first_operand> inputs{};
-    for (std::size_t i = 0; i < Op::first_operand; ++i) inputs[i] = c.has_input(i) ? &c.input(i) : nullptr;
-    return op_.base_shape(ShapeContext(inputs, {}));
-  }
-  /// body(a context with the same inputs and another output).
-  static std::size_t with_output(const Context& c, const TensorRef& output, const auto& body) {
-    Slot slot;
-    slot.tensor = output;
-    Slot* const slots[] = {&slot};
-    Context inner(c.input_slots(), slots, c.pool());
-    return body(inner);
-  }
-
-  Op op_;
-  Kernel<Base, Cpu, T> base_;
-  cpu::PointwiseLoops loops_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_POOL_HPP
-
-namespace hone::inline HONE_ABI {
-
-namespace cpu {
-
-/// The part of a pooling window that lies inside the input, along one axis.
-struct WindowSpan {
-  std::int64_t first;   ///< index of its first element in the input
-  std::int64_t count;   ///< elements of the window inside the input
-  std::int64_t padded;  ///< the same with the padding counted
-};
-
-[[nodiscard]] inline WindowSpan window_span(const ops::Window::Axis& axis, std::int64_t window) noexcept {
-  const std::int64_t start = window * axis.stride - axis.pad_begin;
-  const std::int64_t skipped = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
-  const auto up_to = [&](std::int64_t end) {
-    return end <= start ? 0 : std::min(axis.kernel, (end - start + axis.dilation - 1) / axis.dilation);
-  };
-  const std::int64_t inside = up_to(axis.input);
-  return {start + skipped * axis.dilation, std::max<std::int64_t>(0, inside - skipped), up_to(axis.input + axis.pad_end)};
-}
-
-/// Calls begin(window), row(data offset, step, count) for each run of elements along the last axis, then end(window, padded elements) for
-/// every window of one plane, in order.
-template <class Begin, class Row, class End>
-void for_windows(const ops::Window::Axis* axes, std::size_t rank, const Begin& begin, const Row& row, const End& end) {
-  std::array<std::int64_t, Shape::max_rank> at{};
-  std::array<WindowSpan, Shape::max_rank> spans;
-  std::int64_t windows = 1;
-  for (std::size_t i = 0; i < rank; ++i) windows *= axes[i].output;
-  for (std::int64_t window = 0; window < windows; ++window) {
-    begin(window);
-    std::int64_t outer = 1;
-    std::int64_t padded = 1;
-    for (std::size_t i = 0; i < rank; ++i) {
-      spans[i] = window_span(axes[i], at[i]);
-      padded *= spans[i].padded;
-      if (i + 1 < rank) outer *= spans[i].count;
-    }
-    for (std::int64_t k = 0; k < outer; ++k) {
-      std::int64_t rest = k;
-      std::int64_t offset = spans[rank - 1].first;
-      std::int64_t stride = axes[rank - 1].input;
-      for (std::size_t i = rank - 1; i-- > 0;) {
-        offset += (spans[i].first + rest % spans[i].count * axes[i].dilation) * stride;
-        rest /= spans[i].count;
-        stride *= axes[i].input;
-      }
-      row(offset, axes[rank - 1].dilation, spans[rank - 1].count);
-    }
-    end(window, padded);
-    for (std::size_t i = rank; i-- > 0;) {
-      if (++at[i] < axes[i].output) break;
-      at[i] = 0;
-    }
-  }
-}
-
-/// Folds the windows of a plane of one or two dimensions row by row: first the rows of the windows into one, as long vectors, then the taps
-/// along it. y[window] = f(... f(initial, x[tap 0]) ..., x[tap n]).
-template <class F, class T>
-class RowFold {
- public:
-  explicit RowFold(const CpuDevice& device) : fold_(simd::table<simd::BinaryLoop<F, T>>(device.isa).erased) {}
-
-  [[nodiscard]] static bool takes(std::size_t rank) noexcept { return rank == 1 || rank == 2; }
-  /// Bytes of scratch for each thread.
-  [[nodiscard]] static std::size_t scratch(const ops::Window::Axis& w) noexcept {
-    return align_up(static_cast<std::size_t>(w.input) * sizeof(T));
-  }
-
-  /// `axes`: as for_windows takes them. `finish(row, y)` is called for each finished row of windows.
-  template <class Finish>
-  void run(const ops::Window::Axis* axes, std::size_t rank, T initial, const T* x, T* y, T* scratch, const Finish& finish) const noexcept {
-    const ops::Window::Axis& w = axes[rank - 1];
-    const std::int64_t rows = rank == 2 ? axes[0].output : 1;
-    for (std::int64_t row = 0; row < rows; ++row, y += w.output) {
-      const WindowSpan span = rank == 2 ? window_span(axes[0], row) : WindowSpan{0, 1, 1};
-      std::fill_n(y, w.output, initial);
-      if (span.count > 0) {
-        const T* line = x + span.first * w.input;
-        for (std::int64_t k = 1; k < span.count; ++k) {
-          const T* next = x + (span.first + k * axes[0].dilation) * w.input;
-          fold_(line, false, next, false, scratch, static_cast<std::size_t>(w.input));
-          line = scratch;
-        }
-        for (std::int64_t k = 0; k < w.kernel; ++k) fold_tap(w, k * w.dilation - w.pad_begin, line, y);
-      }
-      finish(row, y);
-    }
-  }
-
- private:
-  /// y[o] = f(y[o], line[o * stride + tap]) where that is inside the line.
-  void fold_tap(const ops::Window::Axis& w, std::int64_t tap, const T* line, T* y) const noexcept {
-    const std::int64_t begin = tap >= 0 ? 0 : (-tap + w.stride - 1) / w.stride;
-    const std::int64_t end = std::min(w.output, tap < w.input ? (w.input - 1 - tap) / w.stride + 1 : 0);
-    if (begin >= end) return;
-    if (w.stride == 1) return fold_(y + begin, false, line + begin + tap, false, y + begin, static_cast<std::size_t>(end - begin));
-    const F f{};
-    for (std::int64_t o = begin; o < end; ++o) y[o] = f(y[o], line[o * w.stride + tap]);
-  }
-
-  simd::BinaryFunctions fold_;
-};
-
-/// The planes of a pooling and their axes.
-struct PoolProblem {
-  PoolProblem(const ops::Window& window, const Context& c) {
-    const Shape& x = c.input(0).shape;
-    rank = x.rank() - 2;
-    planes = x[0] * x[1];
-    for (std::size_t i = 0; i < rank; ++i) {
-      axes[i] = window.axis(i, rank, x[i + 2], 1);
-      input_size *= axes[i].input;
-      output_size *= axes[i].output;
-      taps *= axes[i].kernel;
-    }
-  }
-  template <class Body>
-  void for_planes(const Context& c, const Body& body) const {
-    for_planes(c, 0, [&](std::int64_t plane, std::byte*) { body(plane); });
-  }
-  /// body(plane, scratch of the thread)
-  template <class Body>
-  void for_planes(const Context& c, std::size_t scratch, const Body& body) const {
-    const std::int64_t grain = std::max<std::int64_t>(1, 16 * 1024 / (output_size * taps + 1));
-    c.parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end, int slot) {
-      for (std::int64_t plane = begin; plane < end; ++plane) body(plane, c.workspace() + static_cast<std::size_t>(slot) * scratch);
-    });
-  }
-
-  std::size_t rank;
-  std::int64_t planes;
-  std::int64_t input_size = 1;
-  std::int64_t output_size = 1;
-  std::int64_t taps = 1;
-  std::array<ops::Window::Axis, Shape::max_rank> axes;
-};
-
-}  // namespace cpu
-
-template <class T>
-class Kernel<ops::MaxPool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::MaxPool>()), rows_(device) {}
-
-  [[nodiscard]] std::size_t workspace(const Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    return by_rows(c, p) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
-  }
-
-  void run(Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    if (by_rows(c, p)) {
-      p.for_planes(c, rows_.scratch(p.axes[p.rank - 1]), [&](std::int64_t plane, std::byte* scratch) {
-        rows_.run(p.axes.data(), p.rank, lowest, c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
-                  reinterpret_cast<T*>(scratch), [](std::int64_t, T*) {});
-      });
-      return;
-    }
-    p.for_planes(c, [&](std::int64_t plane) {
-      const T* x = c.in<T>(0) + plane * p.input_size;
-      T* y = c.out<T>(0) + plane * p.output_size;
-      std::int64_t* indices = c.has_output(1) ? c.out<std::int64_t>(1) + plane * p.output_size : nullptr;
-      T best{};
-      std::int64_t at = 0;
-      const auto begin = [&](std::int64_t) {
-        best = lowest;
-        at = -1;
-      };
-      const auto end = [&](std::int64_t window, std::int64_t) {
-        y[window] = best;
-        if (indices != nullptr) indices[window] = plane * p.input_size + (op_.column_major ? column_major(p, at) : at);
-      };
-      if (indices == nullptr) {
-        cpu::for_windows(
-            p.axes.data(), p.rank, begin,
-            [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-              for (std::int64_t i = 0; i < count; ++i) {
-                const T value = x[offset + i * step];
-                best = value > best || value != value ? value : best;
-              }
-            },
-            end);
-        return;
-      }
-      cpu::for_windows(
-          p.axes.data(), p.rank, begin,
-          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) {
-              const T value = x[offset + i * step];
-              if (at >= 0 && !(value > best)) continue;
-              best = value;
-              at = offset + i * step;
-            }
-          },
-          end);
-    });
-  }
-
- private:
-  static constexpr T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-
-  [[nodiscard]] bool by_rows(const Context& c, const cpu::PoolProblem& p) const noexcept { return !c.has_output(1) && rows_.takes(p.rank); }
-
-  /// The index of element `at` of a plane when its spatial dimensions are counted first to last.
-  [[nodiscard]] static std::int64_t column_major(const cpu::PoolProblem& p, std::int64_t at) noexcept {
-    std::int64_t result = 0;
-    for (std::size_t i = p.rank; i-- > 0;) {
-      result = result * p.axes[i].input + at % p.axes[i].input;
-      at /= p.axes[i].input;
-    }
-    return result;
-  }
-
-  ops::MaxPool op_;
-  cpu::RowFold<simd::Max, T> rows_;
-};
-
-template <class T>
-class Kernel<ops::AveragePool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<ops::AveragePool>()), rows_(device) {}
-
-  [[nodiscard]] std::size_t workspace(const Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    return rows_.takes(p.rank) ? rows_.scratch(p.axes[p.rank - 1]) * static_cast<std::size_t>(c.pool().size()) : 0;
-  }
-
-  void run(Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    const auto counted = [&](const cpu::WindowSpan& span) { return op_.count_include_pad ? span.padded : span.count; };
-    if (rows_.takes(p.rank)) {
-      const ops::Window::Axis& w = p.axes[p.rank - 1];
-      p.for_planes(c, rows_.scratch(w), [&](std::int64_t plane, std::byte* scratch) {
-        rows_.run(p.axes.data(), p.rank, T(0), c.in<T>(0) + plane * p.input_size, c.out<T>(0) + plane * p.output_size,
-                  reinterpret_cast<T*>(scratch), [&](std::int64_t row, T* y) {
-                    const std::int64_t rows = p.rank == 2 ? counted(cpu::window_span(p.axes[0], row)) : 1;
-                    for (std::int64_t o = 0; o < w.output; ++o) y[o] /= static_cast<T>(rows * counted(cpu::window_span(w, o)));
-                  });
-      });
-      return;
-    }
-    p.for_planes(c, [&](std::int64_t plane) {
-      const T* x = c.in<T>(0) + plane * p.input_size;
-      T* y = c.out<T>(0) + plane * p.output_size;
-      T sum = 0;
-      std::int64_t inside = 0;
-      cpu::for_windows(
-          p.axes.data(), p.rank,
-          [&](std::int64_t) {
-            sum = 0;
-            inside = 0;
-          },
-          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) sum += x[offset + i * step];
-            inside += count;
-          },
-          [&](std::int64_t window, std::int64_t padded) { y[window] = sum / static_cast<T>(op_.count_include_pad ? padded : inside); });
-    });
-  }
-
- private:
-  ops::AveragePool op_;
-  cpu::RowFold<simd::Add, T> rows_;
-};
-
-template <class T>
-class Kernel<ops::LpPool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::LpPool>()) {}
-
-  void run(Context& c) const {
-    const cpu::PoolProblem p(op_.window, c);
-    const T power = static_cast<T>(op_.p);
-    p.for_planes(c, [&](std::int64_t plane) {
-      const T* x = c.in<T>(0) + plane * p.input_size;
-      T* y = c.out<T>(0) + plane * p.output_size;
-      T sum = 0;
-      cpu::for_windows(
-          p.axes.data(), p.rank, [&](std::int64_t) { sum = 0; },
-          [&](std::int64_t offset, std::int64_t step, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) sum += std::pow(std::abs(x[offset + i * step]), power);
-          },
-          [&](std::int64_t window, std::int64_t) { y[window] = std::pow(sum, T(1) / power); });
-    });
-  }
-
- private:
-  ops::LpPool op_;
-};
-
-namespace cpu {
-
-/// y[plane] = reduce(x of the plane, elements)
-template <class T, class Reduce>
-void for_global_planes(const Context& c, const Reduce& reduce) {
-  const Shape& shape = c.input(0).shape;
-  const std::int64_t size = shape.elements(2, shape.rank());
-  c.parallel_for(shape[0] * shape[1], std::max<std::int64_t>(1, 16 * 1024 / (size + 1)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane)
-      c.out<T>(0)[plane] = reduce(c.in<T>(0) + plane * size, static_cast<std::size_t>(size));
-  });
-}
-
-}  // namespace cpu
-
-template <class T>
-class Kernel<ops::GlobalAveragePool, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : sum_(&simd::table<simd::Reduce<simd::Sum, T>>(device.isa)) {}
-  void run(Context& c) const {
-    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return sum_->contiguous(x, n) / static_cast<T>(n); });
-  }
-
- private:
-  const simd::Reduce<simd::Sum, T>* sum_;
-};
-
-template <class T>
-class Kernel<ops::GlobalMaxPool, Cpu, T> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : max_(&simd::table<simd::Reduce<simd::MaxOf, T>>(device.isa)) {}
-  void run(Context& c) const {
-    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) { return max_->contiguous(x, n); });
-  }
-
- private:
-  const simd::Reduce<simd::MaxOf, T>* max_;
-};
-
-template <class T>
-class Kernel<ops::GlobalLpPool, Cpu, T> {
- public:
-  Kernel(const NodeView& node, const CpuDevice&) : p_(static_cast<T>(node.op<ops::GlobalLpPool>().p)) {}
-  void run(Context& c) const {
-    cpu::for_global_planes<T>(c, [this](const T* x, std::size_t n) {
-      T sum = 0;
-      for (std::size_t i = 0; i < n; ++i) sum += std::pow(std::abs(x[i]), p_);
-      return std::pow(sum, T(1) / p_);
-    });
-  }
-
- private:
-  T p_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -21927,7 +23649,7 @@ class Kernel<ops::RoiAlign, Cpu, T> {
     for (std::int64_t i = 0; i < y[0]; ++i) {
       const T* roi = c.in<T>(1) + i * 4;
       for (std::size_t k = 0; k < 4; ++k)
-        if (!(std::abs(roi[k] * scale) < T(1e9))) return c.fail("region ", i, " has the coordinate ", static_cast<double>(roi[k]));
+        if (!(std::abs(roi[k] * scale) < T(1e9))) return c.fail("region ", i, " has the coordinate ", roi[k]);
       const std::int64_t height = samples((roi[3] - roi[1]) * scale / static_cast<T>(y[2]));
       const std::int64_t width = samples((roi[2] - roi[0]) * scale / static_cast<T>(y[3]));
       if (width != 0 && height > max_samples / width)
@@ -22042,6 +23764,7 @@ namespace hone::inline HONE_ABI {
 extern template struct KernelTable<Cpu, CpuAlgebraKernels>;
 extern template struct KernelTable<Cpu, CpuAttentionKernels>;
 extern template struct KernelTable<Cpu, CpuBinaryKernels>;
+extern template struct KernelTable<Cpu, CpuBlockedKernels>;
 extern template struct KernelTable<Cpu, CpuControlFlowKernels>;
 extern template struct KernelTable<Cpu, CpuConversionKernels>;
 extern template struct KernelTable<Cpu, CpuConvolutionKernels>;
@@ -24178,6 +25901,10 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
 #endif
 #define HONE_SINGLE_REWRITES_PIPELINE_HPP
 
+#define HONE_SINGLE_REWRITES_BLOCK_CHANNELS_HPP
+
+#define HONE_SINGLE_REWRITES_CHANNEL_AFFINE_HPP
+
 #define HONE_SINGLE_REWRITES_DATA_FLOW_HPP
 
 #define HONE_SINGLE_REWRITES_PATCH_HPP
@@ -24490,6 +26217,473 @@ class DataFlow {
 };
 
 }  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// y = scale[c] x + shift[c] for channel c, the second dimension of x.
+struct ChannelAffine {
+  std::vector<double> scale;
+  std::vector<double> shift;
+};
+
+/// A float constant that nobody else holds.
+template <class Fill>
+[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
+  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
+  fill(owner->ref().template as<float>());
+  GraphValue value;
+  value.name = std::move(name);
+  value.type = DType::float32;
+  const TensorRef ref = owner->ref();
+  value.constant = Constant{ref, std::move(owner)};
+  return value;
+}
+
+namespace detail {
+
+/// A float constant as one number per channel, where it has one or one per channel of an (N, C, *) tensor of `rank` dimensions.
+inline std::optional<std::vector<double>> per_channel(const TensorRef* tensor, std::size_t channels, std::size_t rank) {
+  if (tensor == nullptr || tensor->dtype != DType::float32 || tensor->shape.rank() > rank) return std::nullopt;
+  const auto* data = tensor->as<const float>();
+  const auto elements = static_cast<std::size_t>(tensor->elements());
+  if (elements == 1) return std::vector<double>(channels, *data);
+  const std::size_t missing = rank - tensor->shape.rank();
+  if (elements != channels || missing > 1 || tensor->shape[1 - missing] != static_cast<std::int64_t>(channels)) return std::nullopt;
+  return std::vector<double>(data, data + elements);
+}
+
+}  // namespace detail
+
+/// A BatchNormalization outside of training, with constant parameters.
+[[nodiscard]] inline std::optional<ChannelAffine> read_batch_normalization(const DataFlow& flow, const Node& node) {
+  const auto* op = node.as<ops::BatchNormalization>();
+  if (op == nullptr || op->training) return std::nullopt;
+  for (std::size_t k = 1; k < node.outputs.size(); ++k)
+    if (node.outputs[k] != no_value && (!flow.users(node.outputs[k]).empty() || flow.is_output(node.outputs[k]))) return std::nullopt;
+  const TensorRef* parameters[4];  // scale, bias, mean, variance
+  for (std::size_t k = 0; k < 4; ++k) {
+    parameters[k] = flow.constant(node.inputs[k + 1]);
+    if (parameters[k] == nullptr || parameters[k]->dtype != DType::float32 || parameters[k]->elements() != parameters[0]->elements()) {
+      return std::nullopt;
+    }
+  }
+  ChannelAffine affine;
+  for (std::int64_t c = 0; c < parameters[0]->elements(); ++c) {
+    const auto at = [&](std::size_t k) { return static_cast<double>(parameters[k]->as<const float>()[c]); };
+    affine.scale.push_back(at(0) / std::sqrt(at(3) + static_cast<double>(op->epsilon)));
+    affine.shift.push_back(at(1) - at(2) * affine.scale.back());
+  }
+  return affine;
+}
+
+/// What a node does to its input `x` of `channels` channels and `rank` dimensions, when that is one multiplication and addition per
+/// channel.
+[[nodiscard]] inline std::optional<ChannelAffine> read_channel_affine(const DataFlow& flow, const Node& node, ValueId x,
+                                                                      std::size_t channels, std::size_t rank) {
+  if (node.inputs[0] == x) {
+    if (auto affine = read_batch_normalization(flow, node); affine && affine->scale.size() == channels) return affine;
+  }
+  const auto* add = node.as<ops::Add>();
+  const auto* sub = node.as<ops::Sub>();
+  const auto* mul = node.as<ops::Mul>();
+  const auto* div = node.as<ops::Div>();
+  if ((add == nullptr || add->axis) && (sub == nullptr || sub->axis) && (mul == nullptr || mul->axis) && (div == nullptr || div->axis)) {
+    return std::nullopt;
+  }
+  const std::size_t k = node.inputs[0] == x ? 1 : 0;
+  if (node.inputs[1 - k] != x || (k == 0 && (sub != nullptr || div != nullptr))) return std::nullopt;
+  auto numbers = detail::per_channel(flow.constant(node.inputs[k]), channels, rank);
+  if (!numbers) return std::nullopt;
+  if (sub != nullptr)
+    for (double& number : *numbers) number = -number;
+  if (div != nullptr)
+    for (double& number : *numbers) number = 1 / number;
+  if (add != nullptr || sub != nullptr) return ChannelAffine{std::vector<double>(channels, 1.0), std::move(*numbers)};
+  return ChannelAffine{std::move(*numbers), std::vector<double>(channels, 0.0)};
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_SHAPE_HINTS_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Shapes of the values of a graph for cost models, never for correctness: an open first dimension, the batch, counts as 1; values that
+/// other open dimensions reach have none.
+class ShapeHints {
+ public:
+  explicit ShapeHints(const DataFlow& flow) : shapes_(flow.graph().values.size()) {
+    const Graph& graph = flow.graph();
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      const GraphValue& value = graph.values[i];
+      shapes_[i] = value.constant ? std::optional(value.constant->tensor.shape) : declared(value);
+    }
+    for (const Node& node : graph.nodes) infer(graph, node);
+  }
+
+  /// Null for values that are newer than the hints.
+  [[nodiscard]] const Shape* operator[](ValueId id) const noexcept {
+    return id != no_value && index(id) < shapes_.size() && shapes_[index(id)] ? &*shapes_[index(id)] : nullptr;
+  }
+
+ private:
+  static std::optional<Shape> declared(const GraphValue& value) {
+    if (!value.shape || value.shape->size() > Shape::max_rank) return std::nullopt;
+    Shape shape;
+    for (std::size_t d = 0; d < value.shape->size(); ++d) {
+      const std::int64_t size = (*value.shape)[d].value;
+      if (size < 0 && d != 0) return std::nullopt;
+      shape.push_back(size < 0 ? 1 : size);
+    }
+    return shape;
+  }
+
+  void infer(const Graph& graph, const Node& node) {
+    if (node.outputs.empty() || node.op == nullptr || node.op->traits().data_dependent || !node.subgraphs.empty()) return;
+    std::vector<TensorRef> tensors(node.inputs.size());
+    std::vector<const TensorRef*> inputs(node.inputs.size(), nullptr);
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const ValueId id = node.inputs[k];
+      if (id == no_value) continue;
+      const bool constant = graph[id].constant.has_value();
+      if ((*this)[id] == nullptr || (!constant && contains(node.op->traits().shape_inputs, k))) return;
+      tensors[k] = constant ? graph[id].constant->tensor : TensorRef{nullptr, graph[id].type.dtype, *(*this)[id]};
+      inputs[k] = &tensors[k];
+    }
+    std::vector<Shape> outputs(node.outputs.size());
+    try {
+      node.op->shapes(ShapeContext(inputs, outputs));
+    } catch (const Error&) {
+      return;  // a run that needs the node reports what is wrong with it
+    }
+    for (std::size_t k = 0; k < outputs.size(); ++k)
+      if (node.outputs[k] != no_value) shapes_[index(node.outputs[k])] = outputs[k];
+  }
+
+  std::vector<std::optional<Shape>> shapes_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Side of the tiles by which Winograd's algorithm takes a 3 x 3 convolution of `inputs` to `outputs` channels and `height` x `width`
+/// results soonest, 0 where the definition is faster. Costs in cycles: 32 multiply-adds each, or 4 bytes of weights from beyond the caches,
+/// whichever take longer, and what the transforms of a tile take.
+[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width) {
+  const double c = static_cast<double>(inputs);
+  const double m = static_cast<double>(ops::channel_blocks(outputs) * ops::channel_block);
+  const double transformed = static_cast<double>(ops::channel_blocks(inputs) * ops::channel_block) + m;
+  const auto cost = [&](double products, double weights) { return std::max(products * c * m / 32, 4 * weights * c * m / 4); };
+  double best = 0.9 * cost(static_cast<double>(height * width) * 9, 9);
+  std::int64_t tile = 0;
+  for (const auto& [side, transform] : {std::pair<std::int64_t, double>(2, 6), {4, 14}}) {
+    const double tiles = static_cast<double>((height + side - 1) / side * ((width + side - 1) / side));
+    const double points = static_cast<double>((side + 2) * (side + 2));
+    const double total = cost(tiles * points, points) + tiles * transform * transformed;
+    if (total < best) {
+      best = total;
+      tile = side;
+    }
+  }
+  return tile;
+}
+
+/// Convolutions in two dimensions compute blocks of channels (ops/blocked.hpp), and so do the poolings, pointwise operators and
+/// concatenations between them: Conv becomes UnblockChannels(BlockedConv(BlockChannels)), UnblockChannels moves down past operators that
+/// have a blocked form, and cancels where it meets BlockChannels. float32 with constant weights. Convolutions that no other one is near
+/// stay.
+class BlockChannels {
+ public:
+  static constexpr std::string_view name = "block_channels";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
+    const Node& node = flow.node(at);
+    if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32)) return std::nullopt;
+    if (!hints_) hints_.emplace(flow);
+    if (const auto* op = node.as<ops::Conv>()) return block_conv(flow, node, *op, nullptr);
+    if (const auto* op = node.as<ops::Fused<ops::Conv>>()) return block_conv(flow, node, *op, &op->chain);
+    if (node.as<ops::BlockChannels>() != nullptr) return cancel(flow, node);
+    if (auto patch = read_blocked<ops::BlockedConv>(flow, node)) return patch;
+    if (auto patch = read_blocked<ops::Fused<ops::BlockedConv>>(flow, node)) return patch;
+    if (auto patch = block_pool<ops::MaxPool, ops::BlockedMaxPool>(flow, node)) return patch;
+    if (auto patch = block_pool<ops::AveragePool, ops::BlockedAveragePool>(flow, node)) return patch;
+    if (auto patch = block_pool<ops::GlobalAveragePool, ops::BlockedGlobalAveragePool>(flow, node)) return patch;
+    if (auto patch = block_mean(flow, node)) return patch;
+    if (auto patch = block_concat(flow, node)) return patch;
+    if (auto patch = block_unary(ops::PointwiseUnary{}, flow, node)) return patch;
+    if (auto patch = block_binary(ops::PointwiseBinary{}, flow, node)) return patch;
+    return block_pointwise(flow, node);
+  }
+
+ private:
+  /// A patch in the making: new values get the ids that follow those of the graph.
+  struct Builder {
+    const DataFlow& flow;
+    const Node& of;
+    Patch patch;
+
+    ValueId add(GraphValue value) {
+      patch.values.push_back(std::move(value));
+      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
+    }
+    ValueId blocked_value(ValueId like) {
+      GraphValue value;
+      value.name = flow[like].name + "/blocked";
+      value.type = DType::float32;
+      return add(std::move(value));
+    }
+    template <class Op>
+    void node(Op op, Attributes attributes, std::vector<ValueId> inputs, ValueId output) {
+      patch.nodes.push_back(make_node(of, std::move(op), std::move(attributes), std::move(inputs), {output}));
+    }
+    /// The node that gives the blocked result, and one that makes it planes again.
+    template <class Op>
+    Patch finish(Op op, Attributes attributes, std::vector<ValueId> inputs, std::int64_t channels) {
+      const ValueId blocked = blocked_value(of.outputs[0]);
+      node(std::move(op), std::move(attributes), std::move(inputs), blocked);
+      ops::UnblockChannels unblock;
+      unblock.channels = channels;
+      node(unblock, {{"channels", channels}}, {blocked}, of.outputs[0]);
+      patch.nodes.back().name += "/unblock";
+      return std::move(patch);
+    }
+    ValueId block(ValueId x) {
+      const ValueId blocked = blocked_value(x);
+      node(ops::BlockChannels{}, {}, {x}, blocked);
+      patch.nodes.back().name += "/block";
+      return blocked;
+    }
+  };
+
+  /// The blocked tensor behind UnblockChannels; no_value where there is none of that many channels.
+  static ValueId blocked(const DataFlow& flow, ValueId id, std::int64_t channels) {
+    const Node* unblock = flow.made_by<ops::UnblockChannels>(id);
+    return unblock != nullptr && unblock->as<ops::UnblockChannels>()->channels == channels ? unblock->inputs[0] : no_value;
+  }
+  static std::optional<std::int64_t> blocked_channels(const DataFlow& flow, ValueId id) {
+    const Node* unblock = flow.made_by<ops::UnblockChannels>(id);
+    return unblock != nullptr ? std::optional(unblock->as<ops::UnblockChannels>()->channels) : std::nullopt;
+  }
+
+  /// What takes the place of an operand beside a blocked tensor; no_value where nothing does.
+  ValueId operand(Builder& b, ValueId id, std::int64_t channels) const {
+    if (const TensorRef* constant = b.flow.constant(id)) {
+      if (constant->elements() == 1 && constant->shape.rank() <= 4) return id;
+      const auto numbers = detail::per_channel(constant, static_cast<std::size_t>(channels), 4);
+      if (!numbers) return no_value;
+      const std::int64_t blocks = ops::channel_blocks(channels);
+      return b.add(float_constant(b.flow[id].name + "/blocked", Shape{1, blocks, 1, 1, ops::channel_block}, [&](float* to) {
+        std::fill(std::copy(numbers->begin(), numbers->end(), to), to + blocks * ops::channel_block, 0.0f);
+      }));
+    }
+    if (const ValueId inner = blocked(b.flow, id, channels); inner != no_value) return inner;
+    const Shape* shape = (*hints_)[id];
+    if (shape == nullptr || shape->rank() != 4 || (*shape)[1] != channels) return no_value;
+    return b.block(id);
+  }
+
+  template <class Conv>
+  std::optional<Patch> block_conv(const DataFlow& flow, const Node& node, const Conv& op, const ops::PointwiseChain* chain) const {
+    const TensorRef* weights = flow.constant(node.inputs[1]);
+    const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value;
+    if (weights == nullptr || weights->shape.rank() != 4 || weights->elements() == 0 ||
+        (has_bias && flow.constant(node.inputs[2]) == nullptr)) {
+      return std::nullopt;
+    }
+    const Shape& w = weights->shape;
+    const std::int64_t inputs = w[1] * op.group;
+    const std::int64_t outputs = w[0];
+    const std::int64_t taps = w[2] * w[3];
+    const bool depthwise = op.group != 1 && w[1] == 1 && outputs == op.group;
+    const bool whole_groups = w[1] % ops::channel_block == 0 && outputs / op.group % ops::channel_block == 0;
+    if ((op.group != 1 && !depthwise && !whole_groups) || outputs < ops::channel_block / 2 || taps > 256) return std::nullopt;
+
+    const ValueId x = blocked(flow, node.inputs[0], inputs);
+    if (x == no_value && !reaches_conv(flow, node.outputs[0], 6)) return std::nullopt;
+    Builder b{flow, node, {}};
+    ops::BlockedConv conv;
+    static_cast<ops::Conv&>(conv) = op;
+    Attributes attributes = node.attributes;
+    const Shape* y = (*hints_)[node.outputs[0]];
+    const auto ones = [](const std::vector<std::int64_t>& list) {
+      return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
+    };
+    // Planes of unknown size are taken for large ones.
+    if (op.group == 1 && w[2] == 3 && w[3] == 3 && ones(op.window.strides) && ones(op.window.dilations)) {
+      conv.winograd_tile = best_winograd_tile(inputs, outputs, y != nullptr ? (*y)[2] : 64, y != nullptr ? (*y)[3] : 64);
+    }
+    attributes.set("winograd_tile", conv.winograd_tile);
+    // Few planes, or those of a pointwise convolution, are read as they are.
+    const bool planar = op.group == 1 && conv.winograd_tile == 0 && (inputs <= 4 || taps == 1);
+    std::vector<ValueId> args = node.inputs;
+    args[0] = x != no_value ? x : planar ? node.inputs[0] : b.block(node.inputs[0]);
+    if (chain == nullptr) return b.finish(conv, std::move(attributes), std::move(args), outputs);
+
+    for (std::size_t k = ops::Fused<ops::Conv>::first_operand; k < args.size(); ++k) {
+      args[k] = operand(b, args[k], outputs);
+      if (args[k] == no_value) return std::nullopt;
+    }
+    ops::Fused<ops::BlockedConv> fused;
+    static_cast<ops::BlockedConv&>(fused) = conv;
+    fused.chain = *chain;
+    return b.finish(fused, std::move(attributes), std::move(args), outputs);
+  }
+
+  /// Whether a Conv reads the value, or what up to `depth` operators that have a blocked form make of it.
+  static bool reaches_conv(const DataFlow& flow, ValueId id, int depth) {
+    for (const std::size_t user : flow.users(id)) {
+      const Node& node = flow.node(user);
+      if (node.op == nullptr) continue;
+      if (node.as<ops::Conv>() != nullptr || node.as<ops::Fused<ops::Conv>>() != nullptr) return true;
+      if (depth > 0 && has_blocked_form(node) && reaches_conv(flow, node.outputs[0], depth - 1)) return true;
+    }
+    return false;
+  }
+  static bool has_blocked_form(const Node& node) {
+    const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node.as<Ops>() != nullptr) || ...); };
+    return runs(ops::PointwiseUnary{}) || runs(ops::PointwiseBinary{}) ||
+           runs(ops::OpList<ops::Pointwise, ops::MaxPool, ops::AveragePool, ops::GlobalAveragePool, ops::Concat, ops::BlockChannels,
+                            ops::UnblockChannels>{});
+  }
+
+  /// BlockChannels of UnblockChannels is what that was made of.
+  static std::optional<Patch> cancel(const DataFlow& flow, const Node& node) {
+    const Node* unblock = flow.made_by<ops::UnblockChannels>(node.inputs[0]);
+    if (unblock == nullptr) return std::nullopt;
+    Patch patch;
+    patch.replacements.emplace_back(node.outputs[0], unblock->inputs[0]);
+    return patch;
+  }
+
+  /// A convolution that reads planes which are made of blocks reads the blocks.
+  template <class Op>
+  static std::optional<Patch> read_blocked(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<Op>();
+    const Node* unblock = op != nullptr ? flow.made_by<ops::UnblockChannels>(node.inputs[0]) : nullptr;
+    if (unblock == nullptr) return std::nullopt;
+    Patch patch;
+    std::vector<ValueId> args = node.inputs;
+    args[0] = unblock->inputs[0];
+    patch.nodes.push_back(make_node(node, *op, node.attributes, std::move(args), node.outputs));
+    return patch;
+  }
+
+  template <class Op, class Blocked>
+  static std::optional<Patch> block_pool(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<Op>();
+    const auto channels = op != nullptr ? blocked_channels(flow, node.inputs[0]) : std::nullopt;
+    if (!channels || node.outputs.size() != 1) return std::nullopt;
+    Blocked pool;
+    static_cast<Op&>(pool) = *op;
+    Builder b{flow, node, {}};
+    return b.finish(pool, node.attributes, {blocked(flow, node.inputs[0], *channels)}, *channels);
+  }
+
+  /// ReduceMean over both spatial dimensions that keeps them.
+  static std::optional<Patch> block_mean(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<ops::ReduceMean>();
+    const auto channels = op != nullptr && op->keepdims ? blocked_channels(flow, node.inputs[0]) : std::nullopt;
+    const TensorRef* axes = node.inputs.size() > 1 ? flow.constant(node.inputs[1]) : nullptr;
+    if (!channels || axes == nullptr || axes->dtype != DType::int64 || axes->elements() != 2) return std::nullopt;
+    std::int64_t first = axes->as<const std::int64_t>()[0];
+    std::int64_t second = axes->as<const std::int64_t>()[1];
+    if (first < 0) first += 4;
+    if (second < 0) second += 4;
+    if (std::min(first, second) != 2 || std::max(first, second) != 3) return std::nullopt;
+    Builder b{flow, node, {}};
+    return b.finish(ops::BlockedGlobalAveragePool{}, {}, {blocked(flow, node.inputs[0], *channels)}, *channels);
+  }
+
+  static std::optional<Patch> block_concat(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<ops::Concat>();
+    if (op == nullptr || (op->axis != 1 && op->axis != -3)) return std::nullopt;
+    Builder b{flow, node, {}};
+    std::vector<ValueId> args;
+    std::int64_t total = 0;
+    for (const ValueId id : node.inputs) {
+      const auto channels = blocked_channels(flow, id);
+      if (!channels || total % ops::channel_block != 0) return std::nullopt;
+      args.push_back(blocked(flow, id, *channels));
+      total += *channels;
+    }
+    ops::Concat concat;
+    concat.axis = 1;
+    return b.finish(concat, {{"axis", std::int64_t{1}}}, std::move(args), total);
+  }
+
+  template <class... Ops>
+  static std::optional<Patch> block_unary(ops::OpList<Ops...>, const DataFlow& flow, const Node& node) {
+    std::optional<Patch> patch;
+    const auto try_op = [&]<class Op>() {
+      const Op* op = node.as<Op>();
+      if (op == nullptr) return false;
+      if constexpr (requires { op->axis; }) {
+        if (op->axis) return true;
+      }
+      const auto channels = blocked_channels(flow, node.inputs[0]);
+      if (!channels) return true;
+      Builder b{flow, node, {}};
+      std::vector<ValueId> args = node.inputs;
+      args[0] = blocked(flow, args[0], *channels);
+      patch = b.finish(*op, node.attributes, std::move(args), *channels);
+      return true;
+    };
+    (void)(try_op.template operator()<Ops>() || ...);
+    return patch;
+  }
+
+  /// The channels that the first blocked one among the values has.
+  static std::optional<std::int64_t> common_channels(const DataFlow& flow, const std::vector<ValueId>& ids) {
+    for (const ValueId id : ids)
+      if (const auto channels = blocked_channels(flow, id)) return channels;
+    return std::nullopt;
+  }
+
+  template <class... Ops>
+  std::optional<Patch> block_binary(ops::OpList<Ops...>, const DataFlow& flow, const Node& node) const {
+    const auto runs = [&](const auto&... names) { return ((node.op_type == names) || ...); };
+    if (!node.domain.empty() || node.inputs.size() != 2 || !((node.as<Ops>() != nullptr) || ...) || !runs(Ops::name...))
+      return std::nullopt;
+    const auto channels = common_channels(flow, node.inputs);
+    if (!channels) return std::nullopt;
+    // The chain begins with the larger one, which the other is broadcast to.
+    const auto elements = [&](ValueId id) {
+      const Shape* shape = (*hints_)[id];
+      return flow.constant(id) != nullptr ? -1 : shape != nullptr ? shape->elements() : 0;
+    };
+    const std::size_t first = elements(node.inputs[1]) > elements(node.inputs[0]) ? 1 : 0;
+    Builder b{flow, node, {}};
+    const ValueId x = operand(b, node.inputs[first], *channels);
+    const ValueId other = operand(b, node.inputs[1 - first], *channels);
+    if (x == no_value || other == no_value) return std::nullopt;
+    ops::PointwiseStep step;
+    step.op = ops::detail::pointwise_name(node.op_type);
+    step.operand = 0;
+    step.swapped = first == 1;
+    ops::Pointwise op;
+    op.chain.steps.push_back(step);
+    Attributes attributes;
+    op.chain.write(attributes);
+    return b.finish(std::move(op), std::move(attributes), {x, other}, *channels);
+  }
+
+  std::optional<Patch> block_pointwise(const DataFlow& flow, const Node& node) const {
+    const auto* op = node.as<ops::Pointwise>();
+    const auto channels = op != nullptr ? common_channels(flow, node.inputs) : std::nullopt;
+    if (!channels) return std::nullopt;
+    Builder b{flow, node, {}};
+    std::vector<ValueId> args;
+    for (const ValueId id : node.inputs) {
+      args.push_back(operand(b, id, *channels));
+      if (args.back() == no_value) return std::nullopt;
+    }
+    return b.finish(*op, node.attributes, std::move(args), *channels);
+  }
+
+  std::optional<ShapeHints> hints_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_ELIMINATE_COMMON_SUBEXPRESSIONS_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -24761,94 +26955,6 @@ struct FoldConstants {
 
 }  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FOLD_INTO_CONV_HPP
-
-#define HONE_SINGLE_REWRITES_CHANNEL_AFFINE_HPP
-
-namespace hone::inline HONE_ABI::rewrites {
-
-/// y = scale[c] x + shift[c] for channel c, the second dimension of x.
-struct ChannelAffine {
-  std::vector<double> scale;
-  std::vector<double> shift;
-};
-
-/// A float constant that nobody else holds.
-template <class Fill>
-[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
-  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
-  fill(owner->ref().template as<float>());
-  GraphValue value;
-  value.name = std::move(name);
-  value.type = DType::float32;
-  const TensorRef ref = owner->ref();
-  value.constant = Constant{ref, std::move(owner)};
-  return value;
-}
-
-namespace detail {
-
-/// A float constant as one number per channel, where it has one or one per channel of an (N, C, *) tensor of `rank` dimensions.
-inline std::optional<std::vector<double>> per_channel(const TensorRef* tensor, std::size_t channels, std::size_t rank) {
-  if (tensor == nullptr || tensor->dtype != DType::float32 || tensor->shape.rank() > rank) return std::nullopt;
-  const auto* data = tensor->as<const float>();
-  const auto elements = static_cast<std::size_t>(tensor->elements());
-  if (elements == 1) return std::vector<double>(channels, *data);
-  const std::size_t missing = rank - tensor->shape.rank();
-  if (elements != channels || missing > 1 || tensor->shape[1 - missing] != static_cast<std::int64_t>(channels)) return std::nullopt;
-  return std::vector<double>(data, data + elements);
-}
-
-}  // namespace detail
-
-/// A BatchNormalization outside of training, with constant parameters.
-[[nodiscard]] inline std::optional<ChannelAffine> read_batch_normalization(const DataFlow& flow, const Node& node) {
-  const auto* op = node.as<ops::BatchNormalization>();
-  if (op == nullptr || op->training) return std::nullopt;
-  for (std::size_t k = 1; k < node.outputs.size(); ++k)
-    if (node.outputs[k] != no_value && (!flow.users(node.outputs[k]).empty() || flow.is_output(node.outputs[k]))) return std::nullopt;
-  const TensorRef* parameters[4];  // scale, bias, mean, variance
-  for (std::size_t k = 0; k < 4; ++k) {
-    parameters[k] = flow.constant(node.inputs[k + 1]);
-    if (parameters[k] == nullptr || parameters[k]->dtype != DType::float32 || parameters[k]->elements() != parameters[0]->elements()) {
-      return std::nullopt;
-    }
-  }
-  ChannelAffine affine;
-  for (std::int64_t c = 0; c < parameters[0]->elements(); ++c) {
-    const auto at = [&](std::size_t k) { return static_cast<double>(parameters[k]->as<const float>()[c]); };
-    affine.scale.push_back(at(0) / std::sqrt(at(3) + static_cast<double>(op->epsilon)));
-    affine.shift.push_back(at(1) - at(2) * affine.scale.back());
-  }
-  return affine;
-}
-
-/// What a node does to its input `x` of `channels` channels and `rank` dimensions, when that is one multiplication and addition per
-/// channel.
-[[nodiscard]] inline std::optional<ChannelAffine> read_channel_affine(const DataFlow& flow, const Node& node, ValueId x,
-                                                                      std::size_t channels, std::size_t rank) {
-  if (node.inputs[0] == x) {
-    if (auto affine = read_batch_normalization(flow, node); affine && affine->scale.size() == channels) return affine;
-  }
-  const auto* add = node.as<ops::Add>();
-  const auto* sub = node.as<ops::Sub>();
-  const auto* mul = node.as<ops::Mul>();
-  const auto* div = node.as<ops::Div>();
-  if ((add == nullptr || add->axis) && (sub == nullptr || sub->axis) && (mul == nullptr || mul->axis) && (div == nullptr || div->axis)) {
-    return std::nullopt;
-  }
-  const std::size_t k = node.inputs[0] == x ? 1 : 0;
-  if (node.inputs[1 - k] != x || (k == 0 && (sub != nullptr || div != nullptr))) return std::nullopt;
-  auto numbers = detail::per_channel(flow.constant(node.inputs[k]), channels, rank);
-  if (!numbers) return std::nullopt;
-  if (sub != nullptr)
-    for (double& number : *numbers) number = -number;
-  if (div != nullptr)
-    for (double& number : *numbers) number = 1 / number;
-  if (add != nullptr || sub != nullptr) return ChannelAffine{std::vector<double>(channels, 1.0), std::move(*numbers)};
-  return ChannelAffine{std::move(*numbers), std::vector<double>(channels, 0.0)};
-}
-
-}  // namespace hone::inline HONE_ABI::rewrites
 
 namespace hone::inline HONE_ABI::rewrites {
 
@@ -25362,11 +27468,13 @@ struct FuseNormalization {
 namespace hone::inline HONE_ABI::rewrites {
 
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
-/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone.
-struct FusePointwise {
+/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone. Steps that are known to
+/// broaden what the chain has so far do not join it: the steps before would be done again for each repetition.
+class FusePointwise {
+ public:
   static constexpr std::string_view name = "fuse_pointwise";
 
-  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
     const Node& node = flow.node(at);
     if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.outputs[0]))
       return std::nullopt;
@@ -25378,7 +27486,11 @@ struct FusePointwise {
     // What computes most is joined first: its result is in cache for every step.
     const auto cost = [&](ValueId id) { return is_product(flow.producer(id)) ? 0 : 1; };
     const std::size_t first = cost(node.inputs[1]) < cost(node.inputs[0]) ? 1 : 0;
+    if (!hints_) hints_.emplace(flow);
+    const Shape* result = (*hints_)[node.outputs[0]];
     for (const std::size_t k : {first, 1 - first}) {
+      const Shape* v = (*hints_)[node.inputs[k]];
+      if (result != nullptr && v != nullptr && !(*v == *result)) continue;
       ops::PointwiseStep step = *binary;
       step.swapped = k == 1;
       if (auto patch = join(flow, node, step, node.inputs[k], node.inputs[1 - k])) return patch;
@@ -25511,26 +27623,14 @@ struct FusePointwise {
 
   template <class Op>
   static Patch replace(const Node& node, Op op, Chain chain, Attributes attributes) {
-    std::vector<std::string> names;
-    std::vector<float> parameters;
-    std::vector<std::int64_t> operands;
-    std::vector<std::int64_t> swapped;
-    for (const ops::PointwiseStep& step : chain.chain.steps) {
-      names.emplace_back(step.op);
-      parameters.insert(parameters.end(), step.parameters.begin(), step.parameters.end());
-      operands.push_back(step.operand);
-      swapped.push_back(step.swapped ? 1 : 0);
-    }
-    for (const std::string_view written : {"steps", "parameters", "operands", "swapped"}) attributes.erase(written);
-    attributes.set("steps", std::move(names));
-    attributes.set("parameters", std::move(parameters));
-    attributes.set("operands", std::move(operands));
-    attributes.set("swapped", std::move(swapped));
+    chain.chain.write(attributes);
     op.chain = std::move(chain.chain);
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));
     return patch;
   }
+
+  std::optional<ShapeHints> hints_;
 };
 
 /// BatchNormalization with constant parameters becomes Mul and Add per channel, which join the chains around them. Needs the number of
@@ -25692,6 +27792,12 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
+  }
+  // Layout follows fusion: it moves whole chains.
+  changed = true;
+  while (changed) {
+    changed = false;
+    run(GraphOptimizationLevel::all, rewrites::BlockChannels{});
   }
   for (const std::string& name : options.disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;

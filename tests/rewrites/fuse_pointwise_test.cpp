@@ -107,16 +107,37 @@ TEST_CASE("a convolution of any kind takes its epilogue with it") {
 }
 
 TEST_CASE("an operand that broadens the product is broadcast all the same") {
+  const auto broadened = [](std::int64_t copies) {
+    return rewritten(model(17, GraphBuilder()
+                                   .input("x", DType::float32, {2, 3})
+                                   .input("w", DType::float32, {3, 4})
+                                   .input("mask", DType::float32, {5, copies, 2, 4})
+                                   .node(NodeBuilder("MatMul", {"x", "w"}, {"m"}))
+                                   .node(NodeBuilder("Add", {"m", "mask"}, {"a"}))
+                                   .node(NodeBuilder("Relu", {"a"}, {"y"}))
+                                   .output("y")));
+  };
+  const Rewritten open = broadened(-1);
+  CHECK(open.ops == Ops{"hone.FusedMatMul"});
+  CHECK(open.error < 1e-6);
+  // Where it is known, the product is made first.
+  const Rewritten known = broadened(1);
+  CHECK(known.ops == Ops{"MatMul", "hone.Pointwise"});
+  CHECK(known.error < 1e-6);
+}
+
+TEST_CASE("operands that repeat after a few elements") {
   const Rewritten result = rewritten(model(17, GraphBuilder()
-                                                   .input("x", DType::float32, {2, 3})
-                                                   .input("w", DType::float32, {3, 4})
-                                                   .input("mask", DType::float32, {5, 1, 2, 4})
-                                                   .node(NodeBuilder("MatMul", {"x", "w"}, {"m"}))
-                                                   .node(NodeBuilder("Add", {"m", "mask"}, {"a"}))
-                                                   .node(NodeBuilder("Relu", {"a"}, {"y"}))
+                                                   .input("x", DType::float32, {3, 5, 77, 16})
+                                                   .input("gate", DType::float32, {3, 5, 1, 16})
+                                                   .input("start", DType::float32, {5, 1, 16})
+                                                   .node(NodeBuilder("Sub", {"x", "gate"}, {"a"}))
+                                                   .node(NodeBuilder("Tanh", {"a"}, {"b"}))
+                                                   .node(NodeBuilder("Mul", {"gate", "b"}, {"c"}))
+                                                   .node(NodeBuilder("Div", {"start", "c"}, {"y"}))
                                                    .output("y")));
-  CHECK(result.ops == Ops{"hone.FusedMatMul"});
-  CHECK(result.error < 1e-6);
+  CHECK(result.ops == Ops{"hone.Pointwise"});
+  CHECK(result.error == 0);
 }
 
 TEST_CASE("a result with another use, an output, and other types are left alone") {

@@ -42,7 +42,7 @@ onnx::TensorProto tensor(const std::string& name, const Dims& dims, std::initial
 /// One node, with its attributes set by chained calls.
 class NodeBuilder {
  public:
-  NodeBuilder(const std::string& op, std::initializer_list<std::string> inputs, std::initializer_list<std::string> outputs,
+  NodeBuilder(const std::string& op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
               const std::string& domain = "") {
     node_.set_op_type(op);
     node_.set_domain(domain);
@@ -97,23 +97,23 @@ class NodeBuilder {
 
 class GraphBuilder {
  public:
-  GraphBuilder&& input(const std::string& name, hone::DType dtype, const Dims& dims) && {
+  GraphBuilder& input(const std::string& name, hone::DType dtype, const Dims& dims) {
     set_type(*graph_.add_input(), name, dtype, dims);
-    return std::move(*this);
+    return *this;
   }
-  GraphBuilder&& output(const std::string& name, hone::DType dtype = hone::DType::undefined) && {
+  GraphBuilder& output(const std::string& name, hone::DType dtype = hone::DType::undefined) {
     auto* info = graph_.add_output();
     info->set_name(name);
     if (dtype != hone::DType::undefined) info->mutable_type()->mutable_tensor_type()->set_elem_type(static_cast<int>(dtype));
-    return std::move(*this);
+    return *this;
   }
-  GraphBuilder&& node(const NodeBuilder& node) && {
+  GraphBuilder& node(const NodeBuilder& node) {
     *graph_.add_node() = node.proto();
-    return std::move(*this);
+    return *this;
   }
-  GraphBuilder&& initializer(const onnx::TensorProto& tensor) && {
+  GraphBuilder& initializer(const onnx::TensorProto& tensor) {
     *graph_.add_initializer() = tensor;
-    return std::move(*this);
+    return *this;
   }
   [[nodiscard]] const onnx::GraphProto& proto() const { return graph_; }
 

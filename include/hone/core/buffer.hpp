@@ -6,6 +6,10 @@
 #include <string>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <hone/config.hpp>
 #include <hone/core/dtype.hpp>
 #include <hone/core/error.hpp>
@@ -27,6 +31,21 @@ inline constexpr std::size_t buffer_alignment = 64;
   return bytes;
 }
 
+namespace detail {
+
+/// Asks for large pages under what lies whole inside of the memory: weights are read once per run, and each page that they touch costs a look-up.
+inline void prefer_large_pages(void* data, std::size_t bytes) noexcept {
+#if defined(MADV_HUGEPAGE)
+  constexpr std::size_t page = std::size_t{1} << 21;
+  const std::size_t skip = align_up(reinterpret_cast<std::size_t>(data), page) - reinterpret_cast<std::size_t>(data);
+  if (bytes >= skip + page) ::madvise(static_cast<std::byte*>(data) + skip, (bytes - skip) / page * page, MADV_HUGEPAGE);
+#else
+  (void)data, (void)bytes;
+#endif
+}
+
+}  // namespace detail
+
 /// Owns memory for the elements of one tensor; strings are constructed and destroyed, all else is left uninitialised.
 class Buffer {
  public:
@@ -36,6 +55,7 @@ class Buffer {
     if (bytes == 0) return;
     data_ = ::operator new (bytes, std::align_val_t{buffer_alignment}, std::nothrow);
     if (data_ == nullptr) fail(ErrorCode::resource_exhausted, "there is no memory for ", bytes, " bytes");
+    detail::prefer_large_pages(data_, bytes);
     thread_buffer_bytes() += static_cast<std::int64_t>(bytes);
   }
   Buffer(DType dtype, const Shape& shape) : Buffer(checked_bytes(dtype, shape)) {

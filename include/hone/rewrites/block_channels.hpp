@@ -23,15 +23,16 @@ namespace hone::inline HONE_ABI::rewrites {
 /// results soonest, 0 where the definition is faster. Costs in cycles: 32 multiply-adds each, or 4 bytes of weights from beyond the caches,
 /// whichever take longer, and what the transforms of a tile take.
 [[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width) {
-  const double c = static_cast<double>(ops::channel_blocks(inputs) * ops::channel_block);
+  const double c = static_cast<double>(inputs);
   const double m = static_cast<double>(ops::channel_blocks(outputs) * ops::channel_block);
+  const double transformed = static_cast<double>(ops::channel_blocks(inputs) * ops::channel_block) + m;
   const auto cost = [&](double products, double weights) { return std::max(products * c * m / 32, 4 * weights * c * m / 4); };
   double best = 0.9 * cost(static_cast<double>(height * width) * 9, 9);
   std::int64_t tile = 0;
   for (const auto& [side, transform] : {std::pair<std::int64_t, double>(2, 6), {4, 14}}) {
     const double tiles = static_cast<double>((height + side - 1) / side * ((width + side - 1) / side));
     const double points = static_cast<double>((side + 2) * (side + 2));
-    const double total = cost(tiles * points, points) + tiles * transform * (c + m);
+    const double total = cost(tiles * points, points) + tiles * transform * transformed;
     if (total < best) {
       best = total;
       tile = side;

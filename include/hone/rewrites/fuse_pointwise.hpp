@@ -14,15 +14,18 @@
 #include <hone/ops/pointwise.hpp>
 #include <hone/rewrites/channel_affine.hpp>
 #include <hone/rewrites/data_flow.hpp>
+#include <hone/rewrites/shape_hints.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
-/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone.
-struct FusePointwise {
+/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone. Steps that are known to
+/// broaden what the chain has so far do not join it: the steps before would be done again for each repetition.
+class FusePointwise {
+ public:
   static constexpr std::string_view name = "fuse_pointwise";
 
-  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
     const Node& node = flow.node(at);
     if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.outputs[0]))
       return std::nullopt;
@@ -34,7 +37,11 @@ struct FusePointwise {
     // What computes most is joined first: its result is in cache for every step.
     const auto cost = [&](ValueId id) { return is_product(flow.producer(id)) ? 0 : 1; };
     const std::size_t first = cost(node.inputs[1]) < cost(node.inputs[0]) ? 1 : 0;
+    if (!hints_) hints_.emplace(flow);
+    const Shape* result = (*hints_)[node.outputs[0]];
     for (const std::size_t k : {first, 1 - first}) {
+      const Shape* v = (*hints_)[node.inputs[k]];
+      if (result != nullptr && v != nullptr && !(*v == *result)) continue;
       ops::PointwiseStep step = *binary;
       step.swapped = k == 1;
       if (auto patch = join(flow, node, step, node.inputs[k], node.inputs[1 - k])) return patch;
@@ -173,6 +180,8 @@ struct FusePointwise {
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));
     return patch;
   }
+
+  std::optional<ShapeHints> hints_;
 };
 
 /// BatchNormalization with constant parameters becomes Mul and Add per channel, which join the chains around them. Needs the number of

@@ -43,7 +43,7 @@ class ShapeHints {
   }
 
   void infer(const Graph& graph, const Node& node) {
-    if (node.op == nullptr || node.op->traits().data_dependent || !node.subgraphs.empty()) return;
+    if (node.outputs.empty() || node.op == nullptr || node.op->traits().data_dependent || !node.subgraphs.empty()) return;
     std::vector<TensorRef> tensors(node.inputs.size());
     std::vector<const TensorRef*> inputs(node.inputs.size(), nullptr);
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {

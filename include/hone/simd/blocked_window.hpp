@@ -90,9 +90,21 @@ HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count,
       V result = V::load_unaligned(x + lane);
       for (std::size_t i = 0; i < w.rows; ++i) {
         const float* from = x + static_cast<std::ptrdiff_t>(i) * w.row + lane;
-        for (std::size_t j = i == 0 ? 1 : 0; j < w.columns; ++j) {
-          result = F{}(result, V::load_unaligned(from + static_cast<std::ptrdiff_t>(j) * w.column));
+        std::size_t j = i == 0 ? 1 : 0;
+        if (w.columns >= 16) {
+          // Long rows in four parts, which do not wait for each other.
+          V parts[4] = {result, V::load_unaligned(from + w.column * static_cast<std::ptrdiff_t>(j)),
+                        V::load_unaligned(from + w.column * static_cast<std::ptrdiff_t>(j + 1)),
+                        V::load_unaligned(from + w.column * static_cast<std::ptrdiff_t>(j + 2))};
+          for (j += 3; j + 4 <= w.columns; j += 4) {
+#pragma GCC unroll 4
+            for (std::size_t k = 0; k < 4; ++k) {
+              parts[k] = F{}(parts[k], V::load_unaligned(from + static_cast<std::ptrdiff_t>(j + k) * w.column));
+            }
+          }
+          result = F{}(F{}(parts[0], parts[1]), F{}(parts[2], parts[3]));
         }
+        for (; j < w.columns; ++j) result = F{}(result, V::load_unaligned(from + static_cast<std::ptrdiff_t>(j) * w.column));
       }
       (result / V(divisor)).store_unaligned(y + lane);
     }

@@ -6,6 +6,7 @@
 
 #include <hone/config.hpp>
 #include <hone/simd/arch.hpp>
+#include <hone/simd/exponential.hpp>
 #include <hone/simd/lanes.hpp>
 #include <hone/simd/reduce.hpp>
 #include <hone/simd/table.hpp>
@@ -41,12 +42,12 @@ HONE_ALWAYS_INLINE lane_t<V> sum_exp(const lane_t<V>* x, lane_t<V> m, std::size_
   return fold<Sum, V>(
       Sum{}, n,
       [=](std::size_t i) {
-        const V e = exp(V::load_unaligned(x + i) - V(m));
+        const V e = exponential(V::load_unaligned(x + i) - V(m));
         keep(i, V::size, e);
         return e;
       },
       [=](std::size_t i, std::size_t count) {
-        const V e = exp(load_part<V>(x + i, count, -std::numeric_limits<T>::infinity()) - V(m));
+        const V e = exponential(load_part<V>(x + i, count, -std::numeric_limits<T>::infinity()) - V(m));
         keep(i, count, e);
         return e;
       });
@@ -92,11 +93,11 @@ void accumulate_exp(T* acc, const T* x, const T* m, std::size_t n) noexcept {
   using V = xsimd::batch<T, Arch>;
   std::size_t i = 0;
   for (; i + V::size <= n; i += V::size) {
-    (V::load_unaligned(acc + i) + exp(V::load_unaligned(x + i) - V::load_unaligned(m + i))).store_unaligned(acc + i);
+    (V::load_unaligned(acc + i) + exponential(V::load_unaligned(x + i) - V::load_unaligned(m + i))).store_unaligned(acc + i);
   }
   if (i < n) {
     const std::size_t rest = n - i;
-    store_part(load_part<V>(acc + i, rest) + exp(load_part<V>(x + i, rest) - load_part<V>(m + i, rest)), acc + i, rest);
+    store_part(load_part<V>(acc + i, rest) + exponential(load_part<V>(x + i, rest) - load_part<V>(m + i, rest)), acc + i, rest);
   }
 }
 

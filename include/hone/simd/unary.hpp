@@ -6,6 +6,7 @@
 
 #include <hone/config.hpp>
 #include <hone/simd/arch.hpp>
+#include <hone/simd/exponential.hpp>
 #include <hone/simd/lanes.hpp>
 #include <hone/simd/table.hpp>
 
@@ -40,14 +41,14 @@ struct Sign       { template <class V> HONE_LANE V operator()(V x) const noexcep
 struct Relu       { template <class V> HONE_LANE V operator()(V x) const noexcept { return select(x < V(0), V(0), x); } };
 struct Reciprocal { template <class V> HONE_LANE V operator()(V x) const noexcept { return V(1) / x; } };
 struct Sqrt       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sqrt(x); } };
-struct Exp        { template <class V> HONE_LANE V operator()(V x) const noexcept { return exp(x); } };
+struct Exp        { template <class V> HONE_LANE V operator()(V x) const noexcept { return exponential(x); } };
 struct Log        { template <class V> HONE_LANE V operator()(V x) const noexcept { return log(x); } };
 struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return erf(x); } };
 struct Ceil       { template <class V> HONE_LANE V operator()(V x) const noexcept { return ceil(x); } };
 struct Floor      { template <class V> HONE_LANE V operator()(V x) const noexcept { return floor(x); } };
 /// Halfway cases to even.
 struct Round      { template <class V> HONE_LANE V operator()(V x) const noexcept { return nearbyint(x); } };
-struct Sigmoid    { template <class V> HONE_LANE V operator()(V x) const noexcept { return V(1) / (V(1) + exp(-x)); } };
+struct Sigmoid    { template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(V(1), x); } };
 struct Tanh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return tanh(x); } };
 struct Sinh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sinh(x); } };
 struct Cosh       { template <class V> HONE_LANE V operator()(V x) const noexcept { return cosh(x); } };
@@ -96,7 +97,7 @@ struct HardSigmoid { float alpha; float beta; template <class V> HONE_LANE V ope
 /// x min(max(x / 6 + 1/2, 0), 1)
 struct HardSwish { template <class V> HONE_LANE V operator()(V x) const noexcept { return x * Clip<lane_t<V>>{0, 1}(x * constant<V>(1.0 / 6) + constant<V>(0.5)); } };
 /// x / (1 + exp(-alpha x))
-struct Swish { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return x / (V(1) + exp(-constant<V>(alpha) * x)); } };
+struct Swish { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(x, constant<V>(alpha) * x); } };
 /// x/2 (1 + erf(x / sqrt(2)))
 struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + erf(x * constant<V>(0.70710678118654752440))); } };
 /// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))

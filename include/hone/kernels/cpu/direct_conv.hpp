@@ -86,18 +86,21 @@ class DirectConv {
       const std::int64_t channels = p.planar ? conv.inputs_ : channel_blocks(conv.inputs_) * channel_block;
       total_rows = flat ? 1 : h.output;
       total_columns = flat ? h.output * w.output : w.output;
+      // Only rows and remainders that some tap reads are copied.
+      phases = w.kernel == 1 ? 1 : w.stride;
       phase = copied ? (width + w.stride - 1) / w.stride : w.input;
-      row_size = (copied ? w.stride * phase : w.input) * p.step();
+      row_size = (copied ? phases * phase : w.input) * p.step();
+      row_step = copied && h.kernel == 1 ? h.stride : 1;
       const std::int64_t bytes = static_cast<std::int64_t>(sizeof(float)) * channels;
       if (flat) {
         rows = 1;
         columns = std::clamp<std::int64_t>(band_bytes / bytes / 56 * 56, 56, std::max<std::int64_t>(total_columns, 56));
       } else {
         const std::int64_t row_bytes = bytes * row_size / p.step();
-        rows = std::clamp<std::int64_t>((band_bytes / row_bytes - h.extent()) / h.stride + 1, 1, total_rows);
+        rows = std::clamp<std::int64_t>((band_bytes / row_bytes - h.extent()) / (h.stride / row_step) + 1, 1, total_rows);
         columns = total_columns;
       }
-      input_rows = (rows - 1) * h.stride + h.extent();
+      input_rows = (rows - 1) * (h.stride / row_step) + h.extent();
       elements = copied ? static_cast<std::size_t>(channels * input_rows * row_size / p.step()) : 0;
       column_bands = (total_columns + columns - 1) / columns;
       count = (total_rows + rows - 1) / rows * column_bands;
@@ -110,7 +113,9 @@ class DirectConv {
     std::int64_t columns;
     std::int64_t column_bands;
     std::int64_t count;       ///< of bands
+    std::int64_t row_step;    ///< rows of the input from a row of the copy to the next one
     std::int64_t input_rows;  ///< that the windows of a band reach
+    std::int64_t phases;      ///< remainders in the copy
     std::int64_t phase;       ///< columns of one remainder
     std::int64_t row_size;    ///< elements of a row of the copy, or of the input
     std::size_t elements;     ///< of the copy
@@ -127,12 +132,13 @@ class DirectConv {
     const std::int64_t step = p.step();
     for (std::int64_t plane = 0; plane < group_planes(p); ++plane) {
       const float* x = p.x + (image * group_planes(p) + plane) * p.input_plane();
-      for (std::int64_t row = first_row; row < first_row + bands.input_rows; ++row) {
+      for (std::int64_t r = 0; r < bands.input_rows; ++r) {
+        const std::int64_t row = first_row + r * bands.row_step;
         if (row < 0 || row >= p.h.input) {
           to = std::fill_n(to, bands.row_size, 0.0f);
           continue;
         }
-        for (std::int64_t phase = 0; phase < p.w.stride; ++phase) {
+        for (std::int64_t phase = 0; phase < bands.phases; ++phase) {
           // Column q of the phase is column q * stride + shift of the input.
           const std::int64_t shift = phase - p.w.pad_begin;
           const std::int64_t stride = p.w.stride;
@@ -180,6 +186,11 @@ class DirectConv {
       x = p.x + image * group_planes(p) * plane + (row * p.h.stride * p.w.input + column) * step;
     }
     simd::BlockedConvRun run{};
+    run.rows = static_cast<std::size_t>(rows);
+    run.columns = static_cast<std::size_t>(columns);
+    run.x = x;
+    run.x_row = p.h.stride / bands.row_step * bands.row_size;
+    run.y_row = bands.total_columns * channel_block;
     run.x_channel = p.planar ? plane : 1;
     run.x_block = p.planar ? channel_block * plane : plane;
     run.blocks = static_cast<std::size_t>(channel_blocks(inputs_));
@@ -196,13 +207,10 @@ class DirectConv {
       const std::int64_t to = (image * output_blocks_ + block) * p.output_plane() + (row * bands.total_columns + column) * channel_block;
       run.weights = static_cast<const float*>(packed_.data()) + (group * output_blocks_ + block) * block_size();
       run.bias = bias != nullptr ? bias + (group * output_blocks_ + block) * channel_block : nullptr;
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const std::int64_t at = to + r * bands.total_columns * channel_block;
-        run.x = x + r * p.h.stride * bands.row_size;
-        run.y = p.y + at;
-        run.residual = store.residual != nullptr ? store.residual + at : nullptr;
-        kernel(run, static_cast<std::size_t>(columns), static_cast<std::size_t>(blocks));
-      }
+      run.next_weights = block + blocks < last ? run.weights + blocks * block_size() : run.weights;
+      run.y = p.y + to;
+      run.residual = store.residual != nullptr ? store.residual + to : nullptr;
+      kernel(run, static_cast<std::size_t>(blocks));
       if (store.epilogue != nullptr) {
         for (std::int64_t b = 0; b < blocks; ++b) {
           (*store.epilogue)(to + b * p.output_plane(), ((rows - 1) * bands.total_columns + columns) * channel_block);

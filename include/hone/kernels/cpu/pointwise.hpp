@@ -54,41 +54,86 @@ class PointwiseLoops {
         box_.push_back(y.shape[d], strides);
       }
       row_strides_ = box_.row_strides();
+      row_size_ = box_.row_size();
+      join_short_rows();
     }
 
     /// Elements [begin, begin + count) of y, in the order of memory.
     void run(std::int64_t begin, std::int64_t count) const noexcept {
-      const std::int64_t row_size = box_.row_size();
       while (count > 0) {
-        const std::int64_t column = begin % row_size;
+        const std::int64_t column = begin % row_size_;
         // What all steps pass over stays in L1.
-        const std::int64_t n = std::min({count, row_size - column, std::int64_t{8 * 1024} / static_cast<std::int64_t>(loops_.size_)});
-        run_part(begin, begin / row_size, column, static_cast<std::size_t>(n));
+        const std::int64_t n = std::min({count, row_size_ - column, part_bytes / static_cast<std::int64_t>(loops_.size_)});
+        run_part(begin, begin / row_size_ * rows_in_row_, column, static_cast<std::size_t>(n));
         begin += n;
         count -= n;
       }
     }
 
    private:
+    static constexpr std::int64_t part_bytes = 8 * 1024;
+
+    /// Rows of a few elements, such as a block of channels is, are taken together where each array goes on in the next one, repeats itself
+    /// there (its period is then the row) or is one number.
+    void join_short_rows() noexcept {
+      constexpr std::int64_t short_row = 64;
+      if (box_.rank() < 2 || row_size_ > short_row) return;
+      const auto& outer = box_.strides(box_.rank() - 2);
+      for (std::size_t i = 0; i <= max_operands; ++i) {
+        const bool goes_on = outer[i] == row_strides_[i] * row_size_;
+        if (!goes_on && !(outer[i] == 0 && row_strides_[i] == 1)) return;
+      }
+      for (std::size_t i = 0; i <= max_operands; ++i)
+        if (outer[i] == 0 && row_strides_[i] == 1) periods_[i] = row_size_;
+      rows_in_row_ = box_.size(box_.rank() - 2);
+      row_size_ *= rows_in_row_;
+    }
+
+    /// n elements of a pattern that repeats after `period` elements, from element `first` of it on.
+    static void repeat(const std::byte* pattern, std::int64_t period, std::int64_t first, std::size_t n, std::size_t size,
+                       std::byte* to) noexcept {
+      const std::size_t bytes = n * size;
+      const auto length = static_cast<std::size_t>(period) * size;
+      const auto skipped = static_cast<std::size_t>(first) * size;
+      std::size_t done = std::min(bytes, length - skipped);
+      std::memcpy(to, pattern + skipped, done);
+      const std::size_t rest = std::min(bytes - done, skipped);
+      std::memcpy(to + done, pattern, rest);
+      done += rest;
+      while (done < bytes) {
+        const std::size_t more = std::min(bytes - done, done);
+        std::memcpy(to + done, to, more);
+        done += more;
+      }
+    }
+
     void run_part(std::int64_t at, std::int64_t row, std::int64_t column, std::size_t n) const noexcept {
       // Most chains are over tensors of one shape, and have a single row.
       StridedBox<max_operands + 1>::Offsets offsets{};
       if (box_.rank() > 1) offsets = box_.row_offsets(row);
-      for (std::size_t i = 0; i < count_; ++i) offsets[i] += column * row_strides_[i];
-      offsets[max_operands] += column * row_strides_[max_operands];
+      for (std::size_t i = 0; i <= max_operands; ++i)
+        if (periods_[i] == 0) offsets[i] += column * row_strides_[i];
       const auto size = static_cast<std::int64_t>(loops_.size_);
       std::byte* const y = y_ + at * size;
       const std::byte* v = x_ + offsets[max_operands] * size;
-      if (row_strides_[max_operands] == 0 && n > 1) {
-        for (std::size_t i = 0; i < n; ++i) std::memcpy(y + i * loops_.size_, v, loops_.size_);
+      if (periods_[max_operands] != 0) {
+        repeat(v, periods_[max_operands], column % periods_[max_operands], n, loops_.size_, y);
+        v = y;
+      } else if (row_strides_[max_operands] == 0 && n > 1) {
+        repeat(v, 1, 0, n, loops_.size_, y);
         v = y;
       }
+      alignas(64) std::array<std::byte, part_bytes> repeated;
       for (const Step& step : loops_.steps_) {
         if (step.unary != nullptr) {
           step.unary(step.functor.data(), v, y, n);
         } else {
           const std::byte* operand = operands_[step.operand] + offsets[step.operand] * size;
           const bool one = row_strides_[step.operand] == 0;
+          if (const std::int64_t period = periods_[step.operand]; period != 0) {
+            repeat(operand, period, column % period, n, loops_.size_, repeated.data());
+            operand = repeated.data();
+          }
           if (step.swapped) {
             step.binary(operand, one, v, false, y, n);
           } else {
@@ -106,6 +151,9 @@ class PointwiseLoops {
     std::size_t count_ = 0;
     StridedBox<max_operands + 1> box_;
     StridedBox<max_operands + 1>::Offsets row_strides_{};
+    StridedBox<max_operands + 1>::Offsets periods_{};  ///< elements after which an array repeats itself within a row; 0 where it does not
+    std::int64_t row_size_ = 1;
+    std::int64_t rows_in_row_ = 1;  ///< rows of the box that make one here
   };
 
  private:

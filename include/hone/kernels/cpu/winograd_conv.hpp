@@ -165,12 +165,19 @@ class WinogradConv {
     run.y_block = tiles * channel_block;
     run.lower = -infinity;
     run.upper = infinity;
+    run.rows = 1;
+    run.columns = static_cast<std::size_t>(tiles);
+    const auto weights = [&](std::int64_t point, std::int64_t block) {
+      return static_cast<const float*>(packed_.data()) + (point * output_blocks_ + first + block) * block_size();
+    };
     for (std::int64_t point = 0; point < points(); ++point) {
       run.x = v + point * input_blocks * tiles * channel_block;
       for (std::int64_t block = 0; block < blocks; block += step) {
-        run.weights = static_cast<const float*>(packed_.data()) + (point * output_blocks_ + first + block) * block_size();
+        const bool last = block + step >= blocks;
+        run.weights = weights(point, block);
+        run.next_weights = last && point + 1 == points() ? run.weights : last ? weights(point + 1, 0) : weights(point, block + step);
         run.y = products + (point * blocks + block) * tiles * channel_block;
-        products_->blocked(run, static_cast<std::size_t>(tiles), static_cast<std::size_t>(std::min(step, blocks - block)));
+        products_->blocked(run, static_cast<std::size_t>(std::min(step, blocks - block)));
       }
     }
   }
