@@ -57,8 +57,8 @@ struct Conv {
 /// The convolution between two pointwise ones, so that it reads and gives blocks.
 Rewritten between(const Conv& conv, std::int64_t height, std::int64_t width) {
   GraphBuilder graph;
-  graph.input("x", DType::float32, {2, 20, height, width});
-  Conv{.inputs = 20, .outputs = conv.inputs, .kernel = 1, .pads = {0, 0, 0, 0}}.add(graph, "x", "a");
+  graph.input("x", DType::float32, {2, 4, height, width});
+  Conv{.inputs = 4, .outputs = conv.inputs, .kernel = 1, .pads = {0, 0, 0, 0}}.add(graph, "x", "a");
   conv.add(graph, "a", "b");
   graph.node(NodeBuilder("Relu", {"b"}, {"r"}));
   Conv{.inputs = conv.outputs, .outputs = 24, .kernel = 1, .pads = {0, 0, 0, 0}}.add(graph, "r", "y");
@@ -205,6 +205,24 @@ TEST_CASE("planes that are outputs or that others use are made all the same") {
   graph.output("b").output("c").output("s");
   const Rewritten result = rewritten(model(17, graph));
   CHECK(result.has_fired("block_channels"));
+  CHECK(result.error < 1e-5);
+}
+
+TEST_CASE("blocks are split, concatenated and resized") {
+  GraphBuilder graph;
+  graph.input("x", DType::float32, {2, 3, 11, 9});
+  Conv{.inputs = 3, .outputs = 72}.add(graph, "x", "a");
+  graph.initializer(tensor<std::int64_t>("sizes", {3}, {16, 32, 24}));
+  graph.initializer(tensor<float>("scales", {4}, {1, 1, 2, 3}));
+  graph.node(NodeBuilder("Split", {"a", "sizes"}, {"b", "c", "d"}).attribute("axis", std::int64_t{1}));
+  graph.node(NodeBuilder("Relu", {"b"}, {"e"}));
+  graph.node(NodeBuilder("Concat", {"e", "c", "d"}, {"f"}).attribute("axis", std::int64_t{-3}));
+  graph.node(NodeBuilder("Resize", {"f", "", "scales"}, {"g"}));
+  graph.node(NodeBuilder("Resize", {"g", "", "scales"}, {"h"}).attribute("mode", std::string("linear")));
+  Conv{.inputs = 72, .outputs = 8}.add(graph, "h", "y");
+  graph.output("y");
+  const Rewritten result = rewritten(model(18, graph));
+  CHECK(result.ops == Ops{"hone.BlockedConv", "Split", "Relu", "Concat", "Resize", "Resize", "hone.BlockedConv", "hone.UnblockChannels"});
   CHECK(result.error < 1e-5);
 }
 

@@ -13,6 +13,8 @@
 #include <hone/ops/blocked.hpp>
 #include <hone/ops/concat.hpp>
 #include <hone/ops/pointwise.hpp>
+#include <hone/ops/resize.hpp>
+#include <hone/ops/split.hpp>
 #include <hone/rewrites/channel_affine.hpp>
 #include <hone/rewrites/data_flow.hpp>
 #include <hone/rewrites/shape_hints.hpp>
@@ -63,6 +65,8 @@ class BlockChannels {
     if (auto patch = block_pool<ops::GlobalAveragePool, ops::BlockedGlobalAveragePool>(flow, node)) return patch;
     if (auto patch = block_mean(flow, node)) return patch;
     if (auto patch = block_concat(flow, node)) return patch;
+    if (auto patch = block_split(flow, node)) return patch;
+    if (auto patch = block_resize(flow, node)) return patch;
     if (auto patch = block_unary(ops::PointwiseUnary{}, flow, node)) return patch;
     if (auto patch = block_binary(ops::PointwiseBinary{}, flow, node)) return patch;
     return block_pointwise(flow, node);
@@ -94,11 +98,14 @@ class BlockChannels {
     Patch finish(Op op, Attributes attributes, std::vector<ValueId> inputs, std::int64_t channels) {
       const ValueId blocked = blocked_value(of.outputs[0]);
       node(std::move(op), std::move(attributes), std::move(inputs), blocked);
-      ops::UnblockChannels unblock;
-      unblock.channels = channels;
-      node(unblock, {{"channels", channels}}, {blocked}, of.outputs[0]);
-      patch.nodes.back().name += "/unblock";
+      unblock(blocked, channels, of.outputs[0]);
       return std::move(patch);
+    }
+    void unblock(ValueId blocked, std::int64_t channels, ValueId planes) {
+      ops::UnblockChannels op;
+      op.channels = channels;
+      node(op, {{"channels", channels}}, {blocked}, planes);
+      patch.nodes.back().name += "/unblock";
     }
     ValueId block(ValueId x) {
       const ValueId blocked = blocked_value(x);
@@ -166,8 +173,8 @@ class BlockChannels {
       conv.winograd_tile = best_winograd_tile(inputs, outputs, y != nullptr ? (*y)[2] : 64, y != nullptr ? (*y)[3] : 64);
     }
     attributes.set("winograd_tile", conv.winograd_tile);
-    // Few planes, or those of a pointwise convolution, are read as they are.
-    const bool planar = op.group == 1 && conv.winograd_tile == 0 && (inputs <= 4 || taps == 1);
+    // A few planes are read as they are; neighbours in many of them lie too far apart.
+    const bool planar = op.group == 1 && conv.winograd_tile == 0 && inputs <= 4;
     std::vector<ValueId> args = node.inputs;
     args[0] = x != no_value ? x : planar ? node.inputs[0] : b.block(node.inputs[0]);
     if (chain == nullptr) return b.finish(conv, std::move(attributes), std::move(args), outputs);
@@ -188,15 +195,17 @@ class BlockChannels {
       const Node& node = flow.node(user);
       if (node.op == nullptr) continue;
       if (node.as<ops::Conv>() != nullptr || node.as<ops::Fused<ops::Conv>>() != nullptr) return true;
-      if (depth > 0 && has_blocked_form(node) && reaches_conv(flow, node.outputs[0], depth - 1)) return true;
+      if (depth == 0 || !has_blocked_form(node)) continue;
+      for (const ValueId output : node.outputs)
+        if (output != no_value && reaches_conv(flow, output, depth - 1)) return true;
     }
     return false;
   }
   static bool has_blocked_form(const Node& node) {
     const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node.as<Ops>() != nullptr) || ...); };
     return runs(ops::PointwiseUnary{}) || runs(ops::PointwiseBinary{}) ||
-           runs(ops::OpList<ops::Pointwise, ops::MaxPool, ops::AveragePool, ops::GlobalAveragePool, ops::Concat, ops::BlockChannels,
-                            ops::UnblockChannels>{});
+           runs(ops::OpList<ops::Pointwise, ops::MaxPool, ops::AveragePool, ops::GlobalAveragePool, ops::Concat, ops::Split, ops::Resize,
+                            ops::BlockChannels, ops::UnblockChannels>{});
   }
 
   /// BlockChannels of UnblockChannels is what that was made of.
@@ -262,6 +271,55 @@ class BlockChannels {
     ops::Concat concat;
     concat.axis = 1;
     return b.finish(concat, {{"axis", std::int64_t{1}}}, std::move(args), total);
+  }
+
+  /// Split into whole blocks.
+  static std::optional<Patch> block_split(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<ops::Split>();
+    const auto channels = op != nullptr && (op->axis == 1 || op->axis == -3) ? blocked_channels(flow, node.inputs[0]) : std::nullopt;
+    if (!channels) return std::nullopt;
+    const TensorRef* sizes = node.inputs.size() > 1 ? flow.constant(node.inputs[1]) : nullptr;
+    if (node.inputs.size() > 1 && (sizes == nullptr || sizes->elements() != static_cast<std::int64_t>(node.outputs.size())))
+      return std::nullopt;
+    const auto parts = static_cast<std::int64_t>(node.outputs.size());
+    Builder b{flow, node, {}};
+    std::vector<std::int64_t> part_channels;
+    std::vector<std::int64_t> blocks;
+    std::int64_t total = 0;
+    for (std::int64_t i = 0; i < parts; ++i) {
+      const std::int64_t part = ops::Split::part(i, parts, *channels, sizes);
+      if (total % ops::channel_block != 0 || part <= 0) return std::nullopt;
+      part_channels.push_back(part);
+      blocks.push_back(ops::channel_blocks(part));
+      total += part;
+    }
+    if (total != *channels) return std::nullopt;
+    ops::Split split;
+    split.axis = 1;
+    std::vector<ValueId> outputs;
+    const ValueId block_counts = b.add(make_constant<std::int64_t>(node.name + "/blocks", Shape{parts},
+                                                                   [&](std::int64_t* to) { std::copy(blocks.begin(), blocks.end(), to); }));
+    for (const ValueId id : node.outputs) outputs.push_back(id == no_value ? no_value : b.blocked_value(id));
+    b.patch.nodes.push_back(
+        make_node(node, split, {{"axis", std::int64_t{1}}}, {blocked(flow, node.inputs[0], *channels), block_counts}, outputs));
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      if (outputs[i] != no_value) b.unblock(outputs[i], part_channels[i], node.outputs[i]);
+    return std::move(b.patch);
+  }
+
+  /// Resize of the spatial dimensions by constant factors.
+  static std::optional<Patch> block_resize(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<ops::Resize>();
+    if (op == nullptr || op->scales_input != 2 || op->axes || op->coordinates == ops::Resize::Coordinates::tf_crop_and_resize)
+      return std::nullopt;
+    const auto channels = blocked_channels(flow, node.inputs[0]);
+    const TensorRef* scales = node.inputs.size() == 3 ? flow.constant(node.inputs[2]) : nullptr;
+    if (!channels || scales == nullptr || scales->dtype != DType::float32 || scales->elements() != 4) return std::nullopt;
+    const auto* by = scales->as<const float>();
+    if (by[0] != 1 || by[1] != 1) return std::nullopt;
+    Builder b{flow, node, {}};
+    const ValueId all = b.add(float_constant(node.name + "/scales", Shape{5}, [&](float* to) { *std::copy_n(by, 4, to) = 1; }));
+    return b.finish(*op, node.attributes, {blocked(flow, node.inputs[0], *channels), no_value, all}, *channels);
   }
 
   template <class... Ops>

@@ -22,17 +22,21 @@ struct ChannelAffine {
   std::vector<double> shift;
 };
 
-/// A float constant that nobody else holds.
-template <class Fill>
-[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
-  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
-  fill(owner->ref().template as<float>());
+/// A constant that nobody else holds; fill(T*) writes its elements.
+template <class T, class Fill>
+[[nodiscard]] GraphValue make_constant(std::string name, const Shape& shape, const Fill& fill) {
+  auto owner = std::make_shared<Value>(Value::tensor(dtype_of<T>, shape));
+  fill(owner->ref().template as<T>());
   GraphValue value;
   value.name = std::move(name);
-  value.type = DType::float32;
+  value.type = dtype_of<T>;
   const TensorRef ref = owner->ref();
   value.constant = Constant{ref, std::move(owner)};
   return value;
+}
+template <class Fill>
+[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
+  return make_constant<float>(std::move(name), shape, fill);
 }
 
 namespace detail {

@@ -24,6 +24,7 @@ struct GemmTile {
   bool accumulate;                 ///< c += A B instead of c = A B
   const T* row_bias = nullptr;     ///< (rows), added to each row, or null
   const T* column_bias = nullptr;  ///< (columns), added to each column, or null
+  const T* fetch = nullptr;        ///< what will be needed next: one cache line for each step of k, fetched meanwhile; or null
 };
 
 /// The parts of a matrix product C = A B with A (m, k) and B (k, n): register-blocked micro-kernels and the packing that they read.
@@ -210,10 +211,13 @@ void gemm_tile(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride, c
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) sums[r][v] = V(T(0));
   }
+  const T* fetch = tile.fetch != nullptr ? tile.fetch : a;
   for (std::size_t p = 0; p < k; ++p) {
     V columns[registers];
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) columns[v] = V::load_unaligned(b + v * width);
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += 64 / sizeof(T);
 #pragma GCC unroll 32
     for (int r = 0; r < Rows; ++r) {
       const V row(a[r]);

@@ -27,7 +27,10 @@ class Kernel<ops::Conv, Cpu, T> {
   Kernel(const NodeView& node, const ops::Conv& op, const CpuDevice& device)
       : op_(op), product_(device.isa), depthwise_(&simd::table<simd::DepthwisePlane<T>>(device.isa)) {
     const TensorRef* weights = node.constant(1);
-    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape[0] % op.group != 0 || weights->shape[1] == 1) return;
+    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape[0] % op.group != 0 ||
+        (weights->shape[1] == 1 && weights->shape[0] / op.group <= max_depthwise_multiplier)) {
+      return;
+    }
     const std::int64_t outputs = weights->shape[0] / op.group;
     const std::int64_t depth = weights->shape.elements(1, weights->shape.rank());
     packed_group_ = product_.pack_a_bytes(outputs, depth) / sizeof(T);
@@ -65,6 +68,7 @@ class Kernel<ops::Conv, Cpu, T> {
 
  private:
   static constexpr std::int64_t max_depthwise_taps = 256;
+  static constexpr std::int64_t max_depthwise_multiplier = 4;
 
   struct Problem {
     Problem(const ops::Conv& op, const Context& c) {
@@ -81,6 +85,8 @@ class Kernel<ops::Conv, Cpu, T> {
     [[nodiscard]] bool is_depthwise() const noexcept {
       if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() == 0 || geometry.kernel_size() > max_depthwise_taps)
         return false;
+      // Many outputs of one input share its windows: a product reads them once.
+      if (group_outputs > max_depthwise_multiplier) return false;
       for (std::size_t i = 0; i < geometry.rank; ++i)
         if (geometry.axes[i].pad_begin < 0 || geometry.axes[i].pad_end < 0) return false;
       return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/core/function_ref.hpp>
@@ -38,7 +39,7 @@ struct ProductOptions {
 ///
 /// Blocking (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008). From the inside out:
 ///   mr x nr   a tile of C in registers
-///   kc        a panel of B, kc x nr, takes 32 KiB: it stays in L1 while the panels of a block of A stream past it
+///   kc        a panel of B, kc x nr, takes 64 KiB: it stays in L2, from where it streams through L1 while C stays in registers
 ///   mc        a block of A, mc x kc, takes 192 KiB: it stays in L2 (256 KiB and up) while the panels of B pass
 ///   nc        the packed part of B, kc x nc, takes 4 MiB: it stays in L3
 ///   mo        the packed part of A, mo x kc, takes 2 MiB: near enough to L2 when C is narrow and each block of A is used briefly
@@ -55,13 +56,15 @@ class MatrixProduct {
   /// Precondition: `isa` is in simd::available_isas().
   explicit MatrixProduct(simd::Isa isa) noexcept : kernels_(&simd::table<simd::Gemm<T>>(isa)) {
     const std::int64_t element = sizeof(T);
-    kc_ = std::clamp<std::int64_t>(32 * 1024 / (nr() * element), 128, 512);
+    kc_ = std::clamp<std::int64_t>(64 * 1024 / (nr() * element), 128, 512);
     mc_ = std::max(mr(), 192 * 1024 / (kc_ * element) / mr() * mr());
     nc_ = std::max(nr(), 4 * 1024 * 1024 / (kc_ * element) / nr() * nr());
     mo_ = std::max(mc_, 2 * 1024 * 1024 / (kc_ * element) / mc_ * mc_);
   }
 
   [[nodiscard]] simd::Isa isa() const noexcept { return kernels_->isa; }
+  /// Rows of C that are computed together; multiples of it leave none over.
+  [[nodiscard]] std::int64_t tile_rows() const noexcept { return mr(); }
 
   /// Packs columns [first, last) of rows [p, p + depth) of B to panels of nr columns, k-major, as simd::Gemm reads them.
   using PackB = FunctionRef<void(std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t nr, T* panels)>;
@@ -154,6 +157,7 @@ class MatrixProduct {
   /// Multiply-adds, or packed elements, that are worth a thread: 2 to 10 microseconds.
   static constexpr std::int64_t worth_a_thread = 64 * 1024;
   static constexpr std::int64_t worth_packing = 8 * 1024;
+  static constexpr std::int64_t c_block_bytes = 256 * 1024;
 
   static constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
   static constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
@@ -239,7 +243,10 @@ class MatrixProduct {
     const std::int64_t block_rows = round_up(ceil_div(step.rows, row_blocks), mr());
     const std::int64_t wanted = ceil_div(4 * pool.size(), row_blocks);
     const std::int64_t least = ceil_div(worth_a_thread, block_rows * std::max<std::int64_t>(1, step.depth));
-    const std::int64_t block_columns = round_up(std::max(ceil_div(step.columns, pool.size() == 1 ? 1 : wanted), least), nr());
+    // What finishes a block finds it in L2.
+    const std::int64_t most = std::max(nr(), c_block_bytes / (block_rows * static_cast<std::int64_t>(sizeof(T))));
+    const std::int64_t block_columns =
+        round_up(std::min(std::max(ceil_div(step.columns, pool.size() == 1 ? 1 : wanted), least), most), nr());
     const std::int64_t column_blocks = ceil_div(step.columns, block_columns);
     pool.parallel_for(row_blocks * column_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t block = begin; block < end; ++block) {
@@ -263,6 +270,9 @@ class MatrixProduct {
         panel = direct->data + step.p * direct->row_stride + step.j0 + j;
         panel_stride = direct->row_stride;
       }
+      // The first tiles fetch the panel that comes next, each one cache line for each step of k.
+      const T* fetch = direct == nullptr && j + nr() < j_end ? packed_b + (j + nr()) * step.depth : nullptr;
+      const T* const fetched = fetch != nullptr ? fetch + nr() * step.depth : nullptr;
       for (std::int64_t i = i_begin; i < i_end; i += mr()) {
         const std::int64_t row = step.i0 + i;
         const std::int64_t column = step.j0 + j;
@@ -273,7 +283,10 @@ class MatrixProduct {
                           .columns = static_cast<int>(columns),
                           .accumulate = !step.first || options.accumulate,
                           .row_bias = step.first && options.row_bias != nullptr ? options.row_bias + row : nullptr,
-                          .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr});
+                          .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr,
+                          .fetch = fetch});
+        if (fetch != nullptr) fetch += step.depth * line;
+        if (fetch >= fetched) fetch = nullptr;
       }
     }
     if (step.last && options.finish != nullptr) {
@@ -327,7 +340,13 @@ class MatrixProduct {
     const simd::Add add{};
     for (std::int64_t r = 0; r < lines; ++r) {
       T* const out = Transposed ? c + r : c + r * c_row_stride;
-      const std::ptrdiff_t step = Transposed ? c_row_stride : 1;
+      const auto step = [&] {
+        if constexpr (Transposed) {
+          return c_row_stride;
+        } else {
+          return std::integral_constant<std::ptrdiff_t, 1>();
+        }
+      }();
       for (std::int64_t j = first; j < first + count; ++j) {
         T value = sums[r * n + j];
         if (options.accumulate) value = add(out[j * step], value);

@@ -77,7 +77,27 @@ concept RecurrentOp = std::same_as<Op, ops::RNN> || std::same_as<Op, ops::GRU> |
 template <RecurrentOp Op, class T>
 class Kernel<Op, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), product_(device.isa), activation_(device.isa) {}
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), product_(device.isa), activation_(device.isa) {
+    const TensorRef* w = node.constant(1);
+    const TensorRef* r = node.constant(2);
+    if (w == nullptr || r == nullptr || w->shape.rank() != 3 || r->shape.rank() != 3 || r->elements() == 0) return;
+    const std::int64_t columns = r->shape[1];
+    const std::int64_t hidden = r->shape[2];
+    packed_w_size_ = product_.pack_b_bytes(w->shape[2], columns) / sizeof(T);
+    packed_w_ = Buffer(static_cast<std::size_t>(w->shape[0]) * packed_w_size_ * sizeof(T));
+    transposed_r_ = Buffer(static_cast<std::size_t>(r->elements()) * sizeof(T));
+    ThreadPool alone(1);
+    for (std::int64_t d = 0; d < w->shape[0]; ++d) {
+      const cpu::MatrixRef<T> from{w->as<const T>() + d * columns * w->shape[2], w->shape[2], 1};
+      product_.pack_b(from.transposed(), w->shape[2], columns, static_cast<T*>(packed_w_.data()) + d * packed_w_size_, alone);
+    }
+    for (std::int64_t d = 0; d < r->shape[0]; ++d) {
+      const T* from = r->as<const T>() + d * columns * hidden;
+      T* to = static_cast<T*>(transposed_r_.data()) + d * columns * hidden;
+      for (std::int64_t k = 0; k < hidden; ++k)
+        for (std::int64_t j = 0; j < columns; ++j) *to++ = from[j * hidden + k];
+    }
+  }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
@@ -143,13 +163,13 @@ class Kernel<Op, Cpu, T> {
 
   /// What the steps of one direction share.
   struct Run {
-    T* gates;           // (batch, gates * hidden)
-    T* second;          // the same, for what is needed apart
-    T* h;               // (batch, hidden)
-    T* cell;            // (batch, hidden)
-    const T* r;         // (gates * hidden, hidden)
-    const T* bias;      // (2 * gates * hidden) or null
-    const T* peephole;  // (3 * hidden) or null
+    T* gates;             // (batch, gates * hidden)
+    T* second;            // the same, for what is needed apart
+    T* h;                 // (batch, hidden)
+    T* cell;              // (batch, hidden)
+    cpu::MatrixRef<T> r;  // (hidden, gates * hidden)
+    const T* bias;        // (2 * gates * hidden) or null
+    const T* peephole;    // (3 * hidden) or null
     const ops::Activation* activations;
     std::byte* scratch;
   };
@@ -165,7 +185,10 @@ class Kernel<Op, Cpu, T> {
     run.h = take(p.state_bytes());
     run.cell = take(p.state_bytes());
     run.scratch = memory;
-    run.r = c.in<T>(2) + d * columns * p.hidden;
+    // Rows of all gates are read along their length, each step of the product a row; the transposed form has them so.
+    const bool packed = transposed_r_.bytes() != 0;
+    run.r = packed ? cpu::MatrixRef<T>{static_cast<const T*>(transposed_r_.data()) + d * columns * p.hidden, columns, 1}
+                   : cpu::MatrixRef<T>{c.in<T>(2) + d * columns * p.hidden, 1, p.hidden};
     run.bias = c.has_input(3) ? c.in<T>(3) + d * 2 * columns : nullptr;
     run.peephole = c.has_input(7) ? c.in<T>(7) + d * 3 * p.hidden : nullptr;
     run.activations = op_.activations.data() + d * activations;
@@ -173,9 +196,14 @@ class Kernel<Op, Cpu, T> {
 
     cpu::ProductOptions<T> options;
     options.column_bias = run.bias;
-    const cpu::MatrixRef<T> w{c.in<T>(1) + d * columns * p.inputs, p.inputs, 1};
-    product_.run(p.steps * p.batch, columns, p.inputs, {c.in<T>(0), p.inputs, 1}, w.transposed(), from_inputs, columns, options,
-                 run.scratch, c.pool());
+    const cpu::MatrixRef<T> x{c.in<T>(0), p.inputs, 1};
+    if (packed) {
+      product_.run_packed(p.steps * p.batch, columns, p.inputs, x, static_cast<const T*>(packed_w_.data()) + d * packed_w_size_,
+                          from_inputs, columns, options, run.scratch, c.pool());
+    } else {
+      product_.run(p.steps * p.batch, columns, p.inputs, x, {c.in<T>(1) + d * columns * p.inputs, 1, p.inputs}, from_inputs, columns,
+                   options, run.scratch, c.pool());
+    }
 
     load_state(c, p, d, 5, run.h);
     load_state(c, p, d, 6, run.cell);
@@ -222,9 +250,9 @@ class Kernel<Op, Cpu, T> {
     cpu::ProductOptions<T> options;
     options.accumulate = true;
     if (run.bias != nullptr) options.column_bias = run.bias + (gates + first) * p.hidden;
-    const cpu::MatrixRef<T> r{run.r + first * p.hidden * p.hidden, p.hidden, 1};
-    product_.run(p.batch, count * p.hidden, p.hidden, {state, p.hidden, 1}, r.transposed(), target, gates * p.hidden, options, run.scratch,
-                 c.pool());
+    cpu::MatrixRef<T> r = run.r;
+    r.data += first * p.hidden * r.column_stride;
+    product_.run(p.batch, count * p.hidden, p.hidden, {state, p.hidden, 1}, r, target, gates * p.hidden, options, run.scratch, c.pool());
   }
 
   /// The state's part of the gates of the whole batch.
@@ -297,6 +325,9 @@ class Kernel<Op, Cpu, T> {
   Op op_;
   cpu::MatrixProduct<T> product_;
   cpu::RowActivation<T> activation_;
+  Buffer packed_w_;                ///< of all directions; empty unless both weights are constant
+  std::size_t packed_w_size_ = 0;  ///< elements of one direction
+  Buffer transposed_r_;            ///< (directions, hidden, gates * hidden)
 };
 
 }  // namespace hone::inline HONE_ABI

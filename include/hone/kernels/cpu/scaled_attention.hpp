@@ -62,63 +62,116 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::ScaledAttention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
 
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return share(sizes(c)) * static_cast<std::size_t>(c.pool().size()); }
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Sizes s = sizes(c);
+    return packed_bytes(s) + share(s) * static_cast<std::size_t>(c.pool().size());
+  }
 
   void run(Context& c) const {
     const Sizes s = sizes(c);
     const std::int64_t matrices = s.lead.elements();
     if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
-    const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, s.lead, s.queries, s.size);
-    const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, s.lead, s.keys, s.size);
-    const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, s.lead, s.keys, s.value_size);
-    const cpu::BroadcastMatrices y(c.output(0).shape, op_.y_perm, s.lead, s.queries, s.value_size);
-    const bool masked = c.has_input(3);
-    const cpu::BroadcastMatrices mask(masked ? c.input(3).shape : Shape{1, 1}, {}, s.lead, s.queries, s.keys);
+    const Operands operands(op_, s, c);
+    const std::int64_t block = block_rows(s);
     const std::int64_t blocks = (s.queries + block - 1) / block;
-    const std::size_t own = share(s);
-    const T scale = static_cast<T>(op_.scale);
-    c.parallel_for(matrices * blocks, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
-      std::byte* memory = c.workspace() + static_cast<std::size_t>(slot) * own;
-      T* scores = reinterpret_cast<T*>(memory);                    // (rows, keys)
-      T* scaled = reinterpret_cast<T*>(memory + scores_bytes(s));  // (rows, size)
-      void* scratch = memory + scores_bytes(s) + scaled_bytes(s);
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t matrix = task / blocks;
-        const std::int64_t first = task % blocks * block;
-        const std::int64_t rows = std::min(block, s.queries - first);
-        const T* from = c.in<T>(0) + q.at(matrix, s.lead) + first * q.row_stride;
-        for (std::int64_t i = 0; i < rows; ++i)
-          for (std::int64_t j = 0; j < s.size; ++j) scaled[i * s.size + j] = scale * from[i * q.row_stride + j * q.column_stride];
-        if (masked) copy_mask(c.in<T>(3) + mask.at(matrix, s.lead) + first * mask.row_stride, mask, rows, s.keys, scores);
-        const cpu::MatrixRef<T> keys{c.in<T>(1) + k.at(matrix, s.lead), k.row_stride, k.column_stride};
-        product_.run(rows, s.keys, s.size, {scaled, s.size, 1}, keys.transposed(), scores, s.keys, {.accumulate = masked}, scratch,
-                     c.pool());
-        for (std::int64_t i = 0; i < rows; ++i) rows_->softmax(scores + i * s.keys, scores + i * s.keys, static_cast<std::size_t>(s.keys));
-        product_.run(rows, s.value_size, s.keys, {scores, s.keys, 1}, {c.in<T>(2) + v.at(matrix, s.lead), v.row_stride, v.column_stride},
-                     c.out<T>(0) + y.at(matrix, s.lead) + first * y.row_stride, y.row_stride, {}, scratch, c.pool());
-      }
-    });
+    if (blocks == 1) {
+      c.parallel_for(matrices, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+        for (std::int64_t matrix = begin; matrix < end; ++matrix) run_block(c, s, operands, matrix, 0, slot, nullptr);
+      });
+      return;
+    }
+    // Keys and values are packed once for all blocks of queries.
+    T* const packed = reinterpret_cast<T*>(c.workspace());
+    for (std::int64_t matrix = 0; matrix < matrices; ++matrix) {
+      product_.pack_b(operands.keys(c, s, matrix), s.size, s.keys, packed, c.pool());
+      product_.pack_b(operands.values(c, s, matrix), s.keys, s.value_size, packed + packed_keys_bytes(s) / sizeof(T), c.pool());
+      c.parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+        for (std::int64_t i = begin; i < end; ++i) run_block(c, s, operands, matrix, i * block, slot, packed);
+      });
+    }
   }
 
  private:
   using Sizes = ops::ScaledAttention::Sizes;
-  /// Queries at a time.
-  static constexpr std::int64_t block = 128;
+  /// Queries at a time, at most and about.
+  static constexpr std::int64_t max_block = 128;
+
+  /// Equal blocks of whole tiles.
+  [[nodiscard]] std::int64_t block_rows(const Sizes& s) const noexcept {
+    const std::int64_t blocks = std::max<std::int64_t>(1, (s.queries + max_block - 1) / max_block);
+    const std::int64_t rows = (s.queries + blocks - 1) / blocks;
+    return std::min(s.queries, (rows + product_.tile_rows() - 1) / product_.tile_rows() * product_.tile_rows());
+  }
+
+  /// Where the matrices of a run are.
+  struct Operands {
+    Operands(const ops::ScaledAttention& op, const Sizes& s, const Context& c)
+        : q(c.input(0).shape, op.q_perm, s.lead, s.queries, s.size),
+          k(c.input(1).shape, op.k_perm, s.lead, s.keys, s.size),
+          v(c.input(2).shape, op.v_perm, s.lead, s.keys, s.value_size),
+          y(c.output(0).shape, op.y_perm, s.lead, s.queries, s.value_size),
+          mask(c.has_input(3) ? c.input(3).shape : Shape{1, 1}, {}, s.lead, s.queries, s.keys) {}
+    /// (size, keys)
+    [[nodiscard]] cpu::MatrixRef<T> keys(const Context& c, const Sizes& s, std::int64_t matrix) const noexcept {
+      return {c.in<T>(1) + k.at(matrix, s.lead), k.column_stride, k.row_stride};
+    }
+    /// (keys, value_size)
+    [[nodiscard]] cpu::MatrixRef<T> values(const Context& c, const Sizes& s, std::int64_t matrix) const noexcept {
+      return {c.in<T>(2) + v.at(matrix, s.lead), v.row_stride, v.column_stride};
+    }
+
+    cpu::BroadcastMatrices q, k, v, y, mask;
+  };
+
+  /// The queries from `first` on. `packed`: keys and values, or null.
+  void run_block(Context& c, const Sizes& s, const Operands& o, std::int64_t matrix, std::int64_t first, int slot, const T* packed) const {
+    std::byte* memory = c.workspace() + packed_bytes(s) + static_cast<std::size_t>(slot) * share(s);
+    T* scores = reinterpret_cast<T*>(memory);                    // (rows, keys)
+    T* scaled = reinterpret_cast<T*>(memory + scores_bytes(s));  // (rows, size)
+    void* scratch = memory + scores_bytes(s) + scaled_bytes(s);
+    const std::int64_t rows = std::min(block_rows(s), s.queries - first);
+    const T scale = static_cast<T>(op_.scale);
+    const bool masked = c.has_input(3);
+    const T* from = c.in<T>(0) + o.q.at(matrix, s.lead) + first * o.q.row_stride;
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < s.size; ++j) scaled[i * s.size + j] = scale * from[i * o.q.row_stride + j * o.q.column_stride];
+    if (masked) copy_mask(c.in<T>(3) + o.mask.at(matrix, s.lead) + first * o.mask.row_stride, o.mask, rows, s.keys, scores);
+    T* y = c.out<T>(0) + o.y.at(matrix, s.lead) + first * o.y.row_stride;
+    const cpu::MatrixRef<T> left{scaled, s.size, 1};
+    const cpu::MatrixRef<T> weights{scores, s.keys, 1};
+    if (packed != nullptr) {
+      product_.run_packed(rows, s.keys, s.size, left, packed, scores, s.keys, {.accumulate = masked}, scratch, c.pool());
+    } else {
+      product_.run(rows, s.keys, s.size, left, o.keys(c, s, matrix), scores, s.keys, {.accumulate = masked}, scratch, c.pool());
+    }
+    for (std::int64_t i = 0; i < rows; ++i) rows_->softmax(scores + i * s.keys, scores + i * s.keys, static_cast<std::size_t>(s.keys));
+    if (packed != nullptr) {
+      const T* values = packed + packed_keys_bytes(s) / sizeof(T);
+      product_.run_packed(rows, s.value_size, s.keys, weights, values, y, o.y.row_stride, {}, scratch, c.pool());
+    } else {
+      product_.run(rows, s.value_size, s.keys, weights, o.values(c, s, matrix), y, o.y.row_stride, {}, scratch, c.pool());
+    }
+  }
 
   [[nodiscard]] Sizes sizes(const Context& c) const {
     using Op = ops::ScaledAttention;
     return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
                      Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
   }
-  [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
-    return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.keys) * sizeof(T));
+  [[nodiscard]] std::size_t packed_keys_bytes(const Sizes& s) const noexcept { return align_up(product_.pack_b_bytes(s.size, s.keys)); }
+  /// Bytes of the packed keys and values of one matrix, where there are several blocks of queries.
+  [[nodiscard]] std::size_t packed_bytes(const Sizes& s) const noexcept {
+    return s.queries <= max_block ? 0 : packed_keys_bytes(s) + align_up(product_.pack_b_bytes(s.keys, s.value_size));
   }
-  [[nodiscard]] static std::size_t scaled_bytes(const Sizes& s) noexcept {
-    return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.size) * sizeof(T));
+  [[nodiscard]] std::size_t scores_bytes(const Sizes& s) const noexcept {
+    return align_up(static_cast<std::size_t>(block_rows(s) * s.keys) * sizeof(T));
+  }
+  [[nodiscard]] std::size_t scaled_bytes(const Sizes& s) const noexcept {
+    return align_up(static_cast<std::size_t>(block_rows(s) * s.size) * sizeof(T));
   }
   /// Bytes of one thread.
   [[nodiscard]] std::size_t share(const Sizes& s) const noexcept {
-    const std::int64_t rows = std::min(block, s.queries);
+    const std::int64_t rows = block_rows(s);
     return scores_bytes(s) + scaled_bytes(s) +
            align_up(std::max(product_.workspace_bytes(rows, s.keys, s.size), product_.workspace_bytes(rows, s.value_size, s.keys)));
   }
