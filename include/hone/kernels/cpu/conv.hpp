@@ -44,7 +44,8 @@ class Kernel<ops::Conv, Cpu, T> {
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
     if (p.is_depthwise()) return align_up(plane_elements(p) * sizeof(T)) * static_cast<std::size_t>(c.pool().size());
-    return product_.workspace_bytes(p.group_outputs, p.geometry.output_size(), p.depth(), false, use_packed());
+    return columns_bytes(p) +
+           product_.workspace_bytes(p.group_outputs, p.geometry.output_size(), p.depth(), false, use_packed() && columns_bytes(p) == 0);
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
@@ -99,6 +100,13 @@ class Kernel<ops::Conv, Cpu, T> {
     std::int64_t group_outputs;
   };
 
+  /// Bytes of the windows of an output with few positions, one after the other: the weights are then read once, as they are.
+  [[nodiscard]] static std::size_t columns_bytes(const Problem& p) noexcept {
+    const std::int64_t positions = p.geometry.output_size();
+    if (positions > simd::Gemm<T>::max_vector_rows || p.geometry.is_pointwise()) return 0;
+    return align_up(static_cast<std::size_t>(positions * p.depth()) * sizeof(T));
+  }
+
   [[nodiscard]] bool use_packed() const noexcept { return packed_.bytes() != 0; }
 
   void multiply(Context& c, const Problem& p, const T* x, const typename cpu::MatrixProduct<T>::Left& weights, T* y,
@@ -113,12 +121,18 @@ class Kernel<ops::Conv, Cpu, T> {
                           T* panels) { p.geometry.pack_windows(x, first_row, depth, first, last, width, panels); };
     const typename cpu::MatrixProduct<T>::PackB pack_windows(pack);
     typename cpu::MatrixProduct<T>::Right windows;
+    std::byte* scratch = c.workspace();
     if (p.geometry.is_pointwise()) {
       windows.matrix = {x, output_size, 1};
+    } else if (const std::size_t bytes = columns_bytes(p); bytes != 0) {
+      T* columns = reinterpret_cast<T*>(scratch);
+      scratch += bytes;
+      p.geometry.pack_windows(x, 0, p.depth(), 0, output_size, 1, columns);
+      windows.matrix = {columns, 1, p.depth()};
     } else {
       windows.pack = &pack_windows;
     }
-    product_.run_operands(p.group_outputs, output_size, p.depth(), weights, windows, y, output_size, options, c.workspace(), c.pool());
+    product_.run_operands(p.group_outputs, output_size, p.depth(), weights, windows, y, output_size, options, scratch, c.pool());
   }
 
   /// A plane as two axes, the first one of size 1 when there is only one. Where windows are more than one column apart, or reach into the
