@@ -24180,6 +24180,180 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
 
 #define HONE_SINGLE_REWRITES_DATA_FLOW_HPP
 
+#define HONE_SINGLE_REWRITES_KNOWN_SHAPES_HPP
+
+#define HONE_SINGLE_REWRITES_SYMBOLIC_SHAPE_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A dimension, or an element of a shape, as far as a graph tells: a number, or a symbol for a dimension, or unknown. Equal symbols are
+/// equal dimensions in every run; what is unknown equals nothing.
+struct SymbolicInteger {
+  static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
+
+  std::int64_t number = 0;   ///< 0 for a symbol
+  std::uint64_t symbol = 0;  ///< 0 for a number
+
+  [[nodiscard]] bool is_number() const noexcept { return symbol == 0; }
+  friend bool operator==(const SymbolicInteger& a, const SymbolicInteger& b) noexcept {
+    return a.number == b.number && a.symbol == b.symbol && a.symbol != unknown;
+  }
+};
+
+using SymbolicShape = std::vector<SymbolicInteger>;
+
+[[nodiscard]] inline SymbolicShape symbolic(std::span<const std::int64_t> numbers) {
+  SymbolicShape result;
+  for (const std::int64_t number : numbers) result.push_back({number});
+  return result;
+}
+
+/// The numbers, where no symbol is among them.
+[[nodiscard]] inline std::optional<std::vector<std::int64_t>> numbers(const SymbolicShape& shape) {
+  std::vector<std::int64_t> result;
+  for (const SymbolicInteger& entry : shape) {
+    if (!entry.is_number()) return std::nullopt;
+    result.push_back(entry.number);
+  }
+  return result;
+}
+
+/// A tensor of shape `wanted` that has as many elements as one of shape `from`, as input 1 of a Reshape: 0 copies a dimension, one -1
+/// stands for what is left. Nothing where symbols are left that neither says.
+[[nodiscard]] inline std::optional<std::vector<std::int64_t>> reshape_target(const SymbolicShape& from, const SymbolicShape& wanted) {
+  std::vector<std::int64_t> target;
+  bool open = false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].is_number()) {
+      if (wanted[i].number < 1) return std::nullopt;  // of nothing -1 cannot be told, and 0 copies
+      target.push_back(wanted[i].number);
+    } else if (i < from.size() && from[i] == wanted[i]) {
+      target.push_back(0);
+    } else {
+      if (open) return std::nullopt;
+      open = true;
+      target.push_back(-1);
+    }
+  }
+  return target;
+}
+
+/// The dimension that is left of `from` when it is divided by `others`; nothing where that is no single number or symbol.
+[[nodiscard]] inline std::optional<SymbolicInteger> quotient(SymbolicShape from, const SymbolicShape& others) {
+  std::int64_t divisor = 1;
+  for (const SymbolicInteger& other : others) {
+    if (other.is_number()) {
+      if (other.number < 1 || other.number > (std::int64_t{1} << 31) || divisor > (std::int64_t{1} << 31)) return std::nullopt;
+      divisor *= other.number;
+      continue;
+    }
+    const auto same = std::find(from.begin(), from.end(), other);
+    if (same == from.end()) return std::nullopt;
+    from.erase(same);
+  }
+  std::int64_t product = 1;
+  std::optional<SymbolicInteger> symbol;
+  for (const SymbolicInteger& dim : from) {
+    if (!dim.is_number()) {
+      if (symbol) return std::nullopt;
+      symbol = dim;
+    } else {
+      if (dim.number > (std::int64_t{1} << 31) || product > (std::int64_t{1} << 31)) return std::nullopt;
+      product *= dim.number;
+    }
+  }
+  if (symbol) return product == divisor ? symbol : std::nullopt;
+  return product % divisor == 0 ? std::optional(SymbolicInteger{product / divisor}) : std::nullopt;
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// Whether a run checks the inputs of a graph against the shapes that the model declares: those of a subgraph it does not.
+enum class InputShapes { checked, unchecked };
+
+/// What is known, before any run, of the dimensions of each value of a graph, and of the elements of those that hold shapes.
+/// What a model declares of values other than its inputs counts for their ranks alone: exporters write dimensions there that hold only for
+/// the example that they have traced.
+class KnownShapes {
+ public:
+  KnownShapes(const Graph& graph, InputShapes inputs) {
+    resize(graph);
+    if (inputs == InputShapes::unchecked) return;
+    for (const ValueId id : graph.inputs) declare(graph[id], known_[index(id)], true);
+    for (const auto& [id, constant] : graph.defaults) declare(graph[id], known_[index(id)], true);
+  }
+
+  /// Null where not even the rank is known.
+  [[nodiscard]] const SymbolicShape* dims(ValueId id) const noexcept { return pointer(known_[index(id)].dims); }
+  /// Elements of an int32 or int64 tensor of rank 0 or 1, in order; null where nothing is known of them.
+  [[nodiscard]] const SymbolicShape* elements(ValueId id) const noexcept { return pointer(known_[index(id)].elements); }
+  [[nodiscard]] SymbolicInteger fresh() noexcept { return {0, ++last_symbol_}; }
+
+  /// Follows the number of values in the graph.
+  void resize(const Graph& graph) {
+    const std::size_t before = known_.size();
+    known_.resize(graph.values.size());
+    for (std::size_t i = before; i < known_.size(); ++i) declare(graph.values[i], known_[i], false);
+  }
+  /// The value has become a constant.
+  void set_constant(const Graph& graph, ValueId id) { declare(graph[id], known_[index(id)], false); }
+
+  [[nodiscard]] bool knows(const Node& node) const {
+    return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) { return id == no_value || dims(id) != nullptr; });
+  }
+  void set_dims(ValueId id, SymbolicShape dims) {
+    for (SymbolicInteger& dim : dims)
+      if (dim.symbol == SymbolicInteger::unknown) dim = fresh();
+    merge(known_[index(id)].dims, std::move(dims));
+  }
+  void set_elements(ValueId id, SymbolicShape elements) {
+    if (elements.size() <= static_cast<std::size_t>(max_elements)) merge(known_[index(id)].elements, std::move(elements));
+  }
+  static bool is_index(DType dtype) noexcept { return dtype == DType::int32 || dtype == DType::int64; }
+
+ private:
+  struct Known {
+    std::optional<SymbolicShape> dims;
+    std::optional<SymbolicShape> elements;
+  };
+  /// Longer lists are no shapes.
+  static constexpr std::int64_t max_elements = 64;
+
+  static const SymbolicShape* pointer(const std::optional<SymbolicShape>& shape) noexcept { return shape ? &*shape : nullptr; }
+
+  void declare(const GraphValue& value, Known& known, bool checked) {
+    if (value.constant) {
+      const TensorRef& tensor = value.constant->tensor;
+      known.dims = symbolic(tensor.shape.dims());
+      if (!is_index(tensor.dtype) || tensor.shape.rank() > 1 || tensor.elements() > max_elements) return;
+      known.elements.emplace();
+      for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+        known.elements->push_back({tensor.dtype == DType::int64 ? tensor.as<const std::int64_t>()[i] : tensor.as<const std::int32_t>()[i]});
+      }
+    } else if (value.shape && value.type.is_tensor()) {
+      known.dims.emplace();
+      for (const Dim& dim : *value.shape) known.dims->push_back(checked && dim.value >= 0 ? SymbolicInteger{dim.value} : fresh());
+    }
+  }
+
+  /// Keeps numbers, and of two symbols the older one, which more values share.
+  static void merge(std::optional<SymbolicShape>& known, SymbolicShape learnt) {
+    if (known && known->size() == learnt.size()) {
+      for (std::size_t i = 0; i < learnt.size(); ++i) {
+        const SymbolicInteger& old = (*known)[i];
+        if (old.is_number() || (!learnt[i].is_number() && old.symbol < learnt[i].symbol)) learnt[i] = old;
+      }
+    }
+    known = std::move(learnt);
+  }
+
+  std::vector<Known> known_;
+  std::uint64_t last_symbol_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_REWRITES_PATCH_HPP
 
 namespace hone::inline HONE_ABI {
@@ -24196,6 +24370,12 @@ struct Patch {
   std::vector<std::pair<ValueId, ValueId>> replacements = {};
   /// Other nodes whose work the new ones take over.
   std::vector<const Node*> absorbed = {};
+
+  /// Adds a value to those that go to `graph`; returns the id that it gets there.
+  ValueId add_value(const Graph& graph, GraphValue value) {
+    values.push_back(std::move(value));
+    return ValueId{static_cast<std::uint32_t>(graph.values.size() + values.size() - 1)};
+  }
 };
 
 namespace rewrites {
@@ -24216,7 +24396,563 @@ template <class Op>
   return node;
 }
 
+/// A node that runs the operator of `of`, with these attributes instead of its own.
+[[nodiscard]] inline Node copy_node(const Node& of, Attributes attributes, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
+  Node node;
+  node.name = of.name;
+  node.domain = of.domain;
+  node.op_type = of.op_type;
+  node.opset = of.opset;
+  AttributeReader reader(attributes, of.opset);
+  node.op = of.op->info().create(reader);
+  node.attributes = std::move(attributes);
+  node.inputs = std::move(inputs);
+  node.outputs = std::move(outputs);
+  return node;
+}
+
+/// The attributes of `of`, one of them set anew.
+template <class T>
+[[nodiscard]] Attributes with_attribute(const Node& of, const std::string& name, T value) {
+  Attributes attributes = of.attributes;
+  attributes.erase(name);
+  attributes.set(name, std::move(value));
+  return attributes;
+}
+
+/// A tensor that only the graph holds; `fill(T*)` writes its elements.
+template <class T, class Fill>
+[[nodiscard]] GraphValue constant_value(std::string name, const Shape& shape, const Fill& fill) {
+  auto owner = std::make_shared<Value>(Value::tensor(dtype_of<T>, shape));
+  fill(owner->ref().template as<T>());
+  GraphValue value;
+  value.name = std::move(name);
+  value.type = dtype_of<T>;
+  const TensorRef ref = owner->ref();
+  value.constant = Constant{ref, std::move(owner)};
+  return value;
+}
+
+/// A list of integers, as shapes, axes and pads are.
+[[nodiscard]] inline GraphValue list_constant(std::string name, const std::vector<std::int64_t>& list) {
+  return constant_value<std::int64_t>(std::move(name), {static_cast<std::int64_t>(list.size())},
+                                      [&](std::int64_t* to) { std::copy(list.begin(), list.end(), to); });
+}
+
+/// The value that a new node makes.
+[[nodiscard]] inline GraphValue made_value(std::string name, Type type) {
+  GraphValue value;
+  value.name = std::move(name);
+  value.type = std::move(type);
+  return value;
+}
+
 }  // namespace rewrites
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_REWRITES_SHAPE_INFERENCE_HPP
+
+#define HONE_SINGLE_REWRITES_PARTIAL_SHAPES_HPP
+
+#define HONE_SINGLE_REWRITES_OP_FAMILIES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// y[i] = f(x[i]); inputs beyond the first, where there are some, are scalars.
+using ElementwiseOps =
+    ops::OpList<ops::Abs, ops::Acos, ops::Acosh, ops::Asin, ops::Asinh, ops::Atan, ops::Atanh, ops::BitwiseNot, ops::Cast, ops::Ceil,
+                ops::Celu, ops::Clip, ops::Cos, ops::Cosh, ops::Elu, ops::Erf, ops::Exp, ops::Floor, ops::Gelu, ops::HardSigmoid,
+                ops::HardSwish, ops::Identity, ops::IsInf, ops::IsNaN, ops::LeakyRelu, ops::Log, ops::Mish, ops::Neg, ops::Not,
+                ops::Reciprocal, ops::Relu, ops::Round, ops::Selu, ops::Shrink, ops::Sigmoid, ops::Sign, ops::Sin, ops::Sinh, ops::Softplus,
+                ops::Softsign, ops::Sqrt, ops::Swish, ops::Tan, ops::Tanh, ops::ThresholdedRelu>;
+
+/// y = f(x0, x1, ...) with numpy broadcasting over all inputs.
+using BroadcastOps = ops::OpList<ops::Add, ops::And, ops::BitShift, ops::BitwiseAnd, ops::BitwiseOr, ops::BitwiseXor, ops::Div, ops::Equal,
+                                 ops::Greater, ops::GreaterOrEqual, ops::Less, ops::LessOrEqual, ops::Max, ops::Mean, ops::Min, ops::Mod,
+                                 ops::Mul, ops::Or, ops::PRelu, ops::Pow, ops::Sub, ops::Sum, ops::Where, ops::Xor>;
+
+using ReduceOps = ops::OpList<ops::ReduceL1, ops::ReduceL2, ops::ReduceLogSum, ops::ReduceLogSumExp, ops::ReduceMax, ops::ReduceMean,
+                              ops::ReduceMin, ops::ReduceProd, ops::ReduceSum, ops::ReduceSumSquare>;
+
+using PoolOps = ops::OpList<ops::AveragePool, ops::LpPool, ops::MaxPool>;
+using GlobalPoolOps = ops::OpList<ops::GlobalAveragePool, ops::GlobalLpPool, ops::GlobalMaxPool>;
+
+namespace detail {
+
+template <class Base, class Op>
+const Base* as_base(const Node& node) noexcept {
+  return node.as<Op>();
+}
+template <class Base, class... Ops>
+const Base* as_any(const Node& node, ops::OpList<Ops...>) noexcept {
+  const Base* found = nullptr;
+  (void)(((found = as_base<Base, Ops>(node)) != nullptr) || ...);
+  return found;
+}
+template <class... Ops>
+bool runs_any(const Node& node, ops::OpList<Ops...>) noexcept {
+  return ((node.as<Ops>() != nullptr) || ...);
+}
+template <class Op>
+bool has_own_axis(const Node& node) noexcept {
+  const Op* op = node.as<Op>();
+  if constexpr (requires { op->axis; }) return op != nullptr && op->axis;
+  return false;
+}
+template <class... Ops>
+bool has_own_axis(const Node& node, ops::OpList<Ops...>) noexcept {
+  return (has_own_axis<Ops>(node) || ...);
+}
+
+}  // namespace detail
+
+/// Whether the node runs an operator of the list.
+template <class List>
+[[nodiscard]] bool runs(const Node& node) noexcept {
+  return detail::runs_any(node, List{});
+}
+/// What the operators of the list have in common, where the node runs one of them, else null.
+template <class Base, class List>
+[[nodiscard]] const Base* family(const Node& node) noexcept {
+  return detail::as_any<Base>(node, List{});
+}
+/// Whether the node runs an operator of BroadcastOps that broadcasts as numpy does, which those with an `axis` of old opsets do not.
+[[nodiscard]] inline bool broadcasts(const Node& node) noexcept {
+  return runs<BroadcastOps>(node) && !detail::has_own_axis(node, BroadcastOps{});
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// What follows for the outputs of one node where some dimensions of its inputs are symbols, for common operators. Where nothing follows,
+/// nothing is given; where an operator would refuse its inputs, it throws as that does.
+class PartialShapes {
+ public:
+  PartialShapes(const Graph& graph, KnownShapes& known, const Node& node) : graph_(graph), known_(known), node_(node) {}
+
+  [[nodiscard]] std::optional<SymbolicShape> dims(std::size_t output) const {
+    if (runs<BroadcastOps>(node_)) return broadcasts(node_) ? broadcast_inputs() : std::nullopt;
+    if (as<ops::SizeOf>()) return SymbolicShape{};
+    if (as<ops::Reshape>()) return reshaped();
+    if (as<ops::Expand>()) return expanded();
+    if (as<ops::Concat>()) return joined();
+    if (as<ops::Range>()) return counted();
+    if (as<ops::ConstantOfShape>()) return input_elements(0) != nullptr ? std::optional(*input_elements(0)) : open(length(0));
+    const SymbolicShape* x = input(0);
+    if (x == nullptr) return of_weights();
+    if (node_.op->info().shapes == nullptr || (output == 0 && runs<SameShape>(node_))) return *x;
+    if (const auto* split = as<ops::Split>()) return part(*split, *x, output);
+    if (output != 0) return std::nullopt;
+    if (const auto* shape = as<ops::ShapeOf>()) {
+      const auto rank = static_cast<std::int64_t>(x->size());
+      return SymbolicShape{{std::max<std::int64_t>(shape->last(rank) - shape->first(rank), 0)}};
+    }
+    if (auto result = moved(*x)) return result;
+    if (auto result = reduced(*x)) return result;
+    if (auto result = product(*x)) return result;
+    return windowed(*x);
+  }
+
+  /// Of an output of rank 0 or 1 that holds int32 or int64.
+  [[nodiscard]] std::optional<SymbolicShape> elements() const {
+    if (const auto* shape = as<ops::ShapeOf>()) {
+      const SymbolicShape* x = input(0);
+      if (x == nullptr) return std::nullopt;
+      const auto rank = static_cast<std::int64_t>(x->size());
+      if (shape->first(rank) >= shape->last(rank)) return SymbolicShape{};
+      return SymbolicShape(x->begin() + shape->first(rank), x->begin() + shape->last(rank));
+    }
+    if (as<ops::Concat>()) return joined_elements();
+    const SymbolicShape* x = node_.inputs.empty() ? nullptr : input_elements(0);
+    if (x == nullptr) return std::nullopt;
+    if (as<ops::Identity>() || as<ops::Reshape>() || as<ops::Squeeze>() || as<ops::Unsqueeze>() || as<ops::Flatten>()) return *x;
+    if (as<ops::Cast>()) return *x;  // a dimension beyond int32 is none that a model converts to it
+    if (as<ops::Gather>()) return gathered(*x);
+    if (as<ops::Slice>()) return cut(*x);
+    return std::nullopt;
+  }
+
+ private:
+  using SameShape = ops::OpList<ops::BatchNormalization, ops::GroupNormalization, ops::Hardmax, ops::Identity, ops::InstanceNormalization,
+                                ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
+
+  template <class Op>
+  [[nodiscard]] const Op* as() const noexcept {
+    return node_.as<Op>();
+  }
+  [[nodiscard]] ValueId id(std::size_t k) const noexcept { return k < node_.inputs.size() ? node_.inputs[k] : no_value; }
+  [[nodiscard]] const SymbolicShape* input(std::size_t k) const { return id(k) != no_value ? known_.dims(id(k)) : nullptr; }
+  [[nodiscard]] const SymbolicShape* input_elements(std::size_t k) const { return id(k) != no_value ? known_.elements(id(k)) : nullptr; }
+  [[nodiscard]] const TensorRef* constant(std::size_t k) const {
+    return id(k) != no_value && graph_[id(k)].constant ? &graph_[id(k)].constant->tensor : nullptr;
+  }
+  /// The number of elements of a list.
+  [[nodiscard]] std::optional<std::size_t> length(std::size_t k) const {
+    const SymbolicShape* list = input(k);
+    if (list == nullptr || list->size() != 1 || !(*list)[0].is_number() || (*list)[0].number > static_cast<std::int64_t>(Shape::max_rank))
+      return std::nullopt;
+    return static_cast<std::size_t>((*list)[0].number);
+  }
+  /// `rank` dimensions of which nothing else is known.
+  [[nodiscard]] std::optional<SymbolicShape> open(std::optional<std::size_t> rank) const {
+    if (!rank) return std::nullopt;
+    SymbolicShape result;
+    for (std::size_t i = 0; i < *rank; ++i) result.push_back(known_.fresh());
+    return result;
+  }
+  [[nodiscard]] static std::size_t axis_of(std::int64_t axis, const SymbolicShape& x) { return normalized_axis(axis, x.size()); }
+
+  [[nodiscard]] SymbolicShape broadcast_pair(const SymbolicShape& a, const SymbolicShape& b) const {
+    const SymbolicShape& longer = a.size() >= b.size() ? a : b;
+    const SymbolicShape& shorter = a.size() >= b.size() ? b : a;
+    SymbolicShape result = longer;
+    for (std::size_t i = 0; i < shorter.size(); ++i) {
+      SymbolicInteger& dim = result[longer.size() - shorter.size() + i];
+      const SymbolicInteger& other = shorter[i];
+      if (dim == other || other == SymbolicInteger{1}) continue;
+      if (dim == SymbolicInteger{1}) {
+        dim = other;
+      } else if (!dim.is_number()) {
+        dim = other.is_number() ? other : known_.fresh();  // a number other than 1 is what the symbol must be, or be 1 beside it
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> broadcast_inputs() const {
+    SymbolicShape result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      if (input(k) == nullptr) return std::nullopt;
+      result = broadcast_pair(result, *input(k));
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> expanded() const {
+    if (input(0) == nullptr) return std::nullopt;
+    if (input_elements(1) != nullptr) return broadcast_pair(*input(0), *input_elements(1));
+    const auto wanted = length(1);
+    return wanted ? open(std::max(*wanted, input(0)->size())) : std::nullopt;
+  }
+
+  /// From 0 to a dimension by 1 there are as many numbers as that says.
+  [[nodiscard]] SymbolicShape counted() const {
+    const auto is = [&](std::size_t k, std::int64_t number) {
+      return input_elements(k) != nullptr && *input_elements(k) == SymbolicShape{{number}};
+    };
+    const SymbolicShape* limit = input_elements(1);
+    const bool counts = is(0, 0) && is(2, 1) && limit != nullptr && limit->size() == 1 && !(*limit)[0].is_number();
+    return {counts ? (*limit)[0] : known_.fresh()};
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> reshaped() const {
+    const SymbolicShape* target = input_elements(1);
+    const SymbolicShape* x = input(0);
+    if (target == nullptr) return open(length(1));
+    SymbolicShape result;
+    std::size_t left = target->size();
+    for (std::size_t i = 0; i < target->size(); ++i) {
+      SymbolicInteger dim = (*target)[i];
+      if (dim == SymbolicInteger{0} && !as<ops::Reshape>()->allowzero) dim = x != nullptr && i < x->size() ? (*x)[i] : known_.fresh();
+      if (dim == SymbolicInteger{-1}) left = i;
+      result.push_back(dim);
+    }
+    if (left == target->size()) return result;
+    SymbolicShape others = result;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(left));
+    const auto rest = x != nullptr ? quotient(*x, others) : std::nullopt;
+    result[left] = rest ? *rest : known_.fresh();
+    return result;
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> joined() const {
+    std::optional<SymbolicShape> result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k)
+      if (input(k) != nullptr && !result) result = *input(k);
+    if (!result) return std::nullopt;
+    const std::size_t along = axis_of(as<ops::Concat>()->axis, *result);
+    std::optional<std::int64_t> total = 0;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      const SymbolicShape* part = input(k);
+      if (part == nullptr || part->size() != result->size()) {
+        total.reset();
+        continue;
+      }
+      for (std::size_t i = 0; i < part->size(); ++i)
+        if ((*part)[i].is_number()) (*result)[i] = (*part)[i];
+      if (total && (*part)[along].is_number()) {
+        total = ops::checked_sum(*total, (*part)[along].number);
+      } else {
+        total.reset();
+      }
+    }
+    (*result)[along] = total ? SymbolicInteger{*total} : known_.fresh();
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> joined_elements() const {
+    SymbolicShape result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      const SymbolicShape* list = input_elements(k);
+      if (list != nullptr) {
+        result.insert(result.end(), list->begin(), list->end());
+      } else if (const auto count = length(k)) {
+        result.insert(result.end(), *count, SymbolicInteger{0, SymbolicInteger::unknown});
+      } else {
+        return std::nullopt;
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> gathered(const SymbolicShape& x) const {
+    const SymbolicShape* indices = input_elements(1);
+    if (indices == nullptr) return std::nullopt;
+    SymbolicShape result;
+    for (const SymbolicInteger& at : *indices) {
+      if (!at.is_number()) return std::nullopt;
+      const auto size = static_cast<std::int64_t>(x.size());
+      if (at.number < -size || at.number >= size) return std::nullopt;
+      result.push_back(x[static_cast<std::size_t>(at.number < 0 ? at.number + size : at.number)]);
+    }
+    return result;
+  }
+  /// The inputs of a Slice beside x; nothing unless they are constants.
+  [[nodiscard]] std::optional<ops::Slice::Ranges> ranges(const Shape& from) const {
+    for (std::size_t k = 1; k < node_.inputs.size(); ++k)
+      if (id(k) != no_value && constant(k) == nullptr) return std::nullopt;
+    return ops::Slice::resolve(from, *constant(1), *constant(2), constant(3), constant(4));
+  }
+  [[nodiscard]] std::optional<SymbolicShape> cut(const SymbolicShape& x) const {
+    const auto range = ranges({static_cast<std::int64_t>(x.size())});
+    if (!range) return std::nullopt;
+    SymbolicShape result;
+    for (std::int64_t i = 0; i < (*range)[0].count; ++i)
+      result.push_back(x[static_cast<std::size_t>((*range)[0].start + i * (*range)[0].step)]);
+    return result;
+  }
+
+  /// Operators that move elements.
+  [[nodiscard]] std::optional<SymbolicShape> moved(const SymbolicShape& x) const {
+    SymbolicShape result = x;
+    if (const auto* transpose = as<ops::Transpose>()) {
+      if (transpose->perm && transpose->perm->size() != x.size()) return std::nullopt;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        result[i] = x[normalized_axis(static_cast<std::int64_t>(transpose->source(i, x.size())), x.size())];
+      return result;
+    }
+    if (as<ops::Unsqueeze>()) {
+      const auto more = length(1);
+      if (!more || constant(1) == nullptr) return more ? open(x.size() + *more) : std::nullopt;
+      const ops::AxisSet axes = ops::AxisSet::of(*constant(1), x.size() + *more);
+      result.clear();
+      for (std::size_t i = 0, next = 0; i < x.size() + *more; ++i) result.push_back(axes.contains(i) ? SymbolicInteger{1} : x[next++]);
+      return result;
+    }
+    if (as<ops::Squeeze>() && constant(1) != nullptr) {
+      const ops::AxisSet axes = ops::AxisSet::of(*constant(1), x.size());
+      result.clear();
+      for (std::size_t i = 0; i < x.size(); ++i)
+        if (!axes.contains(i)) result.push_back(x[i]);
+      return result;
+    }
+    if (as<ops::Flatten>()) return SymbolicShape{known_.fresh(), known_.fresh()};
+    if (const auto* gather = as<ops::Gather>(); gather != nullptr && input(1) != nullptr) {
+      const auto at = result.begin() + static_cast<std::ptrdiff_t>(axis_of(gather->axis, x));
+      result.insert(result.erase(at), input(1)->begin(), input(1)->end());
+      return result;
+    }
+    if (as<ops::Slice>()) return sliced(x);
+    if (as<ops::Pad>()) return padded(x);
+    if (as<ops::Tile>() || as<ops::Resize>() || as<ops::Upsample>()) return open(x.size());
+    return std::nullopt;
+  }
+  [[nodiscard]] SymbolicShape sliced(const SymbolicShape& x) const {
+    // A symbol as the largest number shows whether a range takes the whole of it, whatever it is.
+    constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+    Shape from;
+    for (const SymbolicInteger& dim : x) from.push_back(dim.is_number() ? dim.number : largest);
+    const auto range = ranges(from);
+    SymbolicShape result;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (range && x[i].is_number()) {
+        result.push_back({(*range)[i].count});
+      } else {
+        result.push_back(range && (*range)[i].start == 0 && (*range)[i].count == largest ? x[i] : known_.fresh());
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] SymbolicShape padded(const SymbolicShape& x) const {
+    SymbolicShape result = x;
+    const bool listed = constant(1) != nullptr && (id(3) == no_value || constant(3) != nullptr);
+    const std::int64_t given = id(3) == no_value ? static_cast<std::int64_t>(x.size()) : listed ? constant(3)->elements() : 0;
+    if (!listed || constant(1)->elements() != 2 * given) return *open(x.size());
+    for (std::int64_t i = 0; i < given; ++i) {
+      SymbolicInteger& dim = result[axis_of(id(3) == no_value ? i : ops::integer_at(*constant(3), i), x)];
+      const std::int64_t before = ops::integer_at(*constant(1), i);
+      const std::int64_t after = ops::integer_at(*constant(1), given + i);
+      if (before == 0 && after == 0) continue;
+      const bool adds = dim.is_number() && before >= 0 && after >= 0;
+      dim = adds ? SymbolicInteger{ops::checked_sum(ops::checked_sum(before, dim.number), after)} : known_.fresh();
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> part(const ops::Split& split, const SymbolicShape& x, std::size_t output) const {
+    SymbolicShape result = x;
+    SymbolicInteger& dim = result[axis_of(split.axis, x)];
+    const auto i = static_cast<std::int64_t>(output);
+    const auto parts = static_cast<std::int64_t>(node_.outputs.size());
+    if (id(1) == no_value) {
+      dim = dim.is_number() ? SymbolicInteger{ops::Split::part(i, parts, dim.number, nullptr)} : known_.fresh();
+    } else {
+      dim = constant(1) != nullptr && i < constant(1)->elements() ? SymbolicInteger{ops::integer_at(*constant(1), i)} : known_.fresh();
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> reduced(const SymbolicShape& x) const {
+    bool keepdims = true;
+    std::vector<std::int64_t> axes;
+    bool noop = false;
+    if (const auto* reduce = family<ops::Reduce, ReduceOps>(node_)) {
+      if (id(1) != no_value && constant(1) == nullptr) return reduce->keepdims ? open(x.size()) : std::nullopt;
+      for (std::int64_t i = 0; id(1) != no_value && i < constant(1)->elements(); ++i) axes.push_back(ops::integer_at(*constant(1), i));
+      keepdims = reduce->keepdims;
+      noop = reduce->noop_with_empty_axes;
+    } else if (const auto* best = family<ops::ArgBest, ops::OpList<ops::ArgMax, ops::ArgMin>>(node_)) {
+      axes.push_back(best->axis);
+      keepdims = best->keepdims;
+    } else {
+      return std::nullopt;
+    }
+    const ops::ReducedAxes gone(x.size(), axes, noop);
+    SymbolicShape result;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (!gone.reduced[i]) {
+        result.push_back(x[i]);
+      } else if (keepdims) {
+        result.push_back({1});
+      }
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> product(const SymbolicShape& a) const {
+    const SymbolicShape* b = input(1);
+    if (b == nullptr) return std::nullopt;
+    if (as<ops::MatMul>() && a.size() > 1 && b->size() > 1) {
+      SymbolicShape result = broadcast_pair({a.begin(), a.end() - 2}, {b->begin(), b->end() - 2});
+      result.push_back(a[a.size() - 2]);
+      result.push_back(b->back());
+      return result;
+    }
+    const auto* gemm = as<ops::Gemm>();
+    if (gemm == nullptr || a.size() != 2 || b->size() != 2) return std::nullopt;
+    return SymbolicShape{a[gemm->trans_a ? 1 : 0], (*b)[gemm->trans_b ? 0 : 1]};
+  }
+
+  /// Weights alone tell the rank and the channels of a convolution.
+  [[nodiscard]] std::optional<SymbolicShape> of_weights() const {
+    if ((!as<ops::Conv>() && !as<ops::ConvTranspose>()) || input(1) == nullptr) return std::nullopt;
+    const auto x = open(input(1)->size());
+    return windowed(*x);
+  }
+  [[nodiscard]] std::optional<SymbolicShape> windowed(const SymbolicShape& x) const {
+    if (x.size() < 2) return std::nullopt;
+    SymbolicShape result(x.begin(), x.begin() + 2);
+    const std::size_t rank = x.size() - 2;
+    const SymbolicShape* w = input(1);
+    const bool weighted = w != nullptr && w->size() == x.size() && rank > 0;
+    if (as<ops::Conv>() && weighted) {
+      result[1] = (*w)[0];
+      for (std::size_t i = 0; i < rank; ++i) {
+        const bool known = x[i + 2].is_number() && (*w)[i + 2].is_number();
+        result.push_back(known ? SymbolicInteger{as<ops::Conv>()->window.axis(i, rank, x[i + 2].number, (*w)[i + 2].number).output}
+                               : known_.fresh());
+      }
+      return result;
+    }
+    if (as<ops::ConvTranspose>() && weighted) {
+      const bool known = (*w)[1].is_number();
+      result[1] = known ? SymbolicInteger{ops::checked_product((*w)[1].number, as<ops::ConvTranspose>()->group)} : known_.fresh();
+      for (std::size_t i = 0; i < rank; ++i) result.push_back(known_.fresh());
+      return result;
+    }
+    if (const auto* pool = family<ops::Pool, PoolOps>(node_)) {
+      for (std::size_t i = 0; i < rank; ++i) {
+        const bool known = x[i + 2].is_number() && !pool->window.kernel_shape.empty();
+        result.push_back(known ? SymbolicInteger{pool->window.axis(i, rank, x[i + 2].number, 1).output} : known_.fresh());
+      }
+      return result;
+    }
+    if (!runs<GlobalPoolOps>(node_)) return std::nullopt;
+    result.resize(x.size(), {1});
+    return result;
+  }
+
+  const Graph& graph_;
+  KnownShapes& known_;
+  const Node& node_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// Asks the operator itself, where all dimensions of the inputs, and all elements of those that hold shapes, are numbers.
+/// Errors: those of Operator::shapes.
+inline bool learn_exact_shapes(const Graph& graph, KnownShapes& known, const Node& node) {
+  std::vector<TensorRef> refs(node.inputs.size());
+  std::vector<const TensorRef*> inputs(node.inputs.size(), nullptr);
+  std::vector<std::vector<std::int64_t>> lists(node.inputs.size());
+  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    const ValueId id = node.inputs[k];
+    if (id == no_value) continue;
+    inputs[k] = &refs[k];
+    if (graph[id].constant) {
+      refs[k] = graph[id].constant->tensor;
+      continue;
+    }
+    const auto dims = known.dims(id) != nullptr ? numbers(*known.dims(id)) : std::nullopt;
+    if (!dims || !graph[id].type.is_tensor() || dims->size() > Shape::max_rank) return false;
+    refs[k] = {nullptr, graph[id].type.dtype, Shape(*dims)};
+    if (!contains(node.op->traits().shape_inputs, k)) continue;
+    auto list = known.elements(id) != nullptr && graph[id].type.dtype == DType::int64 ? numbers(*known.elements(id)) : std::nullopt;
+    if (!list) return false;
+    lists[k] = std::move(*list);
+    refs[k].data = lists[k].data();
+  }
+  std::vector<Shape> shapes(node.outputs.size());
+  node.op->shapes(ShapeContext(inputs, shapes));
+  for (std::size_t k = 0; k < node.outputs.size(); ++k)
+    if (node.outputs[k] != no_value) known.set_dims(node.outputs[k], symbolic(shapes[k].dims()));
+  return true;
+}
+
+}  // namespace detail
+
+/// Adds what follows for the outputs of the node from what is known of its inputs: by the operator where that is everything, by
+/// PartialShapes where some of it is open.
+inline void learn_shapes(const Graph& graph, KnownShapes& known, const Node& node) {
+  if (node.op == nullptr || !node.subgraphs.empty() || node.op->traits().data_dependent) return;
+  for (const ValueId id : node.outputs)
+    if (id != no_value && !graph[id].type.is_tensor()) return;
+  const rewrites::PartialShapes partial(graph, known, node);
+  try {
+    const bool exact = detail::learn_exact_shapes(graph, known, node);
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      const ValueId id = node.outputs[k];
+      if (id == no_value || graph[id].constant) continue;
+      if (!exact) {
+        if (auto dims = partial.dims(k)) known.set_dims(id, std::move(*dims));
+      }
+      if (k != 0 || !KnownShapes::is_index(graph[id].type.dtype) || known.dims(id) == nullptr || known.dims(id)->size() > 1) continue;
+      if (auto elements = partial.elements()) known.set_elements(id, std::move(*elements));
+    }
+  } catch (const Error&) {
+    // A run that needs the node reports what is wrong with it.
+  }
+}
+
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
@@ -24224,7 +24960,7 @@ namespace hone::inline HONE_ABI {
 /// A graph with the answers that passes ask for: which node makes a value, and who uses it. Applies patches and keeps both true.
 class DataFlow {
  public:
-  explicit DataFlow(Graph& graph) : graph_(graph) { read(); }
+  DataFlow(Graph& graph, InputShapes inputs) : graph_(graph), shapes_(graph, inputs) { read(); }
 
   [[nodiscard]] const Graph& graph() const noexcept { return graph_; }
   [[nodiscard]] const GraphValue& operator[](ValueId id) const { return graph_[id]; }
@@ -24270,7 +25006,18 @@ class DataFlow {
     return tensor->shape.rank() == 0 || tensor->shape.rank() <= rank(other).value_or(0);
   }
   /// The number of dimensions, where the model or what makes the value tells.
-  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const { return rank(id, 32); }
+  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const noexcept {
+    const SymbolicShape* shape = dims(id);
+    return shape != nullptr ? std::optional(shape->size()) : std::nullopt;
+  }
+  /// The dimensions, as far as the model or what makes the value tells; null where not even their number is known.
+  [[nodiscard]] const SymbolicShape* dims(ValueId id) const noexcept { return id != no_value ? shapes_.dims(id) : nullptr; }
+  /// The elements of a value that holds a shape, likewise.
+  [[nodiscard]] const SymbolicShape* elements(ValueId id) const noexcept { return id != no_value ? shapes_.elements(id) : nullptr; }
+  /// Whether both values have the same dimensions in every run.
+  [[nodiscard]] bool same_shape(ValueId a, ValueId b) const noexcept {
+    return dims(a) != nullptr && dims(b) != nullptr && *dims(a) == *dims(b);
+  }
 
   /// Adds the values of a patch, so that its nodes can be looked at; apply() does the rest, take_back() removes them again.
   void add_values(Patch& patch) {
@@ -24303,10 +25050,16 @@ class DataFlow {
     for (auto& [id, constant] : patch.constants) {
       graph_[id].constant = std::move(constant);
       varies_[index(id)] = false;
+      shapes_.set_constant(graph_, id);
       share_constant(id);
     }
     for (const auto& [from, to] : patch.replacements) replace_uses(from, to);
     sweep();
+  }
+
+  /// Adds what has become known of shapes, by constants above all.
+  void refresh_shapes() {
+    for (const Node& node : graph_.nodes) learn_shapes(graph_, shapes_, node);
   }
 
   /// Removes nodes none of whose results is used; returns how many.
@@ -24322,65 +25075,11 @@ class DataFlow {
  private:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
-  /// Looks at most `depth` nodes up.
-  [[nodiscard]] std::optional<std::size_t> rank(ValueId id, int depth) const {
-    const GraphValue& value = graph_[id];
-    if (value.constant) return value.constant->tensor.shape.rank();
-    if (value.shape) return value.shape->size();
-    const Node* node = producer(id);
-    if (depth == 0 || node == nullptr || node->op == nullptr || node->inputs.empty() || node->inputs[0] == no_value) return std::nullopt;
-    const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node->as<Ops>() != nullptr) || ...); };
-    if (const auto* transpose = node->as<ops::Transpose>(); transpose != nullptr && transpose->perm) return transpose->perm->size();
-    if (runs(ops::OpList<ops::Reshape, ops::Expand>{})) return length(node->inputs[1], depth - 1);
-    if (runs(ops::OpList<ops::Unsqueeze>{})) {
-      const std::optional<std::size_t> less = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> more = node->inputs.size() > 1 ? length(node->inputs[1], depth - 1) : std::nullopt;
-      return less && more ? std::optional(*less + *more) : std::nullopt;
-    }
-    if (runs(ops::OpList<ops::MatMul>{})) {
-      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
-      return right && *left > 1 && *right > 1 ? std::optional(std::max(*left, *right)) : std::nullopt;
-    }
-    // Weights have the rank of the result.
-    if (runs(ops::OpList<ops::Conv, ops::ConvTranspose, ops::Fused<ops::Conv>>{})) return rank(node->inputs[1], depth - 1);
-    const auto* mean = node->as<ops::ReduceMean>();
-    if (node->op->info().shapes == nullptr || (mean != nullptr && mean->keepdims) ||
-        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::LayerNormalization,
-                         ops::MaxPool, ops::Slice, ops::Softmax, ops::Split>{})) {
-      return rank(node->inputs[0], depth - 1);
-    }
-    if (node->inputs.size() == 2 && runs(ops::OpList<ops::Add, ops::Div, ops::Mul, ops::Pow, ops::Sub>{})) {
-      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
-      return right ? std::optional(std::max(*left, *right)) : std::nullopt;
-    }
-    return std::nullopt;
-  }
-
-  /// The number of elements of a list, such as a shape is.
-  [[nodiscard]] std::optional<std::size_t> length(ValueId id, int depth) const {
-    if (id == no_value) return std::nullopt;
-    if (const TensorRef* tensor = constant(id)) return static_cast<std::size_t>(tensor->elements());
-    const Node* node = producer(id);
-    if (depth == 0 || node == nullptr) return std::nullopt;
-    if (const auto* shape = node->as<ops::ShapeOf>())
-      return shape->start == 0 && !shape->end ? rank(node->inputs[0], depth - 1) : std::nullopt;
-    if (node->as<ops::Unsqueeze>() != nullptr) return rank(node->inputs[0], depth - 1) == 0 ? std::optional<std::size_t>(1) : std::nullopt;
-    if (node->as<ops::Concat>() == nullptr) return std::nullopt;
-    std::size_t total = 0;
-    for (const ValueId part : node->inputs) {
-      const std::optional<std::size_t> own = length(part, depth - 1);
-      if (!own) return std::nullopt;
-      total += *own;
-    }
-    return total;
-  }
-
   void resize() {
     makers_.resize(graph_.values.size(), none);
     users_.resize(graph_.values.size());
     varies_.resize(graph_.values.size(), true);
+    shapes_.resize(graph_);
   }
 
   void read() {
@@ -24408,6 +25107,7 @@ class DataFlow {
       makers_[index(id)] = at;
       varies_[index(id)] = !graph_[id].constant && result_varies(node);
     }
+    if (!shapes_.knows(node)) learn_shapes(graph_, shapes_, node);
   }
   void detach(std::size_t at) {
     const Node& node = graph_.nodes[at];
@@ -24486,7 +25186,8 @@ class DataFlow {
   std::vector<std::size_t> makers_;              // by value
   std::vector<std::vector<std::size_t>> users_;  // by value
   std::vector<bool> varies_;                     // by value
-  std::vector<std::size_t> unused_;              // nodes that may have become dead
+  KnownShapes shapes_;
+  std::vector<std::size_t> unused_;  // nodes that may have become dead
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -24772,19 +25473,6 @@ struct ChannelAffine {
   std::vector<double> shift;
 };
 
-/// A float constant that nobody else holds.
-template <class Fill>
-[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
-  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
-  fill(owner->ref().template as<float>());
-  GraphValue value;
-  value.name = std::move(name);
-  value.type = DType::float32;
-  const TensorRef ref = owner->ref();
-  value.constant = Constant{ref, std::move(owner)};
-  return value;
-}
-
 namespace detail {
 
 /// A float constant as one number per channel, where it has one or one per channel of an (N, C, *) tensor of `rank` dimensions.
@@ -24883,28 +25571,77 @@ struct FoldIntoConv {
   static Patch fold(const DataFlow& flow, const Node& node, const Node& conv, const TensorRef& weights, const TensorRef* bias,
                     const ChannelAffine& affine) {
     Patch patch;
-    const auto add = [&](GraphValue value) {
-      patch.values.push_back(std::move(value));
-      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
-    };
     ValueId new_weights = conv.inputs[1];
     if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double scale) { return scale != 1; })) {
-      new_weights = add(float_constant(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
-        const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
-        for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
-          to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
-        }
-      }));
+      new_weights =
+          patch.add_value(flow.graph(), constant_value<float>(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
+                            const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
+                            for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
+                              to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
+                            }
+                          }));
     }
     const auto channels = static_cast<std::int64_t>(affine.shift.size());
-    const ValueId new_bias = add(float_constant(conv.name + "/bias", Shape{channels}, [&](float* to) {
-      for (std::size_t c = 0; c < affine.shift.size(); ++c) {
-        to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
-      }
-    }));
+    const ValueId new_bias = patch.add_value(
+        flow.graph(), constant_value<float>(conv.name + "/bias", Shape{channels}, [&](float* to) {
+          for (std::size_t c = 0; c < affine.shift.size(); ++c) {
+            to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
+          }
+        }));
     patch.nodes.push_back(
         make_node(conv, *conv.as<ops::Conv>(), conv.attributes, {conv.inputs[0], new_weights, new_bias}, {node.outputs[0]}));
     patch.absorbed.push_back(&conv);
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FOLD_SHAPES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Shape arithmetic that the known dimensions decide becomes a constant, whatever other dimensions are open:
+///   Shape, and Gather, Slice, Concat, Cast ... of shapes, where all elements of the result are known;
+///   the shape of a Reshape, where all of it is known but dimensions that 0 copies from the input and one that -1 stands for.
+struct FoldShapes {
+  static constexpr std::string_view name = "fold_shapes";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.outputs.size() != 1 || node.outputs[0] == no_value) return std::nullopt;
+    if (auto patch = elements(flow, node)) return patch;
+    return node.as<ops::Reshape>() != nullptr ? target(flow, node) : std::nullopt;
+  }
+
+ private:
+  static std::optional<Patch> elements(const DataFlow& flow, const Node& node) {
+    const ValueId y = node.outputs[0];
+    const SymbolicShape* known = flow.elements(y);
+    const auto list = known != nullptr ? numbers(*known) : std::nullopt;
+    if (!list || flow.rank(y).value_or(2) > 1 || (flow.rank(y) == 0 && list->size() != 1)) return std::nullopt;
+    Shape shape;
+    if (flow.rank(y) == 1) shape.push_back(static_cast<std::int64_t>(list->size()));
+    const auto fill = [&]<class T>(T* to) {
+      std::transform(list->begin(), list->end(), to, [](std::int64_t element) { return static_cast<T>(element); });
+    };
+    GraphValue value = flow[y].type.dtype == DType::int64 ? constant_value<std::int64_t>(flow[y].name, shape, fill)
+                                                          : constant_value<std::int32_t>(flow[y].name, shape, fill);
+    Patch patch;
+    patch.constants.emplace_back(y, std::move(*value.constant));
+    return patch;
+  }
+
+  static std::optional<Patch> target(const DataFlow& flow, const Node& node) {
+    const ValueId shape = node.inputs[1];
+    // A shape that is fed may be wrong, which the Reshape must find.
+    if (flow.constant(shape) != nullptr || flow.varies(shape) || node.as<ops::Reshape>()->allowzero) return std::nullopt;
+    const SymbolicShape* x = flow.dims(node.inputs[0]);
+    const SymbolicShape* wanted = flow.dims(node.outputs[0]);
+    const auto list = wanted != nullptr ? reshape_target(x != nullptr ? *x : SymbolicShape{}, *wanted) : std::nullopt;
+    if (!list) return std::nullopt;
+    Patch patch;
+    const ValueId constant = patch.add_value(flow.graph(), list_constant(node.name + "/shape", *list));
+    patch.nodes.push_back(copy_node(node, node.attributes, {node.inputs[0], constant}, node.outputs));
     return patch;
   }
 };
@@ -25547,18 +26284,15 @@ struct SplitBatchNormalization {
     Shape shape = Shape::filled(*rank - 1, 1);
     shape[0] = static_cast<std::int64_t>(affine->scale.size());
     Patch patch;
-    const auto first = static_cast<std::uint32_t>(flow.graph().values.size());
     const auto constant = [&](const char* suffix, const std::vector<double>& numbers) {
-      patch.values.push_back(float_constant(node.name + suffix, shape, [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
+      return patch.add_value(flow.graph(), constant_value<float>(node.name + suffix, shape,
+                                                                 [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
     };
-    constant("/scale", affine->scale);
-    constant("/shift", affine->shift);
-    GraphValue scaled;
-    scaled.name = node.name + "/scaled";
-    scaled.type = DType::float32;
-    patch.values.push_back(std::move(scaled));
-    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], ValueId{first}}, {ValueId{first + 2}}));
-    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {ValueId{first + 2}, ValueId{first + 1}}, {node.outputs[0]}));
+    const ValueId scale = constant("/scale", affine->scale);
+    const ValueId shift = constant("/shift", affine->shift);
+    const ValueId scaled = patch.add_value(flow.graph(), made_value(node.name + "/scaled", DType::float32));
+    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], scale}, {scaled}));
+    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {scaled, shift}, {node.outputs[0]}));
     return patch;
   }
 };
@@ -25642,6 +26376,7 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
   }
   if (patches != 0) {
     flow.remove_dead_nodes();
+    flow.refresh_shapes();
 #ifndef NDEBUG
     flow.graph().check();
 #endif
@@ -25653,10 +26388,11 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
 
 /// Rewrites the graph, subgraphs first, by all passes of the level, in the order in which they stand here, until none fires any more.
 /// Appends (pass, patches) to `fired` for those that did.
-inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired) {
+inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired,
+                    InputShapes inputs = InputShapes::checked) {
   for (Node& node : graph.nodes)
-    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
-  DataFlow flow(graph);
+    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired, InputShapes::unchecked);
+  DataFlow flow(graph, inputs);
   bool changed = true;
   std::vector<std::string_view> names;
   const auto run = [&](GraphOptimizationLevel level, auto pass) {
@@ -25679,8 +26415,10 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(basic, rewrites::EliminateNoOps{});
     run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::FoldShapes{});
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
+    if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});

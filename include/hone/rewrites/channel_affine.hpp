@@ -4,12 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include <hone/config.hpp>
-#include <hone/core/value.hpp>
 #include <hone/ops/binary.hpp>
 #include <hone/ops/normalization.hpp>
 #include <hone/rewrites/data_flow.hpp>
@@ -21,19 +19,6 @@ struct ChannelAffine {
   std::vector<double> scale;
   std::vector<double> shift;
 };
-
-/// A float constant that nobody else holds.
-template <class Fill>
-[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
-  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
-  fill(owner->ref().template as<float>());
-  GraphValue value;
-  value.name = std::move(name);
-  value.type = DType::float32;
-  const TensorRef ref = owner->ref();
-  value.constant = Constant{ref, std::move(owner)};
-  return value;
-}
 
 namespace detail {
 

@@ -203,18 +203,15 @@ struct SplitBatchNormalization {
     Shape shape = Shape::filled(*rank - 1, 1);
     shape[0] = static_cast<std::int64_t>(affine->scale.size());
     Patch patch;
-    const auto first = static_cast<std::uint32_t>(flow.graph().values.size());
     const auto constant = [&](const char* suffix, const std::vector<double>& numbers) {
-      patch.values.push_back(float_constant(node.name + suffix, shape, [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
+      return patch.add_value(flow.graph(), constant_value<float>(node.name + suffix, shape,
+                                                                 [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
     };
-    constant("/scale", affine->scale);
-    constant("/shift", affine->shift);
-    GraphValue scaled;
-    scaled.name = node.name + "/scaled";
-    scaled.type = DType::float32;
-    patch.values.push_back(std::move(scaled));
-    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], ValueId{first}}, {ValueId{first + 2}}));
-    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {ValueId{first + 2}, ValueId{first + 1}}, {node.outputs[0]}));
+    const ValueId scale = constant("/scale", affine->scale);
+    const ValueId shift = constant("/shift", affine->shift);
+    const ValueId scaled = patch.add_value(flow.graph(), made_value(node.name + "/scaled", DType::float32));
+    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], scale}, {scaled}));
+    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {scaled, shift}, {node.outputs[0]}));
     return patch;
   }
 };

@@ -15,6 +15,7 @@
 #include <hone/rewrites/eliminate_no_ops.hpp>
 #include <hone/rewrites/fold_constants.hpp>
 #include <hone/rewrites/fold_into_conv.hpp>
+#include <hone/rewrites/fold_shapes.hpp>
 #include <hone/rewrites/fuse_activation.hpp>
 #include <hone/rewrites/fuse_attention.hpp>
 #include <hone/rewrites/fuse_normalization.hpp>
@@ -69,6 +70,7 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
   }
   if (patches != 0) {
     flow.remove_dead_nodes();
+    flow.refresh_shapes();
 #ifndef NDEBUG
     flow.graph().check();
 #endif
@@ -80,10 +82,11 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
 
 /// Rewrites the graph, subgraphs first, by all passes of the level, in the order in which they stand here, until none fires any more.
 /// Appends (pass, patches) to `fired` for those that did.
-inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired) {
+inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired,
+                    InputShapes inputs = InputShapes::checked) {
   for (Node& node : graph.nodes)
-    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
-  DataFlow flow(graph);
+    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired, InputShapes::unchecked);
+  DataFlow flow(graph, inputs);
   bool changed = true;
   std::vector<std::string_view> names;
   const auto run = [&](GraphOptimizationLevel level, auto pass) {
@@ -106,8 +109,10 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(basic, rewrites::EliminateNoOps{});
     run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::FoldShapes{});
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
+    if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
