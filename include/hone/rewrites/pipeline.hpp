@@ -15,6 +15,7 @@
 #include <hone/rewrites/eliminate_no_ops.hpp>
 #include <hone/rewrites/fold_constants.hpp>
 #include <hone/rewrites/fold_into_conv.hpp>
+#include <hone/rewrites/fold_pad.hpp>
 #include <hone/rewrites/fold_shapes.hpp>
 #include <hone/rewrites/fuse_activation.hpp>
 #include <hone/rewrites/fuse_attention.hpp>
@@ -114,6 +115,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
     run(basic, rewrites::MergeReshapes{});
+    run(basic, rewrites::FoldPad{});
     if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
