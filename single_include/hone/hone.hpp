@@ -4564,7 +4564,8 @@ namespace hone::inline HONE_ABI::ops {
 /// y = softmax(scale q k^T + mask) v over the last two dimensions; the others broadcast, as they do in the MatMul, Add and Softmax that
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
-/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor.
+/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. Where a tensor has one dimension more
+/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -4573,6 +4574,9 @@ struct ScaledAttention {
   using Perm = std::vector<std::int64_t>;
   float scale = 1;
   Perm q_perm, k_perm, v_perm, y_perm;
+  std::int64_t q_part = 0;
+  std::int64_t k_part = 0;
+  std::int64_t v_part = 0;
 
   void attributes(auto& a) {
     a("scale", scale, 1.0f);
@@ -4580,22 +4584,40 @@ struct ScaledAttention {
     a("k_perm", k_perm, Perm{});
     a("v_perm", v_perm, Perm{});
     a("y_perm", y_perm, Perm{});
+    a("q_part", q_part, 0);
+    a("k_part", k_part, 0);
+    a("v_part", v_part, 0);
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.
   [[nodiscard]] static std::size_t source(const Perm& perm, std::size_t i) noexcept {
     return perm.empty() ? i : static_cast<std::size_t>(perm[i]);
   }
-  /// Errors: invalid_argument when `perm` does not fit.
-  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm) {
-    if (shape.rank() < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
+  /// The dimension of a tensor of which only one index counts; `rank` when there is none.
+  [[nodiscard]] static std::size_t part_axis(const Perm& perm, std::size_t rank) noexcept {
+    std::size_t axis = 0;
+    if (perm.size() + 1 != rank) return rank;
+    while (std::find(perm.begin(), perm.end(), static_cast<std::int64_t>(axis)) != perm.end()) ++axis;
+    return axis;
+  }
+  /// Errors: invalid_argument when `perm` or `part` does not fit.
+  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm, std::int64_t part) {
+    const std::size_t rank = perm.empty() ? shape.rank() : perm.size();
+    if (rank < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
     if (!perm.empty()) {
-      if (perm.size() != shape.rank()) fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
+      if (rank != shape.rank() && rank + 1 != shape.rank())
+        fail(ErrorCode::invalid_argument, "a perm of ", rank, " axes for the shape ", shape);
       AxisSet seen;
-      for (const std::int64_t axis : perm) seen.insert(axis, shape.rank());
+      for (const std::int64_t axis : perm) {
+        if (axis < 0) fail(ErrorCode::invalid_argument, "a perm holds ", axis);
+        seen.insert(axis, shape.rank());
+      }
+      const std::size_t at = part_axis(perm, shape.rank());
+      if (at < shape.rank() && (part < 0 || part >= shape[at]))
+        fail(ErrorCode::invalid_argument, "part ", part, " of axis ", at, " of the shape ", shape);
     }
     Shape result;
-    for (std::size_t i = 0; i < shape.rank(); ++i) result.push_back(shape[source(perm, i)]);
+    for (std::size_t i = 0; i < rank; ++i) result.push_back(shape[source(perm, i)]);
     return result;
   }
 
@@ -4617,7 +4639,7 @@ struct ScaledAttention {
     return {broadcast(lead(scores), lead(v)), from_end(scores, 2), from_end(scores, 1), q.back(), v.back()};
   }
   void shapes(const ShapeContext& c) const {
-    const Sizes s = sizes(permuted(c.shape(0), q_perm), permuted(c.shape(1), k_perm), permuted(c.shape(2), v_perm),
+    const Sizes s = sizes(permuted(c.shape(0), q_perm, q_part), permuted(c.shape(1), k_perm, k_part), permuted(c.shape(2), v_perm, v_part),
                           c.has_input(3) ? &c.shape(3) : nullptr);
     Shape logical = s.lead;
     logical.push_back(s.queries);
@@ -12990,11 +13012,12 @@ namespace cpu {
 /// Where the matrices of a tensor lie whose leading dimensions are broadcast to those of a larger one.
 class BroadcastMatrices {
  public:
-  /// `shape` and `perm` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where one of
-  /// them stands for `rows` or `columns`.
-  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, const Shape& lead, std::int64_t rows,
+  /// `shape`, `perm` and `part` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where
+  /// one of them stands for `rows` or `columns`.
+  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, std::int64_t part, const Shape& lead, std::int64_t rows,
                     std::int64_t columns) {
-    const std::size_t rank = shape.rank();
+    const std::size_t rank = perm.empty() ? shape.rank() : perm.size();
+    if (const std::size_t at = ops::ScaledAttention::part_axis(perm, shape.rank()); at < shape.rank()) first_ = part * shape.stride(at);
     const auto stride = [&](std::size_t from_end, std::int64_t wanted) -> std::int64_t {
       if (from_end > rank) return 0;
       const std::size_t at = ops::ScaledAttention::source(perm, rank - from_end);
@@ -13006,7 +13029,7 @@ class BroadcastMatrices {
   }
   /// Of the matrix number `index` of all in `lead`.
   [[nodiscard]] std::int64_t at(std::int64_t index, const Shape& lead) const noexcept {
-    std::int64_t offset = 0;
+    std::int64_t offset = first_;
     for (std::size_t i = lead.rank(); i-- > 0;) {
       offset += index % lead[i] * strides_[i];
       index /= lead[i];
@@ -13018,6 +13041,7 @@ class BroadcastMatrices {
   std::int64_t column_stride;
 
  private:
+  std::int64_t first_ = 0;
   std::array<std::int64_t, Shape::max_rank> strides_{};
 };
 
@@ -13039,12 +13063,12 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
     const Sizes s = sizes(c);
     const std::int64_t matrices = s.lead.elements();
     if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
-    const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, s.lead, s.queries, s.size);
-    const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, s.lead, s.keys, s.size);
-    const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, s.lead, s.keys, s.value_size);
-    const cpu::BroadcastMatrices y(c.output(0).shape, op_.y_perm, s.lead, s.queries, s.value_size);
+    const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, op_.q_part, s.lead, s.queries, s.size);
+    const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, op_.k_part, s.lead, s.keys, s.size);
+    const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, op_.v_part, s.lead, s.keys, s.value_size);
+    const cpu::BroadcastMatrices y(c.output(0).shape, op_.y_perm, 0, s.lead, s.queries, s.value_size);
     const bool masked = c.has_input(3);
-    const cpu::BroadcastMatrices mask(masked ? c.input(3).shape : Shape{1, 1}, {}, s.lead, s.queries, s.keys);
+    const cpu::BroadcastMatrices mask(masked ? c.input(3).shape : Shape{1, 1}, {}, 0, s.lead, s.queries, s.keys);
     const std::int64_t blocks = (s.queries + block - 1) / block;
     const std::size_t own = share(s);
     const T scale = static_cast<T>(op_.scale);
@@ -13078,8 +13102,8 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
 
   [[nodiscard]] Sizes sizes(const Context& c) const {
     using Op = ops::ScaledAttention;
-    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
-                     Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
+    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm, op_.q_part), Op::permuted(c.input(1).shape, op_.k_perm, op_.k_part),
+                     Op::permuted(c.input(2).shape, op_.v_perm, op_.v_part), c.has_input(3) ? &c.input(3).shape : nullptr);
   }
   [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
     return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.keys) * sizeof(T));
@@ -26008,10 +26032,153 @@ struct FuseActivation {
 }  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FUSE_ATTENTION_HPP
 
+#define HONE_SINGLE_REWRITES_PERMUTATION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// An order of dimensions, as Transpose has it: dimension i of the result is dimension perm[i] of what is transposed.
+using Permutation = std::vector<std::int64_t>;
+
+[[nodiscard]] inline bool is_identity(const Permutation& perm) noexcept { return std::is_sorted(perm.begin(), perm.end()); }
+
+/// Of a Transpose, where the number of dimensions is known; nothing for other nodes, and for what is no permutation.
+[[nodiscard]] inline std::optional<Permutation> permutation(const DataFlow& flow, const Node& node) {
+  const auto* transpose = node.as<ops::Transpose>();
+  if (transpose == nullptr) return std::nullopt;
+  Permutation result;
+  if (transpose->perm) {
+    result = *transpose->perm;
+  } else {
+    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+    if (!rank) return std::nullopt;
+    for (std::size_t i = *rank; i-- > 0;) result.push_back(static_cast<std::int64_t>(i));
+  }
+  Permutation sorted = result;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    if (sorted[i] != static_cast<std::int64_t>(i)) return std::nullopt;
+  return result;
+}
+
+/// The order after `first` and then `second`. Precondition: they have the same size.
+[[nodiscard]] inline Permutation composed(const Permutation& first, const Permutation& second) {
+  Permutation result;
+  for (const std::int64_t axis : second) result.push_back(first[static_cast<std::size_t>(axis)]);
+  return result;
+}
+[[nodiscard]] inline Permutation inverse(const Permutation& perm) {
+  Permutation result(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) result[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  return result;
+}
+
+/// A Transpose, named as `of`.
+[[nodiscard]] inline Node make_transpose(const Node& of, const Permutation& perm, ValueId x, ValueId y) {
+  ops::Transpose op;
+  op.perm = perm;
+  return make_node(of, std::move(op), {{"perm", perm}}, {x}, {y});
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_PIECE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A value as consecutive elements of another one along one axis: y = x[..., first : first + count, ...].
+struct Piece {
+  ValueId of;
+  std::size_t axis;
+  std::int64_t first;
+  std::int64_t count;
+  bool squeezed = false;  ///< the axis, of which one element is left, is gone
+};
+
+namespace detail {
+
+inline std::optional<Piece> gathered_piece(const DataFlow& flow, const Node& node) {
+  const SymbolicShape* x = flow.dims(node.inputs[0]);
+  const TensorRef* indices = flow.constant(node.inputs[1]);
+  if (x == nullptr || indices == nullptr || indices->elements() != 1 || indices->shape.rank() > 1) return std::nullopt;
+  const std::int64_t axis = node.as<ops::Gather>()->axis;
+  const auto rank = static_cast<std::int64_t>(x->size());
+  if (axis < -rank || axis >= rank) return std::nullopt;
+  const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+  std::int64_t first = ops::integer_at(*indices, 0);
+  if (first < 0 && (*x)[at].is_number()) first += (*x)[at].number;
+  if (first < 0 || ((*x)[at].is_number() && first >= (*x)[at].number)) return std::nullopt;
+  return Piece{node.inputs[0], at, first, 1, indices->shape.rank() == 0};
+}
+
+inline std::optional<Piece> sliced_piece(const DataFlow& flow, const Node& node) {
+  const SymbolicShape* x = flow.dims(node.inputs[0]);
+  if (x == nullptr) return std::nullopt;
+  const TensorRef* lists[5] = {};
+  for (std::size_t k = 1; k < node.inputs.size(); ++k) {
+    lists[k] = flow.constant(node.inputs[k]);
+    if (node.inputs[k] != no_value && lists[k] == nullptr) return std::nullopt;
+  }
+  // A symbol as the largest number shows whether a range takes the whole of it, whatever it is.
+  constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+  Shape from;
+  for (const SymbolicInteger& dim : *x) from.push_back(dim.is_number() ? dim.number : largest);
+  std::optional<Piece> result;
+  try {
+    const ops::Slice::Ranges ranges = ops::Slice::resolve(from, *lists[1], *lists[2], lists[3], lists[4]);
+    for (std::size_t i = 0; i < x->size(); ++i) {
+      const ops::Slice::Range& range = ranges[i];
+      if (range.count == from[i] && range.step == 1) continue;
+      if (result || range.step != 1 || !(*x)[i].is_number()) return std::nullopt;
+      result = Piece{node.inputs[0], i, range.start, range.count};
+    }
+  } catch (const Error&) {
+    return std::nullopt;  // a run that needs the node reports what is wrong with it
+  }
+  return result;
+}
+
+inline std::optional<Piece> split_piece(const DataFlow& flow, const Node& node, ValueId id) {
+  const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+  if (!rank) return std::nullopt;
+  const std::int64_t axis = node.as<ops::Split>()->axis;
+  if (axis < -static_cast<std::int64_t>(*rank) || axis >= static_cast<std::int64_t>(*rank)) return std::nullopt;
+  Piece piece{node.inputs[0], static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(*rank) : axis), 0, 0};
+  for (const ValueId output : node.outputs) {
+    const SymbolicShape* part = output != no_value ? flow.dims(output) : nullptr;
+    if (part == nullptr || !(*part)[piece.axis].is_number()) return std::nullopt;
+    piece.count = (*part)[piece.axis].number;
+    if (output == id) return piece;
+    piece.first += piece.count;
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// The value as a piece of what a Gather of one index, a Slice or a Split, or a Squeeze after one of them, takes it from.
+[[nodiscard]] inline std::optional<Piece> read_piece(const DataFlow& flow, ValueId id) {
+  const Node* node = flow.producer(id);
+  if (node == nullptr) return std::nullopt;
+  if (node->as<ops::Gather>() != nullptr) return detail::gathered_piece(flow, *node);
+  if (node->as<ops::Slice>() != nullptr) return detail::sliced_piece(flow, *node);
+  if (node->as<ops::Split>() != nullptr) return detail::split_piece(flow, *node, id);
+  if (node->as<ops::Squeeze>() == nullptr) return std::nullopt;
+  std::optional<Piece> piece = node->inputs.size() > 1 ? read_piece(flow, node->inputs[0]) : std::nullopt;
+  const TensorRef* axes = piece ? flow.constant(node->inputs[1]) : nullptr;
+  if (axes == nullptr || axes->elements() != 1 || piece->squeezed || piece->count != 1) return std::nullopt;
+  std::int64_t axis = ops::integer_at(*axes, 0);
+  if (axis < 0) axis += static_cast<std::int64_t>(flow.rank(node->inputs[0]).value_or(0));
+  if (axis != static_cast<std::int64_t>(piece->axis)) return std::nullopt;
+  piece->squeezed = true;
+  return piece;
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
 namespace hone::inline HONE_ABI::rewrites {
 
 /// softmax(scale q k^T [+ mask]) v, as products, scalings, an addition and a Softmax over the last dimension, becomes one ScaledAttention;
-/// so do the Transposes around it, which then only say where its rows and columns lie.
+/// so do the Transposes around it, which then only say where its rows and columns lie, and the Gathers and Splits that take q, k and v from
+/// one tensor.
 struct FuseAttention {
   static constexpr std::string_view name = "fuse_attention";
 
@@ -26025,9 +26192,12 @@ struct FuseAttention {
  private:
   using Perm = ops::ScaledAttention::Perm;
 
+  /// A value whose dimensions perm names; where it has one more, `axis`, of that only index `part` counts.
   struct Operand {
     ValueId value;
     Perm perm;
+    std::optional<std::int64_t> axis = std::nullopt;
+    std::int64_t part = 0;
   };
 
   static std::optional<Patch> products(const DataFlow& flow, const Node& node) {
@@ -26071,7 +26241,11 @@ struct FuseAttention {
     op.q_perm = q->perm;
     op.k_perm = k->perm;
     op.v_perm = v->perm;
-    Attributes attributes{{"scale", op.scale}, {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm}};
+    op.q_part = q->part;
+    op.k_part = k->part;
+    op.v_part = v->part;
+    Attributes attributes{{"scale", op.scale},   {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm},
+                          {"q_part", op.q_part}, {"k_part", op.k_part}, {"v_part", op.v_part}};
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), {q->value, k->value, v->value, mask}, {node.outputs[0]}));
     patch.absorbed = std::move(pattern.absorbed());
@@ -26090,35 +26264,49 @@ struct FuseAttention {
     return id;
   }
 
-  /// The value before a Transpose; nothing when its rank, which is at least 2, is not known.
+  /// The value before Transposes and the choice of one index; nothing when its rank, which is at least 2, is not known.
   static std::optional<Operand> operand(const DataFlow& flow, Pattern& pattern, ValueId id) {
-    const Node* node = flow.made_by<ops::Transpose>(id);
-    if (node != nullptr && node->as<ops::Transpose>()->perm && node->as<ops::Transpose>()->perm->size() >= 2) {
-      if (flow.used_once(id)) pattern.absorbed().push_back(node);
-      return Operand{node->inputs[0], *node->as<ops::Transpose>()->perm};
-    }
     const std::optional<std::size_t> rank = flow.rank(id);
     if (!rank || *rank < 2) return std::nullopt;
     Operand result{id, {}};
     for (std::size_t i = 0; i < *rank; ++i) result.perm.push_back(static_cast<std::int64_t>(i));
+    bool alone = true;
+    while (const Node* node = flow.producer(result.value)) {
+      alone = alone && flow.used_once(result.value);
+      if (!look_through(flow, *node, result)) break;
+      if (alone) pattern.absorbed().push_back(node);
+    }
     return result;
+  }
+  /// Steps from the result of a node to its input; false where that is no mere choice or order of dimensions.
+  static bool look_through(const DataFlow& flow, const Node& node, Operand& operand) {
+    if (const auto perm = permutation(flow, node)) {
+      if (perm->size() != operand.perm.size() + (operand.axis ? 1 : 0)) return false;
+      operand.perm = composed(*perm, operand.perm);
+      if (operand.axis) operand.axis = (*perm)[static_cast<std::size_t>(*operand.axis)];
+      operand.value = node.inputs[0];
+      return true;
+    }
+    const auto piece = operand.axis ? std::nullopt : read_piece(flow, operand.value);
+    if (!piece || !piece->squeezed) return false;
+    for (std::int64_t& axis : operand.perm)
+      if (axis >= static_cast<std::int64_t>(piece->axis)) ++axis;
+    operand.value = piece->of;
+    operand.axis = static_cast<std::int64_t>(piece->axis);
+    operand.part = piece->first;
+    return true;
   }
 
   /// A Transpose of the result that leaves the last dimension the last.
   static std::optional<Patch> transposed(const DataFlow& flow, const Node& node) {
     Pattern pattern(flow);
     const Node* attention = pattern.take<ops::ScaledAttention>(node.inputs[0]);
-    const auto* transpose = node.as<ops::Transpose>();
-    if (attention == nullptr || !transpose->perm || transpose->perm->empty()) return std::nullopt;
-    const Perm& perm = *transpose->perm;
-    if (perm.back() != static_cast<std::int64_t>(perm.size()) - 1 || !attention->as<ops::ScaledAttention>()->y_perm.empty())
-      return std::nullopt;
+    const auto perm = permutation(flow, node);
+    if (attention == nullptr || !perm || perm->empty() || perm->back() != static_cast<std::int64_t>(perm->size()) - 1) return std::nullopt;
+    if (!attention->as<ops::ScaledAttention>()->y_perm.empty()) return std::nullopt;
     ops::ScaledAttention op = *attention->as<ops::ScaledAttention>();
-    op.y_perm.resize(perm.size());
-    for (std::size_t i = 0; i < perm.size(); ++i) op.y_perm[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-    Attributes attributes = attention->attributes;
-    attributes.erase("y_perm");
-    attributes.set("y_perm", op.y_perm);
+    op.y_perm = inverse(*perm);
+    Attributes attributes = with_attribute(*attention, "y_perm", op.y_perm);
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), attention->inputs, {node.outputs[0]}));
     patch.absorbed = std::move(pattern.absorbed());
@@ -26444,6 +26632,83 @@ struct SplitBatchNormalization {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_INTO_SPLIT_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Gathers of one constant index each, and Slices of step 1, that together take every element of an axis of one value, each of them once,
+/// become one Split, with a Squeeze where a Gather drops the axis. That is how exporters write unbind, chunk and split. The size of the
+/// axis must be known; values that do not vary between runs are left to shape arithmetic.
+struct MergeIntoSplit {
+  static constexpr std::string_view name = "merge_into_split";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (!cuts(node)) return std::nullopt;
+    const ValueId x = node.inputs[0];
+    const auto own = flow.varies(x) ? read_piece(flow, node.outputs[0]) : std::nullopt;
+    if (!own || !(*flow.dims(x))[own->axis].is_number()) return std::nullopt;
+    std::vector<Cut> cuts_of_axis;
+    for (const std::size_t user : flow.users(x)) {
+      const Node& other = flow.node(user);
+      const auto piece = cuts(other) && other.inputs[0] == x ? read_piece(flow, other.outputs[0]) : std::nullopt;
+      if (!piece || piece->axis != own->axis) continue;
+      if (user < at) return std::nullopt;  // that one has been asked: all of them go to the place of the first
+      cuts_of_axis.push_back({*piece, user});
+    }
+    std::sort(cuts_of_axis.begin(), cuts_of_axis.end(), [](const Cut& a, const Cut& b) { return a.piece.first < b.piece.first; });
+    std::int64_t next = 0;
+    for (const Cut& cut : cuts_of_axis) {
+      if (cut.piece.first != next) return std::nullopt;
+      next += cut.piece.count;
+    }
+    if (cuts_of_axis.size() < 2 || next != (*flow.dims(x))[own->axis].number) return std::nullopt;
+    return split(flow, at, x, cuts_of_axis);
+  }
+
+ private:
+  struct Cut {
+    Piece piece;
+    std::size_t node;
+  };
+
+  [[nodiscard]] static bool cuts(const Node& node) noexcept {
+    return node.as<ops::Gather>() != nullptr || node.as<ops::Slice>() != nullptr;
+  }
+
+  static Patch split(const DataFlow& flow, std::size_t at, ValueId x, const std::vector<Cut>& cuts_of_axis) {
+    const Node& node = flow.node(at);
+    const auto axis = static_cast<std::int64_t>(cuts_of_axis[0].piece.axis);
+    Patch patch;
+    std::vector<std::int64_t> sizes;
+    for (const Cut& cut : cuts_of_axis) sizes.push_back(cut.piece.count);
+    const ValueId sizes_id = patch.add_value(flow.graph(), list_constant(node.name + "/sizes", sizes));
+    const ValueId axis_id = patch.add_value(flow.graph(), list_constant(node.name + "/axis", {axis}));
+    const auto made = [&](const Cut& cut, const char* suffix) {
+      return patch.add_value(flow.graph(), made_value(flow.node(cut.node).name + suffix, flow[x].type));
+    };
+    std::vector<ValueId> parts;
+    std::vector<Node> squeezes;
+    for (const Cut& cut : cuts_of_axis) {
+      const Node& old = flow.node(cut.node);
+      // The values of other nodes are theirs until the patch is applied.
+      const ValueId result = cut.node == at ? old.outputs[0] : made(cut, "/piece");
+      if (cut.node != at) {
+        patch.replacements.emplace_back(old.outputs[0], result);
+        patch.absorbed.push_back(&old);
+      }
+      parts.push_back(cut.piece.squeezed ? made(cut, "/part") : result);
+      if (cut.piece.squeezed) squeezes.push_back(make_node(old, ops::Squeeze{}, {}, {parts.back(), axis_id}, {result}));
+    }
+    ops::Split op;
+    op.axis = axis;
+    patch.nodes.push_back(make_node(node, op, {{"axis", axis}}, {x, sizes_id}, std::move(parts)));
+    for (Node& squeeze : squeezes) patch.nodes.push_back(std::move(squeeze));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_MERGE_RESHAPES_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -26492,20 +26757,13 @@ struct MergeTransposes {
 
   [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& outer = flow.node(at);
-    const auto* second = outer.as<ops::Transpose>();
-    if (second == nullptr || !second->perm) return std::nullopt;
-    const Node* inner = flow.made_by<ops::Transpose>(outer.inputs[0]);
-    const auto* first = inner != nullptr ? inner->as<ops::Transpose>() : nullptr;
-    if (first == nullptr || !first->perm || first->perm->size() != second->perm->size()) return std::nullopt;
-    std::vector<std::int64_t> perm;
-    for (const std::int64_t axis : *second->perm) {
-      if (axis < 0 || axis >= static_cast<std::int64_t>(first->perm->size())) return std::nullopt;
-      perm.push_back((*first->perm)[static_cast<std::size_t>(axis)]);
-    }
+    const Node* inner = outer.as<ops::Transpose>() != nullptr ? flow.made_by<ops::Transpose>(outer.inputs[0]) : nullptr;
+    if (inner == nullptr) return std::nullopt;
+    const auto first = permutation(flow, *inner);
+    const auto second = permutation(flow, outer);
+    if (!first || !second || first->size() != second->size()) return std::nullopt;
     Patch patch;
-    ops::Transpose op;
-    op.perm = perm;
-    patch.nodes.push_back(make_node(outer, std::move(op), {{"perm", perm}}, {inner->inputs[0]}, {outer.outputs[0]}));
+    patch.nodes.push_back(make_transpose(outer, composed(*first, *second), inner->inputs[0], outer.outputs[0]));
     if (flow.used_once(outer.inputs[0])) patch.absorbed.push_back(inner);
     return patch;
   }
@@ -26603,6 +26861,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
     run(basic, rewrites::MergeReshapes{});
+    run(basic, rewrites::MergeIntoSplit{});
     run(basic, rewrites::FoldPad{});
     if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});

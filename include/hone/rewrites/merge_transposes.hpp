@@ -1,15 +1,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include <hone/config.hpp>
 #include <hone/ops/transpose.hpp>
 #include <hone/rewrites/data_flow.hpp>
+#include <hone/rewrites/permutation.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
@@ -19,20 +17,13 @@ struct MergeTransposes {
 
   [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& outer = flow.node(at);
-    const auto* second = outer.as<ops::Transpose>();
-    if (second == nullptr || !second->perm) return std::nullopt;
-    const Node* inner = flow.made_by<ops::Transpose>(outer.inputs[0]);
-    const auto* first = inner != nullptr ? inner->as<ops::Transpose>() : nullptr;
-    if (first == nullptr || !first->perm || first->perm->size() != second->perm->size()) return std::nullopt;
-    std::vector<std::int64_t> perm;
-    for (const std::int64_t axis : *second->perm) {
-      if (axis < 0 || axis >= static_cast<std::int64_t>(first->perm->size())) return std::nullopt;
-      perm.push_back((*first->perm)[static_cast<std::size_t>(axis)]);
-    }
+    const Node* inner = outer.as<ops::Transpose>() != nullptr ? flow.made_by<ops::Transpose>(outer.inputs[0]) : nullptr;
+    if (inner == nullptr) return std::nullopt;
+    const auto first = permutation(flow, *inner);
+    const auto second = permutation(flow, outer);
+    if (!first || !second || first->size() != second->size()) return std::nullopt;
     Patch patch;
-    ops::Transpose op;
-    op.perm = perm;
-    patch.nodes.push_back(make_node(outer, std::move(op), {{"perm", perm}}, {inner->inputs[0]}, {outer.outputs[0]}));
+    patch.nodes.push_back(make_transpose(outer, composed(*first, *second), inner->inputs[0], outer.outputs[0]));
     if (flow.used_once(outer.inputs[0])) patch.absorbed.push_back(inner);
     return patch;
   }

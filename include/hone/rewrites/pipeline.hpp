@@ -21,6 +21,7 @@
 #include <hone/rewrites/fuse_attention.hpp>
 #include <hone/rewrites/fuse_normalization.hpp>
 #include <hone/rewrites/fuse_pointwise.hpp>
+#include <hone/rewrites/merge_into_split.hpp>
 #include <hone/rewrites/merge_reshapes.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
 #include <hone/session/options.hpp>
@@ -115,6 +116,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
     run(basic, rewrites::MergeReshapes{});
+    run(basic, rewrites::MergeIntoSplit{});
     run(basic, rewrites::FoldPad{});
     if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
