@@ -24388,6 +24388,8 @@ struct Patch {
   std::vector<GraphValue> values = {};
   /// Nodes to put in place of the node.
   std::vector<Node> nodes = {};
+  /// Nodes to put in place of others, by their index.
+  std::vector<std::pair<std::size_t, std::vector<Node>>> others = {};
   /// Values of the node that become constants.
   std::vector<std::pair<ValueId, Constant>> constants = {};
   /// Every use of the first value becomes a use of the second.
@@ -25057,19 +25059,13 @@ class DataFlow {
   /// Puts the patch in place of node `at`. What it leaves without a use is emptied; remove_dead_nodes() takes it away.
   void apply(std::size_t at, Patch patch) {
     add_values(patch);
-    detach(at);
-    if (patch.nodes.size() == 1) {
+    if (patch.nodes.size() == 1 && patch.others.empty()) {
+      detach(at);
       graph_.nodes[at] = std::move(patch.nodes[0]);
       attach(at);
     } else {
-      graph_.nodes[at].outputs.clear();
-      graph_.nodes[at].inputs.clear();
-      graph_.nodes[at].subgraphs.clear();
-      if (!patch.nodes.empty()) {
-        graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(patch.nodes.begin()),
-                            std::make_move_iterator(patch.nodes.end()));
-        read();
-      }
+      patch.others.emplace_back(at, std::move(patch.nodes));
+      replace_nodes(patch.others);
     }
     for (auto& [id, constant] : patch.constants) {
       graph_[id].constant = std::move(constant);
@@ -25150,6 +25146,28 @@ class DataFlow {
       if (node.inputs[k] != no_value && !contains(node.op->traits().unread_inputs, k) && varies_[index(node.inputs[k])]) return true;
     }
     return false;
+  }
+
+  /// Empties nodes and puts others behind each of them.
+  void replace_nodes(std::vector<std::pair<std::size_t, std::vector<Node>>>& places) {
+    std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    bool added = false;
+    for (auto& [at, nodes] : places) {
+      detach(at);
+      graph_.nodes[at].outputs.clear();
+      graph_.nodes[at].inputs.clear();
+      graph_.nodes[at].subgraphs.clear();
+      added = added || !nodes.empty();
+    }
+    if (!added) return;
+    for (std::size_t& at : unused_)
+      for (const auto& [place, nodes] : places)
+        if (place < at) at += nodes.size();
+    for (auto& [at, nodes] : places) {
+      graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(nodes.begin()),
+                          std::make_move_iterator(nodes.end()));
+    }
+    read();
   }
 
   void replace_uses(ValueId from, ValueId to) {
@@ -26999,6 +27017,521 @@ struct MergeTransposes {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_PUSH_TRANSPOSES_HPP
+
+#include <iterator>
+
+#define HONE_SINGLE_REWRITES_TRANSPOSED_NODE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A node in another layout: for inputs x that are Transposes of x' by one perm, f(x) = Transpose(f'(x'), its own perm). f' is the operator
+/// of f with these attributes and lists, which name the dimensions of x'.
+struct TransposedNode {
+  Attributes attributes;
+  /// Inputs that are transposed; the others stay as they are, but for those in `lists`.
+  std::vector<std::size_t> data;
+  /// Inputs that become other lists of integers.
+  std::vector<std::pair<std::size_t, std::vector<std::int64_t>>> lists = {};
+  /// One per output.
+  std::vector<Permutation> outputs;
+  /// Dimensions of the inputs that are transposed; those of fewer are broadcast.
+  std::size_t rank;
+};
+
+/// Reads nodes as TransposedNode.
+class TransposedNodes {
+ public:
+  explicit TransposedNodes(const DataFlow& flow) : flow_(flow) {}
+
+  /// The node for inputs transposed by `perm`; nothing for operators that know no other layout, or would be slower in it.
+  [[nodiscard]] std::optional<TransposedNode> read(const Node& node, const Permutation& perm) const {
+    if (node.op == nullptr || node.outputs.empty()) return std::nullopt;
+    TransposedNode result{node.attributes, {0}, {}, std::vector<Permutation>(node.outputs.size(), perm), perm.size()};
+    const std::size_t rank = perm.size();
+    if (runs<ElementwiseOps>(node)) return flow_.rank(node.inputs[0]) == rank ? std::optional(std::move(result)) : std::nullopt;
+    if (broadcasts(node)) {
+      if (flow_.rank(node.outputs[0]) != rank) return std::nullopt;
+      result.data.clear();
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) result.data.push_back(k);
+      return result;
+    }
+    if (flow_.rank(node.inputs[0]) != rank) return std::nullopt;
+    const bool fits = along_axis(node, perm, result) || normalized(node, perm) || moved(node, perm, result) ||
+                      reduced(node, perm, result) || reshaped(node, perm, result);
+    return fits ? std::optional(std::move(result)) : std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] static std::optional<std::size_t> index_of(std::int64_t axis, std::size_t rank) {
+    const auto signed_rank = static_cast<std::int64_t>(rank);
+    if (axis < -signed_rank || axis >= signed_rank) return std::nullopt;
+    return static_cast<std::size_t>(axis < 0 ? axis + signed_rank : axis);
+  }
+  /// The integers of a constant input.
+  [[nodiscard]] std::optional<std::vector<std::int64_t>> list(const Node& node, std::size_t k) const {
+    const TensorRef* tensor = k < node.inputs.size() ? flow_.constant(node.inputs[k]) : nullptr;
+    if (tensor == nullptr || !is_integral(tensor->dtype)) return std::nullopt;
+    std::vector<std::int64_t> result;
+    for (std::int64_t i = 0; i < tensor->elements(); ++i) result.push_back(ops::integer_at(*tensor, i));
+    return result;
+  }
+  [[nodiscard]] static bool has_input(const Node& node, std::size_t k) { return k < node.inputs.size() && node.inputs[k] != no_value; }
+
+  static bool set_axis(const Node& node, std::int64_t axis, const Permutation& perm, TransposedNode& result) {
+    const auto at = index_of(axis, perm.size());
+    if (at) result.attributes = with_attribute(node, "axis", perm[*at]);
+    return at.has_value();
+  }
+  [[nodiscard]] static bool along_axis(const Node& node, const Permutation& perm, TransposedNode& result) {
+    if (const auto* op = family<ops::AlongAxis, ops::OpList<ops::Softmax, ops::LogSoftmax, ops::Hardmax>>(node)) {
+      // Rows that lie in one piece are the fast ones.
+      const auto at = index_of(op->axis, perm.size());
+      const auto last = static_cast<std::int64_t>(perm.size()) - 1;
+      if (op->to_the_end || !at || (*at + 1 == perm.size() && perm[*at] != last)) return false;
+      return set_axis(node, op->axis, perm, result);
+    }
+    if (const auto* concat = node.as<ops::Concat>()) {
+      result.data.clear();
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) result.data.push_back(k);
+      return set_axis(node, concat->axis, perm, result);
+    }
+    const auto* split = node.as<ops::Split>();
+    return split != nullptr && set_axis(node, split->axis, perm, result);
+  }
+  /// Normalisation over the last dimensions, which stay where they are.
+  [[nodiscard]] static bool normalized(const Node& node, const Permutation& perm) {
+    const auto* layer = node.as<ops::LayerNormalization>();
+    const auto* rms = node.as<ops::RMSNormalization>();
+    if (layer == nullptr && rms == nullptr) return false;
+    auto at = index_of(layer != nullptr ? layer->axis : rms->axis, perm.size());
+    if (!at) return false;
+    for (; *at < perm.size(); ++*at)
+      if (perm[*at] != static_cast<std::int64_t>(*at)) return false;
+    return true;
+  }
+
+  /// Slice and Pad.
+  [[nodiscard]] bool moved(const Node& node, const Permutation& perm, TransposedNode& result) const {
+    if (node.as<ops::Slice>() == nullptr && node.as<ops::Pad>() == nullptr) return false;
+    const bool slices = node.as<ops::Slice>() != nullptr;
+    // Without axes the lists are those of the first dimensions, all of them for Pad.
+    const auto first = list(node, 1);
+    if (!first) return false;
+    std::optional<std::vector<std::int64_t>> axes = list(node, 3);
+    if (!has_input(node, 3)) {
+      axes.emplace();
+      for (std::size_t i = 0; i < (slices ? first->size() : first->size() / 2); ++i) axes->push_back(static_cast<std::int64_t>(i));
+    }
+    if (!axes) return false;
+    for (std::int64_t& axis : *axes) {
+      const auto at = index_of(axis, perm.size());
+      if (!at) return false;
+      axis = perm[*at];
+    }
+    result.lists.emplace_back(3, std::move(*axes));
+    return true;
+  }
+
+  /// Reductions and the choice of the best element.
+  [[nodiscard]] bool reduced(const Node& node, const Permutation& perm, TransposedNode& result) const {
+    std::vector<std::int64_t> axes;
+    bool keepdims = true;
+    if (const auto* reduce = family<ops::Reduce, ReduceOps>(node)) {
+      const auto given = list(node, 1);
+      if (!given || given->empty()) return false;
+      axes = *given;
+      keepdims = reduce->keepdims;
+    } else if (const auto* best = family<ops::ArgBest, ops::OpList<ops::ArgMax, ops::ArgMin>>(node)) {
+      axes = {best->axis};
+      keepdims = best->keepdims;
+      if (!set_axis(node, best->axis, perm, result)) return false;
+    } else {
+      return false;
+    }
+    std::vector<bool> gone(perm.size(), false);
+    for (std::int64_t& axis : axes) {
+      const auto at = index_of(axis, perm.size());
+      if (!at) return false;
+      gone[*at] = true;
+      axis = perm[*at];
+    }
+    if (runs<ReduceOps>(node)) result.lists.emplace_back(1, axes);
+    if (!keepdims) result.outputs[0] = without(perm, gone);
+    return true;
+  }
+  /// The order of the dimensions that are left; `gone` is by dimension of what was transposed.
+  [[nodiscard]] static Permutation without(const Permutation& perm, const std::vector<bool>& gone) {
+    Permutation left;
+    for (std::size_t i = 0; i < perm.size(); ++i)
+      if (!gone[i]) left.push_back(perm[i]);
+    Permutation sorted = left;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::int64_t& axis : left) axis = std::lower_bound(sorted.begin(), sorted.end(), axis) - sorted.begin();
+    return left;
+  }
+
+  /// Squeeze, Unsqueeze, and Gather of a list or of one element.
+  [[nodiscard]] bool reshaped(const Node& node, const Permutation& perm, TransposedNode& result) const {
+    if (const auto* gather = node.as<ops::Gather>()) {
+      const std::optional<std::size_t> indices = flow_.rank(node.inputs[1]);
+      const auto at = index_of(gather->axis, perm.size());
+      if (!at || !indices || *indices > 1) return false;
+      std::vector<bool> gone(perm.size(), false);
+      gone[*at] = true;
+      if (*indices == 0) result.outputs[0] = without(perm, gone);
+      return set_axis(node, gather->axis, perm, result);
+    }
+    std::optional<std::vector<std::int64_t>> axes = list(node, 1);
+    if (!axes) return false;
+    if (node.as<ops::Squeeze>() != nullptr) {
+      std::vector<bool> gone(perm.size(), false);
+      for (std::int64_t& axis : *axes) {
+        const auto at = index_of(axis, perm.size());
+        if (!at) return false;
+        gone[*at] = true;
+        axis = perm[*at];
+      }
+      result.outputs[0] = without(perm, gone);
+      result.lists.emplace_back(1, std::move(*axes));
+      return true;
+    }
+    if (node.as<ops::Unsqueeze>() == nullptr) return false;
+    // The new dimensions of 1 stand in the same places of both layouts.
+    const std::size_t rank = perm.size() + axes->size();
+    std::vector<bool> added(rank, false);
+    for (const std::int64_t axis : *axes) {
+      const auto at = index_of(axis, rank);
+      if (!at) return false;
+      added[*at] = true;
+    }
+    std::vector<std::int64_t> places;  // of the old dimensions
+    for (std::size_t i = 0; i < rank; ++i)
+      if (!added[i]) places.push_back(static_cast<std::int64_t>(i));
+    if (places.size() != perm.size()) return false;
+    result.outputs[0].clear();
+    for (std::size_t i = 0, next = 0; i < rank; ++i)
+      result.outputs[0].push_back(added[i] ? static_cast<std::int64_t>(i) : places[static_cast<std::size_t>(perm[next++])]);
+    return true;
+  }
+
+  const DataFlow& flow_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Transposes move down through all nodes that work in another layout as well, until they meet others with which they cancel. The nodes
+/// below a Transpose that can read what it reads instead are a region; in place of the Transposes into it and out of it stand
+///   none                     where two cancel, at constants, and at scalars
+///   one of the merged order  where the region borders on a Transpose
+///   a new one                elsewhere
+/// The region takes the other layout where the Transposes afterwards move fewer elements, open dimensions counting as 1, or as many in
+/// fewer nodes: that sum falls with each patch. Nodes that make it larger are left out of the region.
+struct PushTransposes {
+  static constexpr std::string_view name = "push_transposes";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    for (const ValueId id : node.inputs) {
+      const Node* transpose = flow.producer(id);
+      const auto perm = transpose != nullptr ? permutation(flow, *transpose) : std::nullopt;
+      if (!perm || is_identity(*perm) || !flow.varies(id)) continue;
+      Region region(flow, at, id, *perm);
+      if (region.pays()) return region.patch();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// Elements that Transposes move, and their number.
+  struct Cost {
+    double elements = 0;
+    int nodes = 0;
+
+    void add(const Cost& other, int times) {
+      elements += times * other.elements;
+      nodes += times * other.nodes;
+    }
+    [[nodiscard]] bool operator<(const Cost& other) const {
+      return elements != other.elements ? elements < other.elements : nodes < other.nodes;
+    }
+  };
+
+  class Region {
+   public:
+    /// Grows from the node `at` that uses a value which is transposed by `perm`.
+    Region(const DataFlow& flow, std::size_t at, ValueId seed, const Permutation& perm) : flow_(flow), seed_(at) {
+      const TransposedNodes nodes(flow);
+      std::map<ValueId, Permutation> reached{{seed, perm}};
+      for (std::size_t i = at; i < flow.size() && members_.size() < largest; ++i) {
+        const Node& node = flow.node(i);
+        const auto entry = std::find_if(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return reached.contains(id); });
+        if (entry == node.inputs.end() || !node.subgraphs.empty()) continue;
+        auto transposed = nodes.read(node, reached.at(*entry));
+        if (!transposed || !can_enter(node, *transposed, reached)) continue;
+        for (std::size_t k = 0; k < node.outputs.size(); ++k)
+          if (node.outputs[k] != no_value) reached.emplace(node.outputs[k], transposed->outputs[k]);
+        members_.emplace(i, Member{std::move(*transposed), reached.at(*entry)});
+      }
+      prune();
+    }
+
+    [[nodiscard]] bool pays() const { return members_.contains(seed_) && cost() < Cost{}; }
+
+    [[nodiscard]] Patch patch() const {
+      Patch patch;
+      std::map<ValueId, ValueId> made;                               // old value -> the one in the other layout
+      std::map<std::pair<ValueId, Permutation>, ValueId> converted;  // what comes from outside, in the layout of a member
+      for (const auto& [at, member] : members_) {
+        std::vector<Node> nodes = nodes_of(at, member, made, converted, patch);
+        if (at == seed_) {
+          patch.nodes = std::move(nodes);
+        } else {
+          patch.others.emplace_back(at, std::move(nodes));
+        }
+      }
+      return patch;
+    }
+
+   private:
+    struct Member {
+      TransposedNode node;
+      Permutation perm;  ///< of its inputs
+    };
+    /// Larger regions are taken in parts.
+    static constexpr std::size_t largest = 128;
+
+    [[nodiscard]] const Node& node(std::size_t at) const { return flow_.node(at); }
+    /// Whether all inputs that are to take another layout can, and no others have been reached.
+    [[nodiscard]] bool can_enter(const Node& node, const TransposedNode& transposed, const std::map<ValueId, Permutation>& reached) const {
+      const std::size_t rank = transposed.rank;
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+        const bool data = std::find(transposed.data.begin(), transposed.data.end(), k) != transposed.data.end();
+        const auto found = reached.find(node.inputs[k]);
+        if (found != reached.end() && (!data || found->second.size() != rank)) return false;
+        if (data && flow_.rank(node.inputs[k]).value_or(rank + 1) > rank) return false;
+      }
+      return true;
+    }
+
+    /// An input as a Transpose of another value, whether one is there or not.
+    struct Source {
+      ValueId value;
+      Permutation perm;     ///< empty when it is the value itself
+      bool inside = false;  ///< a member makes the value
+    };
+    [[nodiscard]] Source source(ValueId id, std::size_t rank) const {
+      if (const Permutation* own = inside(id)) return {id, *own, true};
+      const Node* maker = flow_.producer(id);
+      const auto perm = maker != nullptr ? permutation(flow_, *maker) : std::nullopt;
+      if (!perm || perm->size() != rank) return {id, {}};
+      if (const Permutation* own = inside(maker->inputs[0])) return {maker->inputs[0], composed(*own, *perm), true};
+      return {maker->inputs[0], *perm};
+    }
+    /// What is left to do to bring a source into the layout of a member.
+    [[nodiscard]] static Permutation order(const Source& from, const Permutation& member) {
+      return from.perm.empty() ? inverse(member) : composed(from.perm, inverse(member));
+    }
+
+    /// The permutation of a value that a member makes.
+    [[nodiscard]] const Permutation* inside(ValueId id) const {
+      const Node* maker = flow_.producer(id);
+      if (maker == nullptr) return nullptr;
+      const auto found = members_.find(static_cast<std::size_t>(maker - &flow_.node(0)));
+      if (found == members_.end()) return nullptr;
+      const auto at = std::find(maker->outputs.begin(), maker->outputs.end(), id) - maker->outputs.begin();
+      return &found->second.node.outputs[static_cast<std::size_t>(at)];
+    }
+    [[nodiscard]] bool is_single(ValueId id) const {
+      const SymbolicShape* dims = flow_.dims(id);
+      return dims != nullptr &&
+             std::all_of(dims->begin(), dims->end(), [](const SymbolicInteger& dim) { return dim == SymbolicInteger{1}; });
+    }
+    /// Of a Transpose of the value by `perm`.
+    [[nodiscard]] Cost transposing(ValueId id, const Permutation& perm) const {
+      if (is_identity(perm)) return {};
+      const SymbolicShape* dims = flow_.dims(id);
+      Cost result{1, 1};
+      bool moves = false;
+      std::int64_t last = -1;  // dimensions of 1 may stand anywhere
+      for (std::size_t i = 0; dims != nullptr && i < dims->size(); ++i) {
+        const SymbolicInteger& dim = (*dims)[i];
+        if (dim.is_number()) result.elements *= static_cast<double>(dim.number);
+      }
+      for (const std::int64_t axis : perm) {
+        if (dims != nullptr && dims->size() == perm.size() && (*dims)[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;
+        moves = moves || axis < last;
+        last = axis;
+      }
+      if (!moves) result.elements = 0;
+      return result;
+    }
+
+    /// Of all Transposes around the region, less those that are there without it.
+    [[nodiscard]] Cost cost() const {
+      Cost total;
+      std::vector<std::pair<ValueId, Permutation>> seen;
+      for (const auto& [at, member] : members_) {
+        for (const std::size_t k : member.node.data) {
+          const ValueId id = node(at).inputs[k];
+          std::pair entry(id, member.perm);
+          if (std::find(seen.begin(), seen.end(), entry) != seen.end()) continue;
+          total.add(entering(id, member.perm), 1);
+          seen.push_back(std::move(entry));
+        }
+        for (std::size_t k = 0; k < node(at).outputs.size(); ++k)
+          if (node(at).outputs[k] != no_value) total.add(leaving(node(at).outputs[k], member.node.outputs[k]), 1);
+      }
+      std::vector<ValueId> values;
+      for (const auto& [id, perm] : seen)
+        if (std::find(values.begin(), values.end(), id) == values.end()) values.push_back(id);
+      for (const ValueId id : values) {
+        const Node* transpose = inside(id) == nullptr ? flow_.producer(id) : nullptr;
+        const auto perm = transpose != nullptr ? permutation(flow_, *transpose) : std::nullopt;
+        if (perm && inside(transpose->inputs[0]) == nullptr && all_users_inside(id))
+          total.add(transposing(transpose->inputs[0], *perm), -1);
+      }
+      return total;
+    }
+    [[nodiscard]] bool all_users_inside(ValueId id) const {
+      return !flow_.is_output(id) && std::all_of(flow_.users(id).begin(), flow_.users(id).end(), [&](std::size_t user) {
+        const auto member = members_.find(user);
+        if (member == members_.end()) return false;
+        const std::vector<std::size_t>& data = member->second.node.data;
+        for (std::size_t k = 0; k < node(user).inputs.size(); ++k)
+          if (node(user).inputs[k] == id && std::find(data.begin(), data.end(), k) == data.end()) return false;
+        return true;
+      });
+    }
+    /// Of what brings an input into the layout of a member.
+    [[nodiscard]] Cost entering(ValueId id, const Permutation& perm) const {
+      if (flow_.constant(id) != nullptr || !flow_.varies(id) || is_single(id)) return {};
+      const Source from = source(id, perm.size());
+      return transposing(from.inside ? id : from.value, order(from, perm));
+    }
+    /// Of what brings a result back for those who are no members.
+    [[nodiscard]] Cost leaving(ValueId id, const Permutation& perm) const {
+      Cost total;
+      if (is_identity(perm)) return total;
+      bool restored = flow_.is_output(id);
+      for (const std::size_t user : flow_.users(id)) {
+        if (members_.contains(user)) continue;
+        const auto next = permutation(flow_, node(user));
+        if (!next || next->size() != perm.size()) {
+          restored = true;
+          continue;
+        }
+        total.add(transposing(id, *next), -1);
+        total.add(transposing(id, composed(perm, *next)), 1);
+      }
+      if (restored) total.add(transposing(id, perm), 1);
+      return total;
+    }
+
+    /// Leaves out members, from the last to the first, without which the others cost less.
+    void prune() {
+      Cost least = cost();
+      for (bool changed = true; changed && members_.size() > 1;) {
+        changed = false;
+        std::vector<std::size_t> places;
+        for (const auto& [at, member] : members_) places.push_back(at);
+        for (auto at = places.rbegin(); at != places.rend(); ++at) {
+          if (*at == seed_) continue;
+          auto member = members_.extract(*at);
+          const Cost without = cost();
+          if (without < least) {
+            least = without;
+            changed = true;
+          } else {
+            members_.insert(std::move(member));
+          }
+        }
+      }
+    }
+
+    /// A member in its other layout, with the Transposes around it.
+    [[nodiscard]] std::vector<Node> nodes_of(std::size_t at, const Member& member, std::map<ValueId, ValueId>& made,
+                                             std::map<std::pair<ValueId, Permutation>, ValueId>& converted, Patch& patch) const {
+      std::vector<Node> nodes;
+      const Node& old = node(at);
+      const auto add = [&](ValueId like, const char* suffix) {
+        return patch.add_value(flow_.graph(), made_value(flow_[like].name + suffix, flow_[like].type));
+      };
+      std::vector<ValueId> inputs = old.inputs;
+      for (const std::size_t k : member.node.data) {
+        const ValueId id = old.inputs[k];
+        if (is_single(id) && inside(id) == nullptr) continue;
+        const auto [entry, absent] = converted.try_emplace({id, member.perm}, id);
+        if (absent) {
+          const Source source_of = source(id, member.perm.size());
+          ValueId from = source_of.inside ? made.at(source_of.value) : source_of.value;
+          if (const std::size_t rank = *flow_.rank(id); rank < member.perm.size()) {
+            std::vector<std::int64_t> axes;
+            for (std::size_t i = 0; i < member.perm.size() - rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
+            const ValueId list = patch.add_value(flow_.graph(), list_constant(flow_[id].name + "/axes", axes));
+            from = add(id, "/unsqueezed");
+            nodes.push_back(make_node(old, ops::Unsqueeze{}, {}, {id, list}, {from}));
+          }
+          if (const Permutation left = order(source_of, member.perm); !is_identity(left)) {
+            const ValueId transposed = add(id, "/transposed");
+            nodes.push_back(make_transpose(old, left, from, transposed));
+            from = transposed;
+          }
+          entry->second = from;
+        }
+        inputs[k] = entry->second;
+      }
+      for (const auto& [k, list] : member.node.lists) {
+        if (inputs.size() <= k) inputs.resize(k + 1, no_value);
+        inputs[k] = patch.add_value(flow_.graph(), list_constant(old.name + "/axes", list));
+      }
+      std::vector<ValueId> outputs = old.outputs;
+      std::vector<Node> behind;
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        if (outputs[k] == no_value || is_identity(member.node.outputs[k])) {
+          if (outputs[k] != no_value) made[outputs[k]] = outputs[k];
+          continue;
+        }
+        outputs[k] = add(old.outputs[k], "/before_transpose");
+        made[old.outputs[k]] = outputs[k];
+        if (leave(old.outputs[k], outputs[k], member.node.outputs[k], patch))
+          behind.push_back(make_transpose(old, member.node.outputs[k], outputs[k], old.outputs[k]));
+      }
+      nodes.push_back(copy_node(old, member.node.attributes, std::move(inputs), std::move(outputs)));
+      std::move(behind.begin(), behind.end(), std::back_inserter(nodes));
+      return nodes;
+    }
+    /// Lets the Transposes that read `old` read `made` instead; true where others are left that read `old`.
+    bool leave(ValueId old, ValueId made, const Permutation& perm, Patch& patch) const {
+      bool restored = flow_.is_output(old);
+      for (const std::size_t user : flow_.users(old)) {
+        if (members_.contains(user)) continue;
+        const auto next = permutation(flow_, node(user));
+        if (!next || next->size() != perm.size()) {
+          restored = true;
+          continue;
+        }
+        const Permutation order = composed(perm, *next);
+        if (is_identity(order)) {
+          patch.replacements.emplace_back(node(user).outputs[0], made);
+        } else {
+          std::vector<Node> merged;
+          merged.push_back(make_transpose(node(user), order, made, node(user).outputs[0]));
+          patch.others.emplace_back(user, std::move(merged));
+        }
+      }
+      return restored;
+    }
+
+    const DataFlow& flow_;
+    std::size_t seed_;
+    std::map<std::size_t, Member> members_;  // by node
+  };
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 
 namespace hone::inline HONE_ABI {
 
@@ -27023,9 +27556,14 @@ inline std::size_t first_provider(std::span<const AnyProvider> providers, const 
 /// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
 inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
   std::size_t least = first_provider(providers, graph, replaced);
-  for (const Node* node : patch.absorbed) least = std::min(least, first_provider(providers, graph, *node));
-  return least < providers.size() && std::all_of(patch.nodes.begin(), patch.nodes.end(),
-                                                 [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  const auto replaces = [&](const Node& node) { least = std::min(least, first_provider(providers, graph, node)); };
+  const auto keeps = [&](const std::vector<Node>& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(), [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  };
+  for (const Node* node : patch.absorbed) replaces(*node);
+  for (const auto& [at, nodes] : patch.others) replaces(graph.nodes[at]);
+  return least < providers.size() && keeps(patch.nodes) &&
+         std::all_of(patch.others.begin(), patch.others.end(), [&](const auto& other) { return keeps(other.second); });
 }
 
 /// Applies a pass to every node and removes what it leaves dead. Returns the number of patches.
@@ -27097,6 +27635,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
     run(extended, rewrites::MergeProjections{});
+    run(extended, rewrites::PushTransposes{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.

@@ -93,19 +93,13 @@ class DataFlow {
   /// Puts the patch in place of node `at`. What it leaves without a use is emptied; remove_dead_nodes() takes it away.
   void apply(std::size_t at, Patch patch) {
     add_values(patch);
-    detach(at);
-    if (patch.nodes.size() == 1) {
+    if (patch.nodes.size() == 1 && patch.others.empty()) {
+      detach(at);
       graph_.nodes[at] = std::move(patch.nodes[0]);
       attach(at);
     } else {
-      graph_.nodes[at].outputs.clear();
-      graph_.nodes[at].inputs.clear();
-      graph_.nodes[at].subgraphs.clear();
-      if (!patch.nodes.empty()) {
-        graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(patch.nodes.begin()),
-                            std::make_move_iterator(patch.nodes.end()));
-        read();
-      }
+      patch.others.emplace_back(at, std::move(patch.nodes));
+      replace_nodes(patch.others);
     }
     for (auto& [id, constant] : patch.constants) {
       graph_[id].constant = std::move(constant);
@@ -186,6 +180,28 @@ class DataFlow {
       if (node.inputs[k] != no_value && !contains(node.op->traits().unread_inputs, k) && varies_[index(node.inputs[k])]) return true;
     }
     return false;
+  }
+
+  /// Empties nodes and puts others behind each of them.
+  void replace_nodes(std::vector<std::pair<std::size_t, std::vector<Node>>>& places) {
+    std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    bool added = false;
+    for (auto& [at, nodes] : places) {
+      detach(at);
+      graph_.nodes[at].outputs.clear();
+      graph_.nodes[at].inputs.clear();
+      graph_.nodes[at].subgraphs.clear();
+      added = added || !nodes.empty();
+    }
+    if (!added) return;
+    for (std::size_t& at : unused_)
+      for (const auto& [place, nodes] : places)
+        if (place < at) at += nodes.size();
+    for (auto& [at, nodes] : places) {
+      graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(nodes.begin()),
+                          std::make_move_iterator(nodes.end()));
+    }
+    read();
   }
 
   void replace_uses(ValueId from, ValueId to) {

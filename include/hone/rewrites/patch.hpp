@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ struct Patch {
   std::vector<GraphValue> values = {};
   /// Nodes to put in place of the node.
   std::vector<Node> nodes = {};
+  /// Nodes to put in place of others, by their index.
+  std::vector<std::pair<std::size_t, std::vector<Node>>> others = {};
   /// Values of the node that become constants.
   std::vector<std::pair<ValueId, Constant>> constants = {};
   /// Every use of the first value becomes a use of the second.

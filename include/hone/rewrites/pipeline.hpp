@@ -25,6 +25,7 @@
 #include <hone/rewrites/merge_projections.hpp>
 #include <hone/rewrites/merge_reshapes.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
+#include <hone/rewrites/push_transposes.hpp>
 #include <hone/session/options.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -50,9 +51,14 @@ inline std::size_t first_provider(std::span<const AnyProvider> providers, const 
 /// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
 inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
   std::size_t least = first_provider(providers, graph, replaced);
-  for (const Node* node : patch.absorbed) least = std::min(least, first_provider(providers, graph, *node));
-  return least < providers.size() && std::all_of(patch.nodes.begin(), patch.nodes.end(),
-                                                 [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  const auto replaces = [&](const Node& node) { least = std::min(least, first_provider(providers, graph, node)); };
+  const auto keeps = [&](const std::vector<Node>& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(), [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  };
+  for (const Node* node : patch.absorbed) replaces(*node);
+  for (const auto& [at, nodes] : patch.others) replaces(graph.nodes[at]);
+  return least < providers.size() && keeps(patch.nodes) &&
+         std::all_of(patch.others.begin(), patch.others.end(), [&](const auto& other) { return keeps(other.second); });
 }
 
 /// Applies a pass to every node and removes what it leaves dead. Returns the number of patches.
@@ -124,6 +130,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
     run(extended, rewrites::MergeProjections{});
+    run(extended, rewrites::PushTransposes{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.
