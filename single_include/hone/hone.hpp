@@ -24477,6 +24477,122 @@ template <class T, class Fill>
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_REWRITES_SHAPE_INFERENCE_HPP
 
+#define HONE_SINGLE_REWRITES_PARTIAL_ELEMENTS_HPP
+
+#define HONE_SINGLE_REWRITES_NODE_SHAPES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// What rules of inference see of a node.
+class NodeShapes {
+ public:
+  NodeShapes(const Graph& graph, KnownShapes& known, const Node& node) : graph_(graph), known_(known), node_(node) {}
+
+ protected:
+  template <class Op>
+  [[nodiscard]] const Op* as() const noexcept {
+    return node_.as<Op>();
+  }
+  [[nodiscard]] ValueId id(std::size_t k) const noexcept { return k < node_.inputs.size() ? node_.inputs[k] : no_value; }
+  [[nodiscard]] const SymbolicShape* input(std::size_t k) const { return id(k) != no_value ? known_.dims(id(k)) : nullptr; }
+  [[nodiscard]] const SymbolicShape* input_elements(std::size_t k) const { return id(k) != no_value ? known_.elements(id(k)) : nullptr; }
+  [[nodiscard]] const TensorRef* constant(std::size_t k) const {
+    return id(k) != no_value && graph_[id(k)].constant ? &graph_[id(k)].constant->tensor : nullptr;
+  }
+  /// The number of elements of a list.
+  [[nodiscard]] std::optional<std::size_t> length(std::size_t k) const {
+    const SymbolicShape* list = input(k);
+    if (list == nullptr || list->size() != 1 || !(*list)[0].is_number() || (*list)[0].number > static_cast<std::int64_t>(Shape::max_rank))
+      return std::nullopt;
+    return static_cast<std::size_t>((*list)[0].number);
+  }
+  /// `rank` dimensions of which nothing else is known.
+  [[nodiscard]] std::optional<SymbolicShape> open(std::optional<std::size_t> rank) const {
+    if (!rank) return std::nullopt;
+    SymbolicShape result;
+    for (std::size_t i = 0; i < *rank; ++i) result.push_back(known_.fresh());
+    return result;
+  }
+  [[nodiscard]] static std::size_t axis_of(std::int64_t axis, const SymbolicShape& x) { return normalized_axis(axis, x.size()); }
+
+  /// The inputs of a Slice beside x; nothing unless they are constants.
+  [[nodiscard]] std::optional<ops::Slice::Ranges> ranges(const Shape& from) const {
+    for (std::size_t k = 1; k < node_.inputs.size(); ++k)
+      if (id(k) != no_value && constant(k) == nullptr) return std::nullopt;
+    return ops::Slice::resolve(from, *constant(1), *constant(2), constant(3), constant(4));
+  }
+
+  const Graph& graph_;
+  KnownShapes& known_;
+  const Node& node_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// What follows for the elements of the output of one node that holds a shape, where some of them are symbols.
+class PartialElements : private NodeShapes {
+ public:
+  using NodeShapes::NodeShapes;
+
+  /// Of an output of rank 0 or 1 that holds int32 or int64.
+  [[nodiscard]] std::optional<SymbolicShape> get() const {
+    if (const auto* shape = as<ops::ShapeOf>()) {
+      const SymbolicShape* x = input(0);
+      if (x == nullptr) return std::nullopt;
+      const auto rank = static_cast<std::int64_t>(x->size());
+      if (shape->first(rank) >= shape->last(rank)) return SymbolicShape{};
+      return SymbolicShape(x->begin() + shape->first(rank), x->begin() + shape->last(rank));
+    }
+    if (as<ops::Concat>()) return joined_elements();
+    const SymbolicShape* x = node_.inputs.empty() ? nullptr : input_elements(0);
+    if (x == nullptr) return std::nullopt;
+    if (as<ops::Identity>() || as<ops::Reshape>() || as<ops::Squeeze>() || as<ops::Unsqueeze>() || as<ops::Flatten>()) return *x;
+    if (as<ops::Cast>()) return *x;  // a dimension beyond int32 is none that a model converts to it
+    if (as<ops::Gather>()) return gathered(*x);
+    if (as<ops::Slice>()) return cut(*x);
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] std::optional<SymbolicShape> joined_elements() const {
+    SymbolicShape result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      const SymbolicShape* list = input_elements(k);
+      if (list != nullptr) {
+        result.insert(result.end(), list->begin(), list->end());
+      } else if (const auto count = length(k)) {
+        result.insert(result.end(), *count, SymbolicInteger{0, SymbolicInteger::unknown});
+      } else {
+        return std::nullopt;
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> gathered(const SymbolicShape& x) const {
+    const SymbolicShape* indices = input_elements(1);
+    if (indices == nullptr) return std::nullopt;
+    SymbolicShape result;
+    for (const SymbolicInteger& at : *indices) {
+      if (!at.is_number()) return std::nullopt;
+      const auto size = static_cast<std::int64_t>(x.size());
+      if (at.number < -size || at.number >= size) return std::nullopt;
+      result.push_back(x[static_cast<std::size_t>(at.number < 0 ? at.number + size : at.number)]);
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> cut(const SymbolicShape& x) const {
+    const auto range = ranges({static_cast<std::int64_t>(x.size())});
+    if (!range) return std::nullopt;
+    SymbolicShape result;
+    for (std::int64_t i = 0; i < (*range)[0].count; ++i)
+      result.push_back(x[static_cast<std::size_t>((*range)[0].start + i * (*range)[0].step)]);
+    return result;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_PARTIAL_SHAPES_HPP
 
 #define HONE_SINGLE_REWRITES_OP_FAMILIES_HPP
@@ -24552,9 +24668,9 @@ namespace hone::inline HONE_ABI::rewrites {
 
 /// What follows for the outputs of one node where some dimensions of its inputs are symbols, for common operators. Where nothing follows,
 /// nothing is given; where an operator would refuse its inputs, it throws as that does.
-class PartialShapes {
+class PartialShapes : private NodeShapes {
  public:
-  PartialShapes(const Graph& graph, KnownShapes& known, const Node& node) : graph_(graph), known_(known), node_(node) {}
+  using NodeShapes::NodeShapes;
 
   [[nodiscard]] std::optional<SymbolicShape> dims(std::size_t output) const {
     if (runs<BroadcastOps>(node_)) return broadcasts(node_) ? broadcast_inputs() : std::nullopt;
@@ -24565,10 +24681,10 @@ class PartialShapes {
     if (as<ops::Range>()) return counted();
     if (as<ops::ConstantOfShape>()) return input_elements(0) != nullptr ? std::optional(*input_elements(0)) : open(length(0));
     const SymbolicShape* x = input(0);
-    if (x == nullptr) return of_weights();
+    if (x == nullptr) return as<ops::ShapeOf>() ? open(1) : of_weights();
     if (node_.op->info().shapes == nullptr || (output == 0 && runs<SameShape>(node_))) return *x;
     if (const auto* split = as<ops::Split>()) return part(*split, *x, output);
-    if (output != 0) return std::nullopt;
+    if (output != 0) return as<ops::DynamicQuantizeLinear>() ? std::optional(SymbolicShape{}) : std::nullopt;
     if (const auto* shape = as<ops::ShapeOf>()) {
       const auto rank = static_cast<std::int64_t>(x->size());
       return SymbolicShape{{std::max<std::int64_t>(shape->last(rank) - shape->first(rank), 0)}};
@@ -24579,54 +24695,10 @@ class PartialShapes {
     return windowed(*x);
   }
 
-  /// Of an output of rank 0 or 1 that holds int32 or int64.
-  [[nodiscard]] std::optional<SymbolicShape> elements() const {
-    if (const auto* shape = as<ops::ShapeOf>()) {
-      const SymbolicShape* x = input(0);
-      if (x == nullptr) return std::nullopt;
-      const auto rank = static_cast<std::int64_t>(x->size());
-      if (shape->first(rank) >= shape->last(rank)) return SymbolicShape{};
-      return SymbolicShape(x->begin() + shape->first(rank), x->begin() + shape->last(rank));
-    }
-    if (as<ops::Concat>()) return joined_elements();
-    const SymbolicShape* x = node_.inputs.empty() ? nullptr : input_elements(0);
-    if (x == nullptr) return std::nullopt;
-    if (as<ops::Identity>() || as<ops::Reshape>() || as<ops::Squeeze>() || as<ops::Unsqueeze>() || as<ops::Flatten>()) return *x;
-    if (as<ops::Cast>()) return *x;  // a dimension beyond int32 is none that a model converts to it
-    if (as<ops::Gather>()) return gathered(*x);
-    if (as<ops::Slice>()) return cut(*x);
-    return std::nullopt;
-  }
-
  private:
   using SameShape = ops::OpList<ops::BatchNormalization, ops::GroupNormalization, ops::Hardmax, ops::Identity, ops::InstanceNormalization,
-                                ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
-
-  template <class Op>
-  [[nodiscard]] const Op* as() const noexcept {
-    return node_.as<Op>();
-  }
-  [[nodiscard]] ValueId id(std::size_t k) const noexcept { return k < node_.inputs.size() ? node_.inputs[k] : no_value; }
-  [[nodiscard]] const SymbolicShape* input(std::size_t k) const { return id(k) != no_value ? known_.dims(id(k)) : nullptr; }
-  [[nodiscard]] const SymbolicShape* input_elements(std::size_t k) const { return id(k) != no_value ? known_.elements(id(k)) : nullptr; }
-  [[nodiscard]] const TensorRef* constant(std::size_t k) const {
-    return id(k) != no_value && graph_[id(k)].constant ? &graph_[id(k)].constant->tensor : nullptr;
-  }
-  /// The number of elements of a list.
-  [[nodiscard]] std::optional<std::size_t> length(std::size_t k) const {
-    const SymbolicShape* list = input(k);
-    if (list == nullptr || list->size() != 1 || !(*list)[0].is_number() || (*list)[0].number > static_cast<std::int64_t>(Shape::max_rank))
-      return std::nullopt;
-    return static_cast<std::size_t>((*list)[0].number);
-  }
-  /// `rank` dimensions of which nothing else is known.
-  [[nodiscard]] std::optional<SymbolicShape> open(std::optional<std::size_t> rank) const {
-    if (!rank) return std::nullopt;
-    SymbolicShape result;
-    for (std::size_t i = 0; i < *rank; ++i) result.push_back(known_.fresh());
-    return result;
-  }
-  [[nodiscard]] static std::size_t axis_of(std::int64_t axis, const SymbolicShape& x) { return normalized_axis(axis, x.size()); }
+                                ops::QuantizeLinear, ops::DequantizeLinear, ops::DynamicQuantizeLinear, ops::Scatter, ops::ScatterElements,
+                                ops::ScatterND, ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
 
   [[nodiscard]] SymbolicShape broadcast_pair(const SymbolicShape& a, const SymbolicShape& b) const {
     const SymbolicShape& longer = a.size() >= b.size() ? a : b;
@@ -24713,47 +24785,6 @@ class PartialShapes {
     (*result)[along] = total ? SymbolicInteger{*total} : known_.fresh();
     return result;
   }
-  [[nodiscard]] std::optional<SymbolicShape> joined_elements() const {
-    SymbolicShape result;
-    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
-      const SymbolicShape* list = input_elements(k);
-      if (list != nullptr) {
-        result.insert(result.end(), list->begin(), list->end());
-      } else if (const auto count = length(k)) {
-        result.insert(result.end(), *count, SymbolicInteger{0, SymbolicInteger::unknown});
-      } else {
-        return std::nullopt;
-      }
-    }
-    return result;
-  }
-  [[nodiscard]] std::optional<SymbolicShape> gathered(const SymbolicShape& x) const {
-    const SymbolicShape* indices = input_elements(1);
-    if (indices == nullptr) return std::nullopt;
-    SymbolicShape result;
-    for (const SymbolicInteger& at : *indices) {
-      if (!at.is_number()) return std::nullopt;
-      const auto size = static_cast<std::int64_t>(x.size());
-      if (at.number < -size || at.number >= size) return std::nullopt;
-      result.push_back(x[static_cast<std::size_t>(at.number < 0 ? at.number + size : at.number)]);
-    }
-    return result;
-  }
-  /// The inputs of a Slice beside x; nothing unless they are constants.
-  [[nodiscard]] std::optional<ops::Slice::Ranges> ranges(const Shape& from) const {
-    for (std::size_t k = 1; k < node_.inputs.size(); ++k)
-      if (id(k) != no_value && constant(k) == nullptr) return std::nullopt;
-    return ops::Slice::resolve(from, *constant(1), *constant(2), constant(3), constant(4));
-  }
-  [[nodiscard]] std::optional<SymbolicShape> cut(const SymbolicShape& x) const {
-    const auto range = ranges({static_cast<std::int64_t>(x.size())});
-    if (!range) return std::nullopt;
-    SymbolicShape result;
-    for (std::int64_t i = 0; i < (*range)[0].count; ++i)
-      result.push_back(x[static_cast<std::size_t>((*range)[0].start + i * (*range)[0].step)]);
-    return result;
-  }
-
   /// Operators that move elements.
   [[nodiscard]] std::optional<SymbolicShape> moved(const SymbolicShape& x) const {
     SymbolicShape result = x;
@@ -24861,9 +24892,9 @@ class PartialShapes {
   }
 
   [[nodiscard]] std::optional<SymbolicShape> product(const SymbolicShape& a) const {
-    const SymbolicShape* b = input(1);
+    const SymbolicShape* b = input(as<ops::QLinearMatMul>() ? 3 : 1);
     if (b == nullptr) return std::nullopt;
-    if (as<ops::MatMul>() && a.size() > 1 && b->size() > 1) {
+    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul>>(node_) && a.size() > 1 && b->size() > 1) {
       SymbolicShape result = broadcast_pair({a.begin(), a.end() - 2}, {b->begin(), b->end() - 2});
       result.push_back(a[a.size() - 2]);
       result.push_back(b->back());
@@ -24874,23 +24905,30 @@ class PartialShapes {
     return SymbolicShape{a[gemm->trans_a ? 1 : 0], (*b)[gemm->trans_b ? 0 : 1]};
   }
 
+  /// The convolution that the node runs, in whatever numbers; null when it runs none.
+  [[nodiscard]] const ops::Conv* conv() const noexcept {
+    if (const auto* integers = as<ops::ConvInteger>()) return &integers->product;
+    if (const auto* scaled = as<ops::QLinearConv>()) return &scaled->product;
+    return as<ops::Conv>();
+  }
+  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() ? 3 : 1); }
   /// Weights alone tell the rank and the channels of a convolution.
   [[nodiscard]] std::optional<SymbolicShape> of_weights() const {
-    if ((!as<ops::Conv>() && !as<ops::ConvTranspose>()) || input(1) == nullptr) return std::nullopt;
-    const auto x = open(input(1)->size());
+    if ((conv() == nullptr && !as<ops::ConvTranspose>()) || weights() == nullptr) return std::nullopt;
+    const auto x = open(weights()->size());
     return windowed(*x);
   }
   [[nodiscard]] std::optional<SymbolicShape> windowed(const SymbolicShape& x) const {
     if (x.size() < 2) return std::nullopt;
     SymbolicShape result(x.begin(), x.begin() + 2);
     const std::size_t rank = x.size() - 2;
-    const SymbolicShape* w = input(1);
+    const SymbolicShape* w = weights();
     const bool weighted = w != nullptr && w->size() == x.size() && rank > 0;
-    if (as<ops::Conv>() && weighted) {
+    if (conv() != nullptr && weighted) {
       result[1] = (*w)[0];
       for (std::size_t i = 0; i < rank; ++i) {
         const bool known = x[i + 2].is_number() && (*w)[i + 2].is_number();
-        result.push_back(known ? SymbolicInteger{as<ops::Conv>()->window.axis(i, rank, x[i + 2].number, (*w)[i + 2].number).output}
+        result.push_back(known ? SymbolicInteger{conv()->window.axis(i, rank, x[i + 2].number, (*w)[i + 2].number).output}
                                : known_.fresh());
       }
       return result;
@@ -24912,10 +24950,6 @@ class PartialShapes {
     result.resize(x.size(), {1});
     return result;
   }
-
-  const Graph& graph_;
-  KnownShapes& known_;
-  const Node& node_;
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
@@ -24963,6 +24997,7 @@ inline void learn_shapes(const Graph& graph, KnownShapes& known, const Node& nod
   for (const ValueId id : node.outputs)
     if (id != no_value && !graph[id].type.is_tensor()) return;
   const rewrites::PartialShapes partial(graph, known, node);
+  const rewrites::PartialElements partial_elements(graph, known, node);
   try {
     const bool exact = detail::learn_exact_shapes(graph, known, node);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
@@ -24972,7 +25007,7 @@ inline void learn_shapes(const Graph& graph, KnownShapes& known, const Node& nod
         if (auto dims = partial.dims(k)) known.set_dims(id, std::move(*dims));
       }
       if (k != 0 || !KnownShapes::is_index(graph[id].type.dtype) || known.dims(id) == nullptr || known.dims(id)->size() > 1) continue;
-      if (auto elements = partial.elements()) known.set_elements(id, std::move(*elements));
+      if (auto elements = partial_elements.get()) known.set_elements(id, std::move(*elements));
     }
   } catch (const Error&) {
     // A run that needs the node reports what is wrong with it.
@@ -27349,19 +27384,25 @@ struct PushTransposes {
       return dims != nullptr &&
              std::all_of(dims->begin(), dims->end(), [](const SymbolicInteger& dim) { return dim == SymbolicInteger{1}; });
     }
-    /// Of a Transpose of the value by `perm`.
-    [[nodiscard]] Cost transposing(ValueId id, const Permutation& perm) const {
+    /// The dimensions of a value, or, where its members make it as a Transpose by `perm` of another one, those of that; empty when unknown.
+    [[nodiscard]] SymbolicShape dims(ValueId id, const Permutation* perm = nullptr) const {
+      const SymbolicShape* known = flow_.dims(id);
+      if (known == nullptr) return {};
+      SymbolicShape result = *known;
+      for (std::size_t i = 0; perm != nullptr && i < known->size(); ++i) result[static_cast<std::size_t>((*perm)[i])] = (*known)[i];
+      return result;
+    }
+    /// Of a Transpose by `perm` of a value of these dimensions.
+    [[nodiscard]] static Cost transposing(const SymbolicShape& dims, const Permutation& perm) {
       if (is_identity(perm)) return {};
-      const SymbolicShape* dims = flow_.dims(id);
       Cost result{1, 1};
-      bool moves = false;
-      std::int64_t last = -1;  // dimensions of 1 may stand anywhere
-      for (std::size_t i = 0; dims != nullptr && i < dims->size(); ++i) {
-        const SymbolicInteger& dim = (*dims)[i];
+      for (const SymbolicInteger& dim : dims)
         if (dim.is_number()) result.elements *= static_cast<double>(dim.number);
-      }
+      if (dims.size() != perm.size()) return result;
+      bool moves = false;
+      std::int64_t last = -1;
       for (const std::int64_t axis : perm) {
-        if (dims != nullptr && dims->size() == perm.size() && (*dims)[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;
+        if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;  // may stand anywhere
         moves = moves || axis < last;
         last = axis;
       }
@@ -27391,7 +27432,7 @@ struct PushTransposes {
         const Node* transpose = inside(id) == nullptr ? flow_.producer(id) : nullptr;
         const auto perm = transpose != nullptr ? permutation(flow_, *transpose) : std::nullopt;
         if (perm && inside(transpose->inputs[0]) == nullptr && all_users_inside(id))
-          total.add(transposing(transpose->inputs[0], *perm), -1);
+          total.add(transposing(dims(transpose->inputs[0]), *perm), -1);
       }
       return total;
     }
@@ -27409,7 +27450,7 @@ struct PushTransposes {
     [[nodiscard]] Cost entering(ValueId id, const Permutation& perm) const {
       if (flow_.constant(id) != nullptr || !flow_.varies(id) || is_single(id)) return {};
       const Source from = source(id, perm.size());
-      return transposing(from.inside ? id : from.value, order(from, perm));
+      return transposing(dims(from.value, inside(from.value)), order(from, perm));
     }
     /// Of what brings a result back for those who are no members.
     [[nodiscard]] Cost leaving(ValueId id, const Permutation& perm) const {
@@ -27423,10 +27464,10 @@ struct PushTransposes {
           restored = true;
           continue;
         }
-        total.add(transposing(id, *next), -1);
-        total.add(transposing(id, composed(perm, *next)), 1);
+        total.add(transposing(dims(id), *next), -1);
+        total.add(transposing(dims(id, &perm), composed(perm, *next)), 1);
       }
-      if (restored) total.add(transposing(id, perm), 1);
+      if (restored) total.add(transposing(dims(id, &perm), perm), 1);
       return total;
     }
 
@@ -27570,7 +27611,9 @@ inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph&
 template <class Pass>
 std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider> providers) {
   std::size_t patches = 0;
-  for (std::size_t at = 0; at < flow.size(); ++at) {
+  // Far more than any pass needs: a pass that undid what it does would not end.
+  const std::size_t most = 16 * flow.size() + 1000;
+  for (std::size_t at = 0; at < flow.size() && patches < most; ++at) {
     if (flow.node(at).outputs.empty() || flow.node(at).op == nullptr) continue;
     std::optional<Patch> patch = pass(flow, at);
     if (!patch) continue;

@@ -128,6 +128,24 @@ TEST_CASE("a Transpose stays where pushing it only moves it") {
   CHECK(rows.error < 1e-6);
 }
 
+TEST_CASE("dimensions of 1 stand anywhere at no cost, in either layout") {
+  const Rewritten result = extended(GraphBuilder()
+                                        .input("x", DType::float32, {1, 5, 1, 2})
+                                        .input("z", DType::float32, {1, 2, 5, 1})
+                                        .node(transpose("x", "a", to_nchw))
+                                        .node(NodeBuilder("Add", {"a", "z"}, {"s"}))
+                                        .node(NodeBuilder("Tanh", {"s"}, {"t"}))
+                                        .node(transpose("t", "u", {2, 0, 1, 3}))
+                                        .node(NodeBuilder("Mul", {"u", "u"}, {"v"}))
+                                        .node(transpose("v", "w", {1, 0, 2, 3}))
+                                        .node(NodeBuilder("ReduceMax", {"w"}, {"m"}).attribute("axes", Dims{1}))
+                                        .node(NodeBuilder("Sub", {"w", "m"}, {"y"}))
+                                        .output("y")
+                                        .output("t"));
+  CHECK(transposes(result) <= 3);
+  CHECK(result.error < 1e-6);
+}
+
 TEST_CASE("results that others read are transposed for them") {
   const Rewritten result = extended(images()
                                         .node(NodeBuilder("Neg", {"x"}, {"n"}))

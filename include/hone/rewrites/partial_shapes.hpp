@@ -18,8 +18,11 @@
 #include <hone/ops/matmul.hpp>
 #include <hone/ops/normalization.hpp>
 #include <hone/ops/pad.hpp>
+#include <hone/ops/quantize.hpp>
+#include <hone/ops/quantized_product.hpp>
 #include <hone/ops/reshape.hpp>
 #include <hone/ops/resize.hpp>
+#include <hone/ops/scatter.hpp>
 #include <hone/ops/shape.hpp>
 #include <hone/ops/slice.hpp>
 #include <hone/ops/softmax.hpp>
@@ -27,16 +30,16 @@
 #include <hone/ops/squeeze.hpp>
 #include <hone/ops/tile.hpp>
 #include <hone/ops/transpose.hpp>
-#include <hone/rewrites/known_shapes.hpp>
+#include <hone/rewrites/node_shapes.hpp>
 #include <hone/rewrites/op_families.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
 /// What follows for the outputs of one node where some dimensions of its inputs are symbols, for common operators. Where nothing follows,
 /// nothing is given; where an operator would refuse its inputs, it throws as that does.
-class PartialShapes {
+class PartialShapes : private NodeShapes {
  public:
-  PartialShapes(const Graph& graph, KnownShapes& known, const Node& node) : graph_(graph), known_(known), node_(node) {}
+  using NodeShapes::NodeShapes;
 
   [[nodiscard]] std::optional<SymbolicShape> dims(std::size_t output) const {
     if (runs<BroadcastOps>(node_)) return broadcasts(node_) ? broadcast_inputs() : std::nullopt;
@@ -47,10 +50,10 @@ class PartialShapes {
     if (as<ops::Range>()) return counted();
     if (as<ops::ConstantOfShape>()) return input_elements(0) != nullptr ? std::optional(*input_elements(0)) : open(length(0));
     const SymbolicShape* x = input(0);
-    if (x == nullptr) return of_weights();
+    if (x == nullptr) return as<ops::ShapeOf>() ? open(1) : of_weights();
     if (node_.op->info().shapes == nullptr || (output == 0 && runs<SameShape>(node_))) return *x;
     if (const auto* split = as<ops::Split>()) return part(*split, *x, output);
-    if (output != 0) return std::nullopt;
+    if (output != 0) return as<ops::DynamicQuantizeLinear>() ? std::optional(SymbolicShape{}) : std::nullopt;
     if (const auto* shape = as<ops::ShapeOf>()) {
       const auto rank = static_cast<std::int64_t>(x->size());
       return SymbolicShape{{std::max<std::int64_t>(shape->last(rank) - shape->first(rank), 0)}};
@@ -61,54 +64,10 @@ class PartialShapes {
     return windowed(*x);
   }
 
-  /// Of an output of rank 0 or 1 that holds int32 or int64.
-  [[nodiscard]] std::optional<SymbolicShape> elements() const {
-    if (const auto* shape = as<ops::ShapeOf>()) {
-      const SymbolicShape* x = input(0);
-      if (x == nullptr) return std::nullopt;
-      const auto rank = static_cast<std::int64_t>(x->size());
-      if (shape->first(rank) >= shape->last(rank)) return SymbolicShape{};
-      return SymbolicShape(x->begin() + shape->first(rank), x->begin() + shape->last(rank));
-    }
-    if (as<ops::Concat>()) return joined_elements();
-    const SymbolicShape* x = node_.inputs.empty() ? nullptr : input_elements(0);
-    if (x == nullptr) return std::nullopt;
-    if (as<ops::Identity>() || as<ops::Reshape>() || as<ops::Squeeze>() || as<ops::Unsqueeze>() || as<ops::Flatten>()) return *x;
-    if (as<ops::Cast>()) return *x;  // a dimension beyond int32 is none that a model converts to it
-    if (as<ops::Gather>()) return gathered(*x);
-    if (as<ops::Slice>()) return cut(*x);
-    return std::nullopt;
-  }
-
  private:
   using SameShape = ops::OpList<ops::BatchNormalization, ops::GroupNormalization, ops::Hardmax, ops::Identity, ops::InstanceNormalization,
-                                ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
-
-  template <class Op>
-  [[nodiscard]] const Op* as() const noexcept {
-    return node_.as<Op>();
-  }
-  [[nodiscard]] ValueId id(std::size_t k) const noexcept { return k < node_.inputs.size() ? node_.inputs[k] : no_value; }
-  [[nodiscard]] const SymbolicShape* input(std::size_t k) const { return id(k) != no_value ? known_.dims(id(k)) : nullptr; }
-  [[nodiscard]] const SymbolicShape* input_elements(std::size_t k) const { return id(k) != no_value ? known_.elements(id(k)) : nullptr; }
-  [[nodiscard]] const TensorRef* constant(std::size_t k) const {
-    return id(k) != no_value && graph_[id(k)].constant ? &graph_[id(k)].constant->tensor : nullptr;
-  }
-  /// The number of elements of a list.
-  [[nodiscard]] std::optional<std::size_t> length(std::size_t k) const {
-    const SymbolicShape* list = input(k);
-    if (list == nullptr || list->size() != 1 || !(*list)[0].is_number() || (*list)[0].number > static_cast<std::int64_t>(Shape::max_rank))
-      return std::nullopt;
-    return static_cast<std::size_t>((*list)[0].number);
-  }
-  /// `rank` dimensions of which nothing else is known.
-  [[nodiscard]] std::optional<SymbolicShape> open(std::optional<std::size_t> rank) const {
-    if (!rank) return std::nullopt;
-    SymbolicShape result;
-    for (std::size_t i = 0; i < *rank; ++i) result.push_back(known_.fresh());
-    return result;
-  }
-  [[nodiscard]] static std::size_t axis_of(std::int64_t axis, const SymbolicShape& x) { return normalized_axis(axis, x.size()); }
+                                ops::QuantizeLinear, ops::DequantizeLinear, ops::DynamicQuantizeLinear, ops::Scatter, ops::ScatterElements,
+                                ops::ScatterND, ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
 
   [[nodiscard]] SymbolicShape broadcast_pair(const SymbolicShape& a, const SymbolicShape& b) const {
     const SymbolicShape& longer = a.size() >= b.size() ? a : b;
@@ -195,47 +154,6 @@ class PartialShapes {
     (*result)[along] = total ? SymbolicInteger{*total} : known_.fresh();
     return result;
   }
-  [[nodiscard]] std::optional<SymbolicShape> joined_elements() const {
-    SymbolicShape result;
-    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
-      const SymbolicShape* list = input_elements(k);
-      if (list != nullptr) {
-        result.insert(result.end(), list->begin(), list->end());
-      } else if (const auto count = length(k)) {
-        result.insert(result.end(), *count, SymbolicInteger{0, SymbolicInteger::unknown});
-      } else {
-        return std::nullopt;
-      }
-    }
-    return result;
-  }
-  [[nodiscard]] std::optional<SymbolicShape> gathered(const SymbolicShape& x) const {
-    const SymbolicShape* indices = input_elements(1);
-    if (indices == nullptr) return std::nullopt;
-    SymbolicShape result;
-    for (const SymbolicInteger& at : *indices) {
-      if (!at.is_number()) return std::nullopt;
-      const auto size = static_cast<std::int64_t>(x.size());
-      if (at.number < -size || at.number >= size) return std::nullopt;
-      result.push_back(x[static_cast<std::size_t>(at.number < 0 ? at.number + size : at.number)]);
-    }
-    return result;
-  }
-  /// The inputs of a Slice beside x; nothing unless they are constants.
-  [[nodiscard]] std::optional<ops::Slice::Ranges> ranges(const Shape& from) const {
-    for (std::size_t k = 1; k < node_.inputs.size(); ++k)
-      if (id(k) != no_value && constant(k) == nullptr) return std::nullopt;
-    return ops::Slice::resolve(from, *constant(1), *constant(2), constant(3), constant(4));
-  }
-  [[nodiscard]] std::optional<SymbolicShape> cut(const SymbolicShape& x) const {
-    const auto range = ranges({static_cast<std::int64_t>(x.size())});
-    if (!range) return std::nullopt;
-    SymbolicShape result;
-    for (std::int64_t i = 0; i < (*range)[0].count; ++i)
-      result.push_back(x[static_cast<std::size_t>((*range)[0].start + i * (*range)[0].step)]);
-    return result;
-  }
-
   /// Operators that move elements.
   [[nodiscard]] std::optional<SymbolicShape> moved(const SymbolicShape& x) const {
     SymbolicShape result = x;
@@ -343,9 +261,9 @@ class PartialShapes {
   }
 
   [[nodiscard]] std::optional<SymbolicShape> product(const SymbolicShape& a) const {
-    const SymbolicShape* b = input(1);
+    const SymbolicShape* b = input(as<ops::QLinearMatMul>() ? 3 : 1);
     if (b == nullptr) return std::nullopt;
-    if (as<ops::MatMul>() && a.size() > 1 && b->size() > 1) {
+    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul>>(node_) && a.size() > 1 && b->size() > 1) {
       SymbolicShape result = broadcast_pair({a.begin(), a.end() - 2}, {b->begin(), b->end() - 2});
       result.push_back(a[a.size() - 2]);
       result.push_back(b->back());
@@ -356,23 +274,30 @@ class PartialShapes {
     return SymbolicShape{a[gemm->trans_a ? 1 : 0], (*b)[gemm->trans_b ? 0 : 1]};
   }
 
+  /// The convolution that the node runs, in whatever numbers; null when it runs none.
+  [[nodiscard]] const ops::Conv* conv() const noexcept {
+    if (const auto* integers = as<ops::ConvInteger>()) return &integers->product;
+    if (const auto* scaled = as<ops::QLinearConv>()) return &scaled->product;
+    return as<ops::Conv>();
+  }
+  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() ? 3 : 1); }
   /// Weights alone tell the rank and the channels of a convolution.
   [[nodiscard]] std::optional<SymbolicShape> of_weights() const {
-    if ((!as<ops::Conv>() && !as<ops::ConvTranspose>()) || input(1) == nullptr) return std::nullopt;
-    const auto x = open(input(1)->size());
+    if ((conv() == nullptr && !as<ops::ConvTranspose>()) || weights() == nullptr) return std::nullopt;
+    const auto x = open(weights()->size());
     return windowed(*x);
   }
   [[nodiscard]] std::optional<SymbolicShape> windowed(const SymbolicShape& x) const {
     if (x.size() < 2) return std::nullopt;
     SymbolicShape result(x.begin(), x.begin() + 2);
     const std::size_t rank = x.size() - 2;
-    const SymbolicShape* w = input(1);
+    const SymbolicShape* w = weights();
     const bool weighted = w != nullptr && w->size() == x.size() && rank > 0;
-    if (as<ops::Conv>() && weighted) {
+    if (conv() != nullptr && weighted) {
       result[1] = (*w)[0];
       for (std::size_t i = 0; i < rank; ++i) {
         const bool known = x[i + 2].is_number() && (*w)[i + 2].is_number();
-        result.push_back(known ? SymbolicInteger{as<ops::Conv>()->window.axis(i, rank, x[i + 2].number, (*w)[i + 2].number).output}
+        result.push_back(known ? SymbolicInteger{conv()->window.axis(i, rank, x[i + 2].number, (*w)[i + 2].number).output}
                                : known_.fresh());
       }
       return result;
@@ -394,10 +319,6 @@ class PartialShapes {
     result.resize(x.size(), {1});
     return result;
   }
-
-  const Graph& graph_;
-  KnownShapes& known_;
-  const Node& node_;
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites

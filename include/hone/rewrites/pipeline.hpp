@@ -65,7 +65,9 @@ inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph&
 template <class Pass>
 std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider> providers) {
   std::size_t patches = 0;
-  for (std::size_t at = 0; at < flow.size(); ++at) {
+  // Far more than any pass needs: a pass that undid what it does would not end.
+  const std::size_t most = 16 * flow.size() + 1000;
+  for (std::size_t at = 0; at < flow.size() && patches < most; ++at) {
     if (flow.node(at).outputs.empty() || flow.node(at).op == nullptr) continue;
     std::optional<Patch> patch = pass(flow, at);
     if (!patch) continue;

@@ -145,19 +145,25 @@ struct PushTransposes {
       return dims != nullptr &&
              std::all_of(dims->begin(), dims->end(), [](const SymbolicInteger& dim) { return dim == SymbolicInteger{1}; });
     }
-    /// Of a Transpose of the value by `perm`.
-    [[nodiscard]] Cost transposing(ValueId id, const Permutation& perm) const {
+    /// The dimensions of a value, or, where its members make it as a Transpose by `perm` of another one, those of that; empty when unknown.
+    [[nodiscard]] SymbolicShape dims(ValueId id, const Permutation* perm = nullptr) const {
+      const SymbolicShape* known = flow_.dims(id);
+      if (known == nullptr) return {};
+      SymbolicShape result = *known;
+      for (std::size_t i = 0; perm != nullptr && i < known->size(); ++i) result[static_cast<std::size_t>((*perm)[i])] = (*known)[i];
+      return result;
+    }
+    /// Of a Transpose by `perm` of a value of these dimensions.
+    [[nodiscard]] static Cost transposing(const SymbolicShape& dims, const Permutation& perm) {
       if (is_identity(perm)) return {};
-      const SymbolicShape* dims = flow_.dims(id);
       Cost result{1, 1};
-      bool moves = false;
-      std::int64_t last = -1;  // dimensions of 1 may stand anywhere
-      for (std::size_t i = 0; dims != nullptr && i < dims->size(); ++i) {
-        const SymbolicInteger& dim = (*dims)[i];
+      for (const SymbolicInteger& dim : dims)
         if (dim.is_number()) result.elements *= static_cast<double>(dim.number);
-      }
+      if (dims.size() != perm.size()) return result;
+      bool moves = false;
+      std::int64_t last = -1;
       for (const std::int64_t axis : perm) {
-        if (dims != nullptr && dims->size() == perm.size() && (*dims)[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;
+        if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;  // may stand anywhere
         moves = moves || axis < last;
         last = axis;
       }
@@ -187,7 +193,7 @@ struct PushTransposes {
         const Node* transpose = inside(id) == nullptr ? flow_.producer(id) : nullptr;
         const auto perm = transpose != nullptr ? permutation(flow_, *transpose) : std::nullopt;
         if (perm && inside(transpose->inputs[0]) == nullptr && all_users_inside(id))
-          total.add(transposing(transpose->inputs[0], *perm), -1);
+          total.add(transposing(dims(transpose->inputs[0]), *perm), -1);
       }
       return total;
     }
@@ -205,7 +211,7 @@ struct PushTransposes {
     [[nodiscard]] Cost entering(ValueId id, const Permutation& perm) const {
       if (flow_.constant(id) != nullptr || !flow_.varies(id) || is_single(id)) return {};
       const Source from = source(id, perm.size());
-      return transposing(from.inside ? id : from.value, order(from, perm));
+      return transposing(dims(from.value, inside(from.value)), order(from, perm));
     }
     /// Of what brings a result back for those who are no members.
     [[nodiscard]] Cost leaving(ValueId id, const Permutation& perm) const {
@@ -219,10 +225,10 @@ struct PushTransposes {
           restored = true;
           continue;
         }
-        total.add(transposing(id, *next), -1);
-        total.add(transposing(id, composed(perm, *next)), 1);
+        total.add(transposing(dims(id), *next), -1);
+        total.add(transposing(dims(id, &perm), composed(perm, *next)), 1);
       }
-      if (restored) total.add(transposing(id, perm), 1);
+      if (restored) total.add(transposing(dims(id, &perm), perm), 1);
       return total;
     }
 

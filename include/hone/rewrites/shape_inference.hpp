@@ -9,6 +9,7 @@
 #include <hone/config.hpp>
 #include <hone/graph/graph.hpp>
 #include <hone/rewrites/known_shapes.hpp>
+#include <hone/rewrites/partial_elements.hpp>
 #include <hone/rewrites/partial_shapes.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -54,6 +55,7 @@ inline void learn_shapes(const Graph& graph, KnownShapes& known, const Node& nod
   for (const ValueId id : node.outputs)
     if (id != no_value && !graph[id].type.is_tensor()) return;
   const rewrites::PartialShapes partial(graph, known, node);
+  const rewrites::PartialElements partial_elements(graph, known, node);
   try {
     const bool exact = detail::learn_exact_shapes(graph, known, node);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
@@ -63,7 +65,7 @@ inline void learn_shapes(const Graph& graph, KnownShapes& known, const Node& nod
         if (auto dims = partial.dims(k)) known.set_dims(id, std::move(*dims));
       }
       if (k != 0 || !KnownShapes::is_index(graph[id].type.dtype) || known.dims(id) == nullptr || known.dims(id)->size() > 1) continue;
-      if (auto elements = partial.elements()) known.set_elements(id, std::move(*elements));
+      if (auto elements = partial_elements.get()) known.set_elements(id, std::move(*elements));
     }
   } catch (const Error&) {
     // A run that needs the node reports what is wrong with it.
