@@ -25870,6 +25870,91 @@ struct FoldShapes {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FOLD_TRANSPOSE_HPP
+
+#define HONE_SINGLE_REWRITES_PERMUTATION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// An order of dimensions, as Transpose has it: dimension i of the result is dimension perm[i] of what is transposed.
+using Permutation = std::vector<std::int64_t>;
+
+[[nodiscard]] inline bool is_identity(const Permutation& perm) noexcept { return std::is_sorted(perm.begin(), perm.end()); }
+
+/// Of a Transpose, where the number of dimensions is known; nothing for other nodes, and for what is no permutation.
+[[nodiscard]] inline std::optional<Permutation> permutation(const DataFlow& flow, const Node& node) {
+  const auto* transpose = node.as<ops::Transpose>();
+  if (transpose == nullptr) return std::nullopt;
+  Permutation result;
+  if (transpose->perm) {
+    result = *transpose->perm;
+  } else {
+    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+    if (!rank) return std::nullopt;
+    for (std::size_t i = *rank; i-- > 0;) result.push_back(static_cast<std::int64_t>(i));
+  }
+  Permutation sorted = result;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    if (sorted[i] != static_cast<std::int64_t>(i)) return std::nullopt;
+  return result;
+}
+
+/// The order after `first` and then `second`. Precondition: they have the same size.
+[[nodiscard]] inline Permutation composed(const Permutation& first, const Permutation& second) {
+  Permutation result;
+  for (const std::int64_t axis : second) result.push_back(first[static_cast<std::size_t>(axis)]);
+  return result;
+}
+[[nodiscard]] inline Permutation inverse(const Permutation& perm) {
+  Permutation result(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) result[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  return result;
+}
+
+/// A Transpose, named as `of`.
+[[nodiscard]] inline Node make_transpose(const Node& of, const Permutation& perm, ValueId x, ValueId y) {
+  ops::Transpose op;
+  op.perm = perm;
+  return make_node(of, std::move(op), {{"perm", perm}}, {x}, {y});
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A Transpose of a matrix that only a Gemm, or a MatMul of two matrices, reads becomes an attribute of a Gemm, which reads matrices in
+/// either order without a copy.
+struct FoldTranspose {
+  static constexpr std::string_view name = "fold_transpose";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    ops::Gemm op;
+    if (const auto* gemm = node.as<ops::Gemm>()) {
+      op = *gemm;
+    } else if (node.as<ops::MatMul>() == nullptr || flow.rank(node.inputs[0]) != 2 || flow.rank(node.inputs[1]) != 2) {
+      return std::nullopt;
+    }
+    Patch patch;
+    std::vector<ValueId> inputs = node.inputs;
+    for (const std::size_t k : {0, 1}) {
+      const Node* transpose = flow.used_once(inputs[k]) ? flow.made_by<ops::Transpose>(inputs[k]) : nullptr;
+      if (transpose == nullptr || permutation(flow, *transpose) != Permutation{1, 0}) continue;
+      bool& flag = k == 0 ? op.trans_a : op.trans_b;
+      flag = !flag;
+      inputs[k] = transpose->inputs[0];
+      patch.absorbed.push_back(transpose);
+    }
+    if (patch.absorbed.empty()) return std::nullopt;
+    Attributes attributes{
+        {"alpha", op.alpha}, {"beta", op.beta}, {"transA", std::int64_t{op.trans_a ? 1 : 0}}, {"transB", std::int64_t{op.trans_b ? 1 : 0}}};
+    patch.nodes.push_back(make_node(node, op, std::move(attributes), std::move(inputs), {node.outputs[0]}));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FUSE_ACTIVATION_HPP
 
 #define HONE_SINGLE_REWRITES_PATTERN_HPP
@@ -26085,54 +26170,6 @@ struct FuseActivation {
 }  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FUSE_ATTENTION_HPP
 
-#define HONE_SINGLE_REWRITES_PERMUTATION_HPP
-
-namespace hone::inline HONE_ABI::rewrites {
-
-/// An order of dimensions, as Transpose has it: dimension i of the result is dimension perm[i] of what is transposed.
-using Permutation = std::vector<std::int64_t>;
-
-[[nodiscard]] inline bool is_identity(const Permutation& perm) noexcept { return std::is_sorted(perm.begin(), perm.end()); }
-
-/// Of a Transpose, where the number of dimensions is known; nothing for other nodes, and for what is no permutation.
-[[nodiscard]] inline std::optional<Permutation> permutation(const DataFlow& flow, const Node& node) {
-  const auto* transpose = node.as<ops::Transpose>();
-  if (transpose == nullptr) return std::nullopt;
-  Permutation result;
-  if (transpose->perm) {
-    result = *transpose->perm;
-  } else {
-    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
-    if (!rank) return std::nullopt;
-    for (std::size_t i = *rank; i-- > 0;) result.push_back(static_cast<std::int64_t>(i));
-  }
-  Permutation sorted = result;
-  std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = 0; i < sorted.size(); ++i)
-    if (sorted[i] != static_cast<std::int64_t>(i)) return std::nullopt;
-  return result;
-}
-
-/// The order after `first` and then `second`. Precondition: they have the same size.
-[[nodiscard]] inline Permutation composed(const Permutation& first, const Permutation& second) {
-  Permutation result;
-  for (const std::int64_t axis : second) result.push_back(first[static_cast<std::size_t>(axis)]);
-  return result;
-}
-[[nodiscard]] inline Permutation inverse(const Permutation& perm) {
-  Permutation result(perm.size());
-  for (std::size_t i = 0; i < perm.size(); ++i) result[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-  return result;
-}
-
-/// A Transpose, named as `of`.
-[[nodiscard]] inline Node make_transpose(const Node& of, const Permutation& perm, ValueId x, ValueId y) {
-  ops::Transpose op;
-  op.perm = perm;
-  return make_node(of, std::move(op), {{"perm", perm}}, {x}, {y});
-}
-
-}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_PIECE_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -27679,6 +27716,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(extended, rewrites::FuseAttention{});
     run(extended, rewrites::MergeProjections{});
     run(extended, rewrites::PushTransposes{});
+    run(extended, rewrites::FoldTranspose{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.

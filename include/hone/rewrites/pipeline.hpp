@@ -17,6 +17,7 @@
 #include <hone/rewrites/fold_into_conv.hpp>
 #include <hone/rewrites/fold_pad.hpp>
 #include <hone/rewrites/fold_shapes.hpp>
+#include <hone/rewrites/fold_transpose.hpp>
 #include <hone/rewrites/fuse_activation.hpp>
 #include <hone/rewrites/fuse_attention.hpp>
 #include <hone/rewrites/fuse_normalization.hpp>
@@ -133,6 +134,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(extended, rewrites::FuseAttention{});
     run(extended, rewrites::MergeProjections{});
     run(extended, rewrites::PushTransposes{});
+    run(extended, rewrites::FoldTranspose{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.
