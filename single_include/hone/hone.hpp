@@ -24226,6 +24226,8 @@ struct SymbolicInteger {
 
 using SymbolicShape = std::vector<SymbolicInteger>;
 
+namespace rewrites {
+
 [[nodiscard]] inline SymbolicShape symbolic(std::span<const std::int64_t> numbers) {
   SymbolicShape result;
   for (const std::int64_t number : numbers) result.push_back({number});
@@ -24290,6 +24292,7 @@ using SymbolicShape = std::vector<SymbolicInteger>;
   return product % divisor == 0 ? std::optional(SymbolicInteger{product / divisor}) : std::nullopt;
 }
 
+}  // namespace rewrites
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
@@ -24350,7 +24353,7 @@ class KnownShapes {
   void declare(const GraphValue& value, Known& known, bool checked) {
     if (value.constant) {
       const TensorRef& tensor = value.constant->tensor;
-      known.dims = symbolic(tensor.shape.dims());
+      known.dims = rewrites::symbolic(tensor.shape.dims());
       if (!is_index(tensor.dtype) || tensor.shape.rank() > 1 || tensor.elements() > max_elements) return;
       known.elements.emplace();
       for (std::int64_t i = 0; i < tensor.elements(); ++i) {
@@ -24972,11 +24975,12 @@ inline bool learn_exact_shapes(const Graph& graph, KnownShapes& known, const Nod
       refs[k] = graph[id].constant->tensor;
       continue;
     }
-    const auto dims = known.dims(id) != nullptr ? numbers(*known.dims(id)) : std::nullopt;
+    const auto dims = known.dims(id) != nullptr ? rewrites::numbers(*known.dims(id)) : std::nullopt;
     if (!dims || !graph[id].type.is_tensor() || dims->size() > Shape::max_rank) return false;
     refs[k] = {nullptr, graph[id].type.dtype, Shape(*dims)};
     if (!contains(node.op->traits().shape_inputs, k)) continue;
-    auto list = known.elements(id) != nullptr && graph[id].type.dtype == DType::int64 ? numbers(*known.elements(id)) : std::nullopt;
+    auto list =
+        known.elements(id) != nullptr && graph[id].type.dtype == DType::int64 ? rewrites::numbers(*known.elements(id)) : std::nullopt;
     if (!list) return false;
     lists[k] = std::move(*list);
     refs[k].data = lists[k].data();
@@ -24984,7 +24988,7 @@ inline bool learn_exact_shapes(const Graph& graph, KnownShapes& known, const Nod
   std::vector<Shape> shapes(node.outputs.size());
   node.op->shapes(ShapeContext(inputs, shapes));
   for (std::size_t k = 0; k < node.outputs.size(); ++k)
-    if (node.outputs[k] != no_value) known.set_dims(node.outputs[k], symbolic(shapes[k].dims()));
+    if (node.outputs[k] != no_value) known.set_dims(node.outputs[k], rewrites::symbolic(shapes[k].dims()));
   return true;
 }
 
@@ -25910,6 +25914,17 @@ using Permutation = std::vector<std::int64_t>;
   Permutation result(perm.size());
   for (std::size_t i = 0; i < perm.size(); ++i) result[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
   return result;
+}
+
+/// Whether a Transpose of a tensor of these dimensions changes the order of its elements: dimensions of 1 may stand anywhere.
+[[nodiscard]] inline bool moves_elements(const SymbolicShape& dims, const Permutation& perm) noexcept {
+  std::int64_t last = -1;
+  for (const std::int64_t axis : perm) {
+    if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;
+    if (axis < last) return true;
+    last = axis;
+  }
+  return false;
 }
 
 /// A Transpose, named as `of`.
@@ -27070,14 +27085,16 @@ struct MergeReshapes {
 
 namespace hone::inline HONE_ABI::rewrites {
 
-/// Transpose of a Transpose becomes one Transpose; eliminate_no_ops takes it away where the two cancel.
+/// Transpose of a Transpose becomes one Transpose; eliminate_no_ops takes it away where the two cancel. A Transpose that has none beside it
+/// and moves but dimensions of 1 becomes a Reshape, which moves nothing.
 struct MergeTransposes {
   static constexpr std::string_view name = "merge_transposes";
 
   [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& outer = flow.node(at);
-    const Node* inner = outer.as<ops::Transpose>() != nullptr ? flow.made_by<ops::Transpose>(outer.inputs[0]) : nullptr;
-    if (inner == nullptr) return std::nullopt;
+    if (outer.as<ops::Transpose>() == nullptr) return std::nullopt;
+    const Node* inner = flow.made_by<ops::Transpose>(outer.inputs[0]);
+    if (inner == nullptr) return reshape(flow, outer);
     const auto first = permutation(flow, *inner);
     const auto second = permutation(flow, outer);
     if (!first || !second || first->size() != second->size()) return std::nullopt;
@@ -27085,6 +27102,26 @@ struct MergeTransposes {
     patch.nodes.push_back(make_transpose(outer, composed(*first, *second), inner->inputs[0], outer.outputs[0]));
     if (flow.used_once(outer.inputs[0])) patch.absorbed.push_back(inner);
     return patch;
+  }
+
+ private:
+  static std::optional<Patch> reshape(const DataFlow& flow, const Node& node) {
+    const auto perm = permutation(flow, node);
+    const SymbolicShape* from = flow.dims(node.inputs[0]);
+    const SymbolicShape* to = flow.dims(node.outputs[0]);
+    if (!perm || is_identity(*perm) || from == nullptr || to == nullptr || from->size() != perm->size()) return std::nullopt;
+    if (moves_elements(*from, *perm) || is_transposed(flow, node.outputs[0])) return std::nullopt;
+    const auto target = reshape_target(*from, *to);
+    if (!target) return std::nullopt;
+    Patch patch;
+    const ValueId shape = patch.add_value(flow.graph(), list_constant(node.name + "/shape", *target));
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {node.inputs[0], shape}, {node.outputs[0]}));
+    return patch;
+  }
+  /// Whether a Transpose reads the value: the two become one.
+  [[nodiscard]] static bool is_transposed(const DataFlow& flow, ValueId id) {
+    return std::any_of(flow.users(id).begin(), flow.users(id).end(),
+                       [&](std::size_t user) { return flow.node(user).as<ops::Transpose>() != nullptr; });
   }
 };
 
@@ -27435,15 +27472,7 @@ struct PushTransposes {
       Cost result{1, 1};
       for (const SymbolicInteger& dim : dims)
         if (dim.is_number()) result.elements *= static_cast<double>(dim.number);
-      if (dims.size() != perm.size()) return result;
-      bool moves = false;
-      std::int64_t last = -1;
-      for (const std::int64_t axis : perm) {
-        if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;  // may stand anywhere
-        moves = moves || axis < last;
-        last = axis;
-      }
-      if (!moves) result.elements = 0;
+      if (dims.size() == perm.size() && !moves_elements(dims, perm)) result.elements = 0;
       return result;
     }
 

@@ -71,7 +71,7 @@ class KnownShapes {
   void declare(const GraphValue& value, Known& known, bool checked) {
     if (value.constant) {
       const TensorRef& tensor = value.constant->tensor;
-      known.dims = symbolic(tensor.shape.dims());
+      known.dims = rewrites::symbolic(tensor.shape.dims());
       if (!is_index(tensor.dtype) || tensor.shape.rank() > 1 || tensor.elements() > max_elements) return;
       known.elements.emplace();
       for (std::int64_t i = 0; i < tensor.elements(); ++i) {

@@ -49,6 +49,17 @@ using Permutation = std::vector<std::int64_t>;
   return result;
 }
 
+/// Whether a Transpose of a tensor of these dimensions changes the order of its elements: dimensions of 1 may stand anywhere.
+[[nodiscard]] inline bool moves_elements(const SymbolicShape& dims, const Permutation& perm) noexcept {
+  std::int64_t last = -1;
+  for (const std::int64_t axis : perm) {
+    if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;
+    if (axis < last) return true;
+    last = axis;
+  }
+  return false;
+}
+
 /// A Transpose, named as `of`.
 [[nodiscard]] inline Node make_transpose(const Node& of, const Permutation& perm, ValueId x, ValueId y) {
   ops::Transpose op;

@@ -159,15 +159,7 @@ struct PushTransposes {
       Cost result{1, 1};
       for (const SymbolicInteger& dim : dims)
         if (dim.is_number()) result.elements *= static_cast<double>(dim.number);
-      if (dims.size() != perm.size()) return result;
-      bool moves = false;
-      std::int64_t last = -1;
-      for (const std::int64_t axis : perm) {
-        if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;  // may stand anywhere
-        moves = moves || axis < last;
-        last = axis;
-      }
-      if (!moves) result.elements = 0;
+      if (dims.size() == perm.size() && !moves_elements(dims, perm)) result.elements = 0;
       return result;
     }
 

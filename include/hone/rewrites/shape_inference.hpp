@@ -30,11 +30,12 @@ inline bool learn_exact_shapes(const Graph& graph, KnownShapes& known, const Nod
       refs[k] = graph[id].constant->tensor;
       continue;
     }
-    const auto dims = known.dims(id) != nullptr ? numbers(*known.dims(id)) : std::nullopt;
+    const auto dims = known.dims(id) != nullptr ? rewrites::numbers(*known.dims(id)) : std::nullopt;
     if (!dims || !graph[id].type.is_tensor() || dims->size() > Shape::max_rank) return false;
     refs[k] = {nullptr, graph[id].type.dtype, Shape(*dims)};
     if (!contains(node.op->traits().shape_inputs, k)) continue;
-    auto list = known.elements(id) != nullptr && graph[id].type.dtype == DType::int64 ? numbers(*known.elements(id)) : std::nullopt;
+    auto list =
+        known.elements(id) != nullptr && graph[id].type.dtype == DType::int64 ? rewrites::numbers(*known.elements(id)) : std::nullopt;
     if (!list) return false;
     lists[k] = std::move(*list);
     refs[k].data = lists[k].data();
@@ -42,7 +43,7 @@ inline bool learn_exact_shapes(const Graph& graph, KnownShapes& known, const Nod
   std::vector<Shape> shapes(node.outputs.size());
   node.op->shapes(ShapeContext(inputs, shapes));
   for (std::size_t k = 0; k < node.outputs.size(); ++k)
-    if (node.outputs[k] != no_value) known.set_dims(node.outputs[k], symbolic(shapes[k].dims()));
+    if (node.outputs[k] != no_value) known.set_dims(node.outputs[k], rewrites::symbolic(shapes[k].dims()));
   return true;
 }
 

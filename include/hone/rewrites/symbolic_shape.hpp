@@ -29,6 +29,8 @@ struct SymbolicInteger {
 
 using SymbolicShape = std::vector<SymbolicInteger>;
 
+namespace rewrites {
+
 [[nodiscard]] inline SymbolicShape symbolic(std::span<const std::int64_t> numbers) {
   SymbolicShape result;
   for (const std::int64_t number : numbers) result.push_back({number});
@@ -93,4 +95,5 @@ using SymbolicShape = std::vector<SymbolicInteger>;
   return product % divisor == 0 ? std::optional(SymbolicInteger{product / divisor}) : std::nullopt;
 }
 
+}  // namespace rewrites
 }  // namespace hone::inline HONE_ABI
