@@ -4584,7 +4584,8 @@ namespace hone::inline HONE_ABI::ops {
 /// y = softmax(scale q k^T + mask) v over the last two dimensions; the others broadcast, as they do in the MatMul, Add and Softmax that
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
-/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor.
+/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. Where a tensor has one dimension more
+/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -4593,6 +4594,9 @@ struct ScaledAttention {
   using Perm = std::vector<std::int64_t>;
   float scale = 1;
   Perm q_perm, k_perm, v_perm, y_perm;
+  std::int64_t q_part = 0;
+  std::int64_t k_part = 0;
+  std::int64_t v_part = 0;
 
   void attributes(auto& a) {
     a("scale", scale, 1.0f);
@@ -4600,22 +4604,40 @@ struct ScaledAttention {
     a("k_perm", k_perm, Perm{});
     a("v_perm", v_perm, Perm{});
     a("y_perm", y_perm, Perm{});
+    a("q_part", q_part, 0);
+    a("k_part", k_part, 0);
+    a("v_part", v_part, 0);
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.
   [[nodiscard]] static std::size_t source(const Perm& perm, std::size_t i) noexcept {
     return perm.empty() ? i : static_cast<std::size_t>(perm[i]);
   }
-  /// Errors: invalid_argument when `perm` does not fit.
-  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm) {
-    if (shape.rank() < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
+  /// The dimension of a tensor of which only one index counts; `rank` when there is none.
+  [[nodiscard]] static std::size_t part_axis(const Perm& perm, std::size_t rank) noexcept {
+    std::size_t axis = 0;
+    if (perm.size() + 1 != rank) return rank;
+    while (std::find(perm.begin(), perm.end(), static_cast<std::int64_t>(axis)) != perm.end()) ++axis;
+    return axis;
+  }
+  /// Errors: invalid_argument when `perm` or `part` does not fit.
+  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm, std::int64_t part) {
+    const std::size_t rank = perm.empty() ? shape.rank() : perm.size();
+    if (rank < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
     if (!perm.empty()) {
-      if (perm.size() != shape.rank()) fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
+      if (rank != shape.rank() && rank + 1 != shape.rank())
+        fail(ErrorCode::invalid_argument, "a perm of ", rank, " axes for the shape ", shape);
       AxisSet seen;
-      for (const std::int64_t axis : perm) seen.insert(axis, shape.rank());
+      for (const std::int64_t axis : perm) {
+        if (axis < 0) fail(ErrorCode::invalid_argument, "a perm holds ", axis);
+        seen.insert(axis, shape.rank());
+      }
+      const std::size_t at = part_axis(perm, shape.rank());
+      if (at < shape.rank() && (part < 0 || part >= shape[at]))
+        fail(ErrorCode::invalid_argument, "part ", part, " of axis ", at, " of the shape ", shape);
     }
     Shape result;
-    for (std::size_t i = 0; i < shape.rank(); ++i) result.push_back(shape[source(perm, i)]);
+    for (std::size_t i = 0; i < rank; ++i) result.push_back(shape[source(perm, i)]);
     return result;
   }
 
@@ -4637,7 +4659,7 @@ struct ScaledAttention {
     return {broadcast(lead(scores), lead(v)), from_end(scores, 2), from_end(scores, 1), q.back(), v.back()};
   }
   void shapes(const ShapeContext& c) const {
-    const Sizes s = sizes(permuted(c.shape(0), q_perm), permuted(c.shape(1), k_perm), permuted(c.shape(2), v_perm),
+    const Sizes s = sizes(permuted(c.shape(0), q_perm, q_part), permuted(c.shape(1), k_perm, k_part), permuted(c.shape(2), v_perm, v_part),
                           c.has_input(3) ? &c.shape(3) : nullptr);
     Shape logical = s.lead;
     logical.push_back(s.queries);
@@ -11549,6 +11571,7 @@ struct GemmTile {
   bool accumulate;                 ///< c += A B instead of c = A B
   const T* row_bias = nullptr;     ///< (rows), added to each row, or null
   const T* column_bias = nullptr;  ///< (columns), added to each column, or null
+  const T* fetch = nullptr;        ///< what will be needed next: one cache line for each step of k, fetched meanwhile; or null
 };
 
 /// The parts of a matrix product C = A B with A (m, k) and B (k, n): register-blocked micro-kernels and the packing that they read.
@@ -11735,10 +11758,13 @@ void gemm_tile(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride, c
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) sums[r][v] = V(T(0));
   }
+  const T* fetch = tile.fetch != nullptr ? tile.fetch : a;
   for (std::size_t p = 0; p < k; ++p) {
     V columns[registers];
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) columns[v] = V::load_unaligned(b + v * width);
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += 64 / sizeof(T);
 #pragma GCC unroll 32
     for (int r = 0; r < Rows; ++r) {
       const V row(a[r]);
@@ -11857,7 +11883,7 @@ struct ProductOptions {
 ///
 /// Blocking (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008). From the inside out:
 ///   mr x nr   a tile of C in registers
-///   kc        a panel of B, kc x nr, takes 32 KiB: it stays in L1 while the panels of a block of A stream past it
+///   kc        a panel of B, kc x nr, takes 64 KiB: it stays in L2, from where it streams through L1 while C stays in registers
 ///   mc        a block of A, mc x kc, takes 192 KiB: it stays in L2 (256 KiB and up) while the panels of B pass
 ///   nc        the packed part of B, kc x nc, takes 4 MiB: it stays in L3
 ///   mo        the packed part of A, mo x kc, takes 2 MiB: near enough to L2 when C is narrow and each block of A is used briefly
@@ -11874,13 +11900,15 @@ class MatrixProduct {
   /// Precondition: `isa` is in simd::available_isas().
   explicit MatrixProduct(simd::Isa isa) noexcept : kernels_(&simd::table<simd::Gemm<T>>(isa)) {
     const std::int64_t element = sizeof(T);
-    kc_ = std::clamp<std::int64_t>(32 * 1024 / (nr() * element), 128, 512);
+    kc_ = std::clamp<std::int64_t>(64 * 1024 / (nr() * element), 128, 512);
     mc_ = std::max(mr(), 192 * 1024 / (kc_ * element) / mr() * mr());
     nc_ = std::max(nr(), 4 * 1024 * 1024 / (kc_ * element) / nr() * nr());
     mo_ = std::max(mc_, 2 * 1024 * 1024 / (kc_ * element) / mc_ * mc_);
   }
 
   [[nodiscard]] simd::Isa isa() const noexcept { return kernels_->isa; }
+  /// Rows of C that are computed together; multiples of it leave none over.
+  [[nodiscard]] std::int64_t tile_rows() const noexcept { return mr(); }
 
   /// Packs columns [first, last) of rows [p, p + depth) of B to panels of nr columns, k-major, as simd::Gemm reads them.
   using PackB = FunctionRef<void(std::int64_t p, std::int64_t depth, std::int64_t first, std::int64_t last, std::int64_t nr, T* panels)>;
@@ -11973,6 +12001,7 @@ class MatrixProduct {
   /// Multiply-adds, or packed elements, that are worth a thread: 2 to 10 microseconds.
   static constexpr std::int64_t worth_a_thread = 64 * 1024;
   static constexpr std::int64_t worth_packing = 8 * 1024;
+  static constexpr std::int64_t c_block_bytes = 256 * 1024;
 
   static constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
   static constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
@@ -12058,7 +12087,10 @@ class MatrixProduct {
     const std::int64_t block_rows = round_up(ceil_div(step.rows, row_blocks), mr());
     const std::int64_t wanted = ceil_div(4 * pool.size(), row_blocks);
     const std::int64_t least = ceil_div(worth_a_thread, block_rows * std::max<std::int64_t>(1, step.depth));
-    const std::int64_t block_columns = round_up(std::max(ceil_div(step.columns, pool.size() == 1 ? 1 : wanted), least), nr());
+    // What finishes a block finds it in L2.
+    const std::int64_t most = std::max(nr(), c_block_bytes / (block_rows * static_cast<std::int64_t>(sizeof(T))));
+    const std::int64_t block_columns =
+        round_up(std::min(std::max(ceil_div(step.columns, pool.size() == 1 ? 1 : wanted), least), most), nr());
     const std::int64_t column_blocks = ceil_div(step.columns, block_columns);
     pool.parallel_for(row_blocks * column_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t block = begin; block < end; ++block) {
@@ -12082,6 +12114,9 @@ class MatrixProduct {
         panel = direct->data + step.p * direct->row_stride + step.j0 + j;
         panel_stride = direct->row_stride;
       }
+      // The first tiles fetch the panel that comes next, each one cache line for each step of k.
+      const T* fetch = direct == nullptr && j + nr() < j_end ? packed_b + (j + nr()) * step.depth : nullptr;
+      const T* const fetched = fetch != nullptr ? fetch + nr() * step.depth : nullptr;
       for (std::int64_t i = i_begin; i < i_end; i += mr()) {
         const std::int64_t row = step.i0 + i;
         const std::int64_t column = step.j0 + j;
@@ -12092,7 +12127,10 @@ class MatrixProduct {
                           .columns = static_cast<int>(columns),
                           .accumulate = !step.first || options.accumulate,
                           .row_bias = step.first && options.row_bias != nullptr ? options.row_bias + row : nullptr,
-                          .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr});
+                          .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr,
+                          .fetch = fetch});
+        if (fetch != nullptr) fetch += step.depth * line;
+        if (fetch >= fetched) fetch = nullptr;
       }
     }
     if (step.last && options.finish != nullptr) {
@@ -12146,7 +12184,13 @@ class MatrixProduct {
     const simd::Add add{};
     for (std::int64_t r = 0; r < lines; ++r) {
       T* const out = Transposed ? c + r : c + r * c_row_stride;
-      const std::ptrdiff_t step = Transposed ? c_row_stride : 1;
+      const auto step = [&] {
+        if constexpr (Transposed) {
+          return c_row_stride;
+        } else {
+          return std::integral_constant<std::ptrdiff_t, 1>();
+        }
+      }();
       for (std::int64_t j = first; j < first + count; ++j) {
         T value = sums[r * n + j];
         if (options.accumulate) value = add(out[j * step], value);
@@ -12514,8 +12558,8 @@ inline constexpr bool has_own_exponential = has_mask<V>&& std::is_same_v<lane_t<
 /// e^x: 2^n e^r with n = round(x / ln 2) and |r| <= ln(2) / 2. The polynomial of degree 6 is 1 + r + r^2 q(r) with the q that makes the
 /// largest relative error least (3.1e-9), found by Remez' exchange.
 HONE_ALWAYS_INLINE __m512 exponential_of_16(__m512 x) noexcept {
-  // Beyond these bounds the result is 0 or infinite. The order of the operands keeps NaN.
-  x = _mm512_min_ps(_mm512_set1_ps(89.5f), _mm512_max_ps(_mm512_set1_ps(-105.0f), x));
+  // Above, the result is infinite. The order of the operands keeps NaN.
+  x = _mm512_min_ps(_mm512_set1_ps(89.5f), x);
   const __m512 n =
       _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   // ln 2 in two parts, the first with zeros at its end: n times it is exact.
@@ -12527,13 +12571,15 @@ HONE_ALWAYS_INLINE __m512 exponential_of_16(__m512 x) noexcept {
   q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.16666520399f));
   q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.499999934321f));
   const __m512 one = _mm512_set1_ps(1.0f);
-  return _mm512_scalef_ps(_mm512_fmadd_ps(_mm512_mul_ps(r, r), q, _mm512_add_ps(r, one)), n);
+  const __mmask16 normal = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.33654f), _CMP_NLT_UQ);
+  return _mm512_maskz_scalef_ps(normal, _mm512_fmadd_ps(_mm512_mul_ps(r, r), q, _mm512_add_ps(r, one)), n);
 }
 #endif
 
 }  // namespace detail
 
-/// e^x, within 1.5 ulp.
+/// e^x, within 1.5 ulp; 0 where that is no normal number: products with denormal ones, such as weights of masked scores, take many times
+/// longer.
 template <class V>
 HONE_LANE V exponential(V x) noexcept {
 #if defined(__AVX512BW__)
@@ -13230,11 +13276,12 @@ namespace cpu {
 /// Where the matrices of a tensor lie whose leading dimensions are broadcast to those of a larger one.
 class BroadcastMatrices {
  public:
-  /// `shape` and `perm` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where one of
-  /// them stands for `rows` or `columns`.
-  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, const Shape& lead, std::int64_t rows,
+  /// `shape`, `perm` and `part` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where
+  /// one of them stands for `rows` or `columns`.
+  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, std::int64_t part, const Shape& lead, std::int64_t rows,
                     std::int64_t columns) {
-    const std::size_t rank = shape.rank();
+    const std::size_t rank = perm.empty() ? shape.rank() : perm.size();
+    if (const std::size_t at = ops::ScaledAttention::part_axis(perm, shape.rank()); at < shape.rank()) first_ = part * shape.stride(at);
     const auto stride = [&](std::size_t from_end, std::int64_t wanted) -> std::int64_t {
       if (from_end > rank) return 0;
       const std::size_t at = ops::ScaledAttention::source(perm, rank - from_end);
@@ -13246,7 +13293,7 @@ class BroadcastMatrices {
   }
   /// Of the matrix number `index` of all in `lead`.
   [[nodiscard]] std::int64_t at(std::int64_t index, const Shape& lead) const noexcept {
-    std::int64_t offset = 0;
+    std::int64_t offset = first_;
     for (std::size_t i = lead.rank(); i-- > 0;) {
       offset += index % lead[i] * strides_[i];
       index /= lead[i];
@@ -13258,6 +13305,7 @@ class BroadcastMatrices {
   std::int64_t column_stride;
 
  private:
+  std::int64_t first_ = 0;
   std::array<std::int64_t, Shape::max_rank> strides_{};
 };
 
@@ -13273,63 +13321,116 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::ScaledAttention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
 
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return share(sizes(c)) * static_cast<std::size_t>(c.pool().size()); }
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Sizes s = sizes(c);
+    return packed_bytes(s) + share(s) * static_cast<std::size_t>(c.pool().size());
+  }
 
   void run(Context& c) const {
     const Sizes s = sizes(c);
     const std::int64_t matrices = s.lead.elements();
     if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
-    const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, s.lead, s.queries, s.size);
-    const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, s.lead, s.keys, s.size);
-    const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, s.lead, s.keys, s.value_size);
-    const cpu::BroadcastMatrices y(c.output(0).shape, op_.y_perm, s.lead, s.queries, s.value_size);
-    const bool masked = c.has_input(3);
-    const cpu::BroadcastMatrices mask(masked ? c.input(3).shape : Shape{1, 1}, {}, s.lead, s.queries, s.keys);
+    const Operands operands(op_, s, c);
+    const std::int64_t block = block_rows(s);
     const std::int64_t blocks = (s.queries + block - 1) / block;
-    const std::size_t own = share(s);
-    const T scale = static_cast<T>(op_.scale);
-    c.parallel_for(matrices * blocks, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
-      std::byte* memory = c.workspace() + static_cast<std::size_t>(slot) * own;
-      T* scores = reinterpret_cast<T*>(memory);                    // (rows, keys)
-      T* scaled = reinterpret_cast<T*>(memory + scores_bytes(s));  // (rows, size)
-      void* scratch = memory + scores_bytes(s) + scaled_bytes(s);
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t matrix = task / blocks;
-        const std::int64_t first = task % blocks * block;
-        const std::int64_t rows = std::min(block, s.queries - first);
-        const T* from = c.in<T>(0) + q.at(matrix, s.lead) + first * q.row_stride;
-        for (std::int64_t i = 0; i < rows; ++i)
-          for (std::int64_t j = 0; j < s.size; ++j) scaled[i * s.size + j] = scale * from[i * q.row_stride + j * q.column_stride];
-        if (masked) copy_mask(c.in<T>(3) + mask.at(matrix, s.lead) + first * mask.row_stride, mask, rows, s.keys, scores);
-        const cpu::MatrixRef<T> keys{c.in<T>(1) + k.at(matrix, s.lead), k.row_stride, k.column_stride};
-        product_.run(rows, s.keys, s.size, {scaled, s.size, 1}, keys.transposed(), scores, s.keys, {.accumulate = masked}, scratch,
-                     c.pool());
-        for (std::int64_t i = 0; i < rows; ++i) rows_->softmax(scores + i * s.keys, scores + i * s.keys, static_cast<std::size_t>(s.keys));
-        product_.run(rows, s.value_size, s.keys, {scores, s.keys, 1}, {c.in<T>(2) + v.at(matrix, s.lead), v.row_stride, v.column_stride},
-                     c.out<T>(0) + y.at(matrix, s.lead) + first * y.row_stride, y.row_stride, {}, scratch, c.pool());
-      }
-    });
+    if (blocks == 1) {
+      c.parallel_for(matrices, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+        for (std::int64_t matrix = begin; matrix < end; ++matrix) run_block(c, s, operands, matrix, 0, slot, nullptr);
+      });
+      return;
+    }
+    // Keys and values are packed once for all blocks of queries.
+    T* const packed = reinterpret_cast<T*>(c.workspace());
+    for (std::int64_t matrix = 0; matrix < matrices; ++matrix) {
+      product_.pack_b(operands.keys(c, s, matrix), s.size, s.keys, packed, c.pool());
+      product_.pack_b(operands.values(c, s, matrix), s.keys, s.value_size, packed + packed_keys_bytes(s) / sizeof(T), c.pool());
+      c.parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int slot) {
+        for (std::int64_t i = begin; i < end; ++i) run_block(c, s, operands, matrix, i * block, slot, packed);
+      });
+    }
   }
 
  private:
   using Sizes = ops::ScaledAttention::Sizes;
-  /// Queries at a time.
-  static constexpr std::int64_t block = 128;
+  /// Queries at a time, at most and about.
+  static constexpr std::int64_t max_block = 128;
+
+  /// Equal blocks of whole tiles.
+  [[nodiscard]] std::int64_t block_rows(const Sizes& s) const noexcept {
+    const std::int64_t blocks = std::max<std::int64_t>(1, (s.queries + max_block - 1) / max_block);
+    const std::int64_t rows = (s.queries + blocks - 1) / blocks;
+    return std::min(s.queries, (rows + product_.tile_rows() - 1) / product_.tile_rows() * product_.tile_rows());
+  }
+
+  /// Where the matrices of a run are.
+  struct Operands {
+    Operands(const ops::ScaledAttention& op, const Sizes& s, const Context& c)
+        : q(c.input(0).shape, op.q_perm, op.q_part, s.lead, s.queries, s.size),
+          k(c.input(1).shape, op.k_perm, op.k_part, s.lead, s.keys, s.size),
+          v(c.input(2).shape, op.v_perm, op.v_part, s.lead, s.keys, s.value_size),
+          y(c.output(0).shape, op.y_perm, 0, s.lead, s.queries, s.value_size),
+          mask(c.has_input(3) ? c.input(3).shape : Shape{1, 1}, {}, 0, s.lead, s.queries, s.keys) {}
+    /// (size, keys)
+    [[nodiscard]] cpu::MatrixRef<T> keys(const Context& c, const Sizes& s, std::int64_t matrix) const noexcept {
+      return {c.in<T>(1) + k.at(matrix, s.lead), k.column_stride, k.row_stride};
+    }
+    /// (keys, value_size)
+    [[nodiscard]] cpu::MatrixRef<T> values(const Context& c, const Sizes& s, std::int64_t matrix) const noexcept {
+      return {c.in<T>(2) + v.at(matrix, s.lead), v.row_stride, v.column_stride};
+    }
+
+    cpu::BroadcastMatrices q, k, v, y, mask;
+  };
+
+  /// The queries from `first` on. `packed`: keys and values, or null.
+  void run_block(Context& c, const Sizes& s, const Operands& o, std::int64_t matrix, std::int64_t first, int slot, const T* packed) const {
+    std::byte* memory = c.workspace() + packed_bytes(s) + static_cast<std::size_t>(slot) * share(s);
+    T* scores = reinterpret_cast<T*>(memory);                    // (rows, keys)
+    T* scaled = reinterpret_cast<T*>(memory + scores_bytes(s));  // (rows, size)
+    void* scratch = memory + scores_bytes(s) + scaled_bytes(s);
+    const std::int64_t rows = std::min(block_rows(s), s.queries - first);
+    const T scale = static_cast<T>(op_.scale);
+    const bool masked = c.has_input(3);
+    const T* from = c.in<T>(0) + o.q.at(matrix, s.lead) + first * o.q.row_stride;
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < s.size; ++j) scaled[i * s.size + j] = scale * from[i * o.q.row_stride + j * o.q.column_stride];
+    if (masked) copy_mask(c.in<T>(3) + o.mask.at(matrix, s.lead) + first * o.mask.row_stride, o.mask, rows, s.keys, scores);
+    T* y = c.out<T>(0) + o.y.at(matrix, s.lead) + first * o.y.row_stride;
+    const cpu::MatrixRef<T> left{scaled, s.size, 1};
+    const cpu::MatrixRef<T> weights{scores, s.keys, 1};
+    if (packed != nullptr) {
+      product_.run_packed(rows, s.keys, s.size, left, packed, scores, s.keys, {.accumulate = masked}, scratch, c.pool());
+    } else {
+      product_.run(rows, s.keys, s.size, left, o.keys(c, s, matrix), scores, s.keys, {.accumulate = masked}, scratch, c.pool());
+    }
+    for (std::int64_t i = 0; i < rows; ++i) rows_->softmax(scores + i * s.keys, scores + i * s.keys, static_cast<std::size_t>(s.keys));
+    if (packed != nullptr) {
+      const T* values = packed + packed_keys_bytes(s) / sizeof(T);
+      product_.run_packed(rows, s.value_size, s.keys, weights, values, y, o.y.row_stride, {}, scratch, c.pool());
+    } else {
+      product_.run(rows, s.value_size, s.keys, weights, o.values(c, s, matrix), y, o.y.row_stride, {}, scratch, c.pool());
+    }
+  }
 
   [[nodiscard]] Sizes sizes(const Context& c) const {
     using Op = ops::ScaledAttention;
-    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
-                     Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
+    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm, op_.q_part), Op::permuted(c.input(1).shape, op_.k_perm, op_.k_part),
+                     Op::permuted(c.input(2).shape, op_.v_perm, op_.v_part), c.has_input(3) ? &c.input(3).shape : nullptr);
   }
-  [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
-    return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.keys) * sizeof(T));
+  [[nodiscard]] std::size_t packed_keys_bytes(const Sizes& s) const noexcept { return align_up(product_.pack_b_bytes(s.size, s.keys)); }
+  /// Bytes of the packed keys and values of one matrix, where there are several blocks of queries.
+  [[nodiscard]] std::size_t packed_bytes(const Sizes& s) const noexcept {
+    return s.queries <= max_block ? 0 : packed_keys_bytes(s) + align_up(product_.pack_b_bytes(s.keys, s.value_size));
   }
-  [[nodiscard]] static std::size_t scaled_bytes(const Sizes& s) noexcept {
-    return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.size) * sizeof(T));
+  [[nodiscard]] std::size_t scores_bytes(const Sizes& s) const noexcept {
+    return align_up(static_cast<std::size_t>(block_rows(s) * s.keys) * sizeof(T));
+  }
+  [[nodiscard]] std::size_t scaled_bytes(const Sizes& s) const noexcept {
+    return align_up(static_cast<std::size_t>(block_rows(s) * s.size) * sizeof(T));
   }
   /// Bytes of one thread.
   [[nodiscard]] std::size_t share(const Sizes& s) const noexcept {
-    const std::int64_t rows = std::min(block, s.queries);
+    const std::int64_t rows = block_rows(s);
     return scores_bytes(s) + scaled_bytes(s) +
            align_up(std::max(product_.workspace_bytes(rows, s.keys, s.size), product_.workspace_bytes(rows, s.value_size, s.keys)));
   }
@@ -17302,7 +17403,10 @@ class Kernel<ops::Conv, Cpu, T> {
   Kernel(const NodeView& node, const ops::Conv& op, const CpuDevice& device)
       : op_(op), product_(device.isa), depthwise_(&simd::table<simd::DepthwisePlane<T>>(device.isa)) {
     const TensorRef* weights = node.constant(1);
-    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape[0] % op.group != 0 || weights->shape[1] == 1) return;
+    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape[0] % op.group != 0 ||
+        (weights->shape[1] == 1 && weights->shape[0] / op.group <= max_depthwise_multiplier)) {
+      return;
+    }
     const std::int64_t outputs = weights->shape[0] / op.group;
     const std::int64_t depth = weights->shape.elements(1, weights->shape.rank());
     packed_group_ = product_.pack_a_bytes(outputs, depth) / sizeof(T);
@@ -17316,7 +17420,8 @@ class Kernel<ops::Conv, Cpu, T> {
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
     if (p.is_depthwise()) return align_up(plane_elements(p) * sizeof(T)) * static_cast<std::size_t>(c.pool().size());
-    return product_.workspace_bytes(p.group_outputs, p.geometry.output_size(), p.depth(), false, use_packed());
+    return columns_bytes(p) +
+           product_.workspace_bytes(p.group_outputs, p.geometry.output_size(), p.depth(), false, use_packed() && columns_bytes(p) == 0);
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
@@ -17340,6 +17445,7 @@ class Kernel<ops::Conv, Cpu, T> {
 
  private:
   static constexpr std::int64_t max_depthwise_taps = 256;
+  static constexpr std::int64_t max_depthwise_multiplier = 4;
 
   struct Problem {
     Problem(const ops::Conv& op, const Context& c) {
@@ -17356,6 +17462,8 @@ class Kernel<ops::Conv, Cpu, T> {
     [[nodiscard]] bool is_depthwise() const noexcept {
       if (group_inputs != 1 || geometry.rank > 2 || geometry.kernel_size() == 0 || geometry.kernel_size() > max_depthwise_taps)
         return false;
+      // Many outputs of one input share its windows: a product reads them once.
+      if (group_outputs > max_depthwise_multiplier) return false;
       for (std::size_t i = 0; i < geometry.rank; ++i)
         if (geometry.axes[i].pad_begin < 0 || geometry.axes[i].pad_end < 0) return false;
       return true;
@@ -17367,6 +17475,13 @@ class Kernel<ops::Conv, Cpu, T> {
     std::int64_t group_inputs;
     std::int64_t group_outputs;
   };
+
+  /// Bytes of the windows of an output with few positions, one after the other: the weights are then read once, as they are.
+  [[nodiscard]] static std::size_t columns_bytes(const Problem& p) noexcept {
+    const std::int64_t positions = p.geometry.output_size();
+    if (positions > simd::Gemm<T>::max_vector_rows || p.geometry.is_pointwise()) return 0;
+    return align_up(static_cast<std::size_t>(positions * p.depth()) * sizeof(T));
+  }
 
   [[nodiscard]] bool use_packed() const noexcept { return packed_.bytes() != 0; }
 
@@ -17382,12 +17497,18 @@ class Kernel<ops::Conv, Cpu, T> {
                           T* panels) { p.geometry.pack_windows(x, first_row, depth, first, last, width, panels); };
     const typename cpu::MatrixProduct<T>::PackB pack_windows(pack);
     typename cpu::MatrixProduct<T>::Right windows;
+    std::byte* scratch = c.workspace();
     if (p.geometry.is_pointwise()) {
       windows.matrix = {x, output_size, 1};
+    } else if (const std::size_t bytes = columns_bytes(p); bytes != 0) {
+      T* columns = reinterpret_cast<T*>(scratch);
+      scratch += bytes;
+      p.geometry.pack_windows(x, 0, p.depth(), 0, output_size, 1, columns);
+      windows.matrix = {columns, 1, p.depth()};
     } else {
       windows.pack = &pack_windows;
     }
-    product_.run_operands(p.group_outputs, output_size, p.depth(), weights, windows, y, output_size, options, c.workspace(), c.pool());
+    product_.run_operands(p.group_outputs, output_size, p.depth(), weights, windows, y, output_size, options, scratch, c.pool());
   }
 
   /// A plane as two axes, the first one of size 1 when there is only one. Where windows are more than one column apart, or reach into the
@@ -22111,7 +22232,27 @@ concept RecurrentOp = std::same_as<Op, ops::RNN> || std::same_as<Op, ops::GRU> |
 template <RecurrentOp Op, class T>
 class Kernel<Op, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), product_(device.isa), activation_(device.isa) {}
+  Kernel(const NodeView& node, const CpuDevice& device) : op_(node.op<Op>()), product_(device.isa), activation_(device.isa) {
+    const TensorRef* w = node.constant(1);
+    const TensorRef* r = node.constant(2);
+    if (w == nullptr || r == nullptr || w->shape.rank() != 3 || r->shape.rank() != 3 || r->elements() == 0) return;
+    const std::int64_t columns = r->shape[1];
+    const std::int64_t hidden = r->shape[2];
+    packed_w_size_ = product_.pack_b_bytes(w->shape[2], columns) / sizeof(T);
+    packed_w_ = Buffer(static_cast<std::size_t>(w->shape[0]) * packed_w_size_ * sizeof(T));
+    transposed_r_ = Buffer(static_cast<std::size_t>(r->elements()) * sizeof(T));
+    ThreadPool alone(1);
+    for (std::int64_t d = 0; d < w->shape[0]; ++d) {
+      const cpu::MatrixRef<T> from{w->as<const T>() + d * columns * w->shape[2], w->shape[2], 1};
+      product_.pack_b(from.transposed(), w->shape[2], columns, static_cast<T*>(packed_w_.data()) + d * packed_w_size_, alone);
+    }
+    for (std::int64_t d = 0; d < r->shape[0]; ++d) {
+      const T* from = r->as<const T>() + d * columns * hidden;
+      T* to = static_cast<T*>(transposed_r_.data()) + d * columns * hidden;
+      for (std::int64_t k = 0; k < hidden; ++k)
+        for (std::int64_t j = 0; j < columns; ++j) *to++ = from[j * hidden + k];
+    }
+  }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
@@ -22177,13 +22318,13 @@ class Kernel<Op, Cpu, T> {
 
   /// What the steps of one direction share.
   struct Run {
-    T* gates;           // (batch, gates * hidden)
-    T* second;          // the same, for what is needed apart
-    T* h;               // (batch, hidden)
-    T* cell;            // (batch, hidden)
-    const T* r;         // (gates * hidden, hidden)
-    const T* bias;      // (2 * gates * hidden) or null
-    const T* peephole;  // (3 * hidden) or null
+    T* gates;             // (batch, gates * hidden)
+    T* second;            // the same, for what is needed apart
+    T* h;                 // (batch, hidden)
+    T* cell;              // (batch, hidden)
+    cpu::MatrixRef<T> r;  // (hidden, gates * hidden)
+    const T* bias;        // (2 * gates * hidden) or null
+    const T* peephole;    // (3 * hidden) or null
     const ops::Activation* activations;
     std::byte* scratch;
   };
@@ -22199,7 +22340,10 @@ class Kernel<Op, Cpu, T> {
     run.h = take(p.state_bytes());
     run.cell = take(p.state_bytes());
     run.scratch = memory;
-    run.r = c.in<T>(2) + d * columns * p.hidden;
+    // Rows of all gates are read along their length, each step of the product a row; the transposed form has them so.
+    const bool packed = transposed_r_.bytes() != 0;
+    run.r = packed ? cpu::MatrixRef<T>{static_cast<const T*>(transposed_r_.data()) + d * columns * p.hidden, columns, 1}
+                   : cpu::MatrixRef<T>{c.in<T>(2) + d * columns * p.hidden, 1, p.hidden};
     run.bias = c.has_input(3) ? c.in<T>(3) + d * 2 * columns : nullptr;
     run.peephole = c.has_input(7) ? c.in<T>(7) + d * 3 * p.hidden : nullptr;
     run.activations = op_.activations.data() + d * activations;
@@ -22207,9 +22351,14 @@ class Kernel<Op, Cpu, T> {
 
     cpu::ProductOptions<T> options;
     options.column_bias = run.bias;
-    const cpu::MatrixRef<T> w{c.in<T>(1) + d * columns * p.inputs, p.inputs, 1};
-    product_.run(p.steps * p.batch, columns, p.inputs, {c.in<T>(0), p.inputs, 1}, w.transposed(), from_inputs, columns, options,
-                 run.scratch, c.pool());
+    const cpu::MatrixRef<T> x{c.in<T>(0), p.inputs, 1};
+    if (packed) {
+      product_.run_packed(p.steps * p.batch, columns, p.inputs, x, static_cast<const T*>(packed_w_.data()) + d * packed_w_size_,
+                          from_inputs, columns, options, run.scratch, c.pool());
+    } else {
+      product_.run(p.steps * p.batch, columns, p.inputs, x, {c.in<T>(1) + d * columns * p.inputs, 1, p.inputs}, from_inputs, columns,
+                   options, run.scratch, c.pool());
+    }
 
     load_state(c, p, d, 5, run.h);
     load_state(c, p, d, 6, run.cell);
@@ -22256,9 +22405,9 @@ class Kernel<Op, Cpu, T> {
     cpu::ProductOptions<T> options;
     options.accumulate = true;
     if (run.bias != nullptr) options.column_bias = run.bias + (gates + first) * p.hidden;
-    const cpu::MatrixRef<T> r{run.r + first * p.hidden * p.hidden, p.hidden, 1};
-    product_.run(p.batch, count * p.hidden, p.hidden, {state, p.hidden, 1}, r.transposed(), target, gates * p.hidden, options, run.scratch,
-                 c.pool());
+    cpu::MatrixRef<T> r = run.r;
+    r.data += first * p.hidden * r.column_stride;
+    product_.run(p.batch, count * p.hidden, p.hidden, {state, p.hidden, 1}, r, target, gates * p.hidden, options, run.scratch, c.pool());
   }
 
   /// The state's part of the gates of the whole batch.
@@ -22331,6 +22480,9 @@ class Kernel<Op, Cpu, T> {
   Op op_;
   cpu::MatrixProduct<T> product_;
   cpu::RowActivation<T> activation_;
+  Buffer packed_w_;                ///< of all directions; empty unless both weights are constant
+  std::size_t packed_w_size_ = 0;  ///< elements of one direction
+  Buffer transposed_r_;            ///< (directions, hidden, gates * hidden)
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -25907,6 +26059,183 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
 
 #define HONE_SINGLE_REWRITES_DATA_FLOW_HPP
 
+#define HONE_SINGLE_REWRITES_KNOWN_SHAPES_HPP
+
+#define HONE_SINGLE_REWRITES_SYMBOLIC_SHAPE_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A dimension, or an element of a shape, as far as a graph tells: a number, or a symbol for a dimension, or unknown. Equal symbols are
+/// equal dimensions in every run; what is unknown equals nothing.
+struct SymbolicInteger {
+  static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
+
+  std::int64_t number = 0;   ///< 0 for a symbol
+  std::uint64_t symbol = 0;  ///< 0 for a number
+
+  [[nodiscard]] bool is_number() const noexcept { return symbol == 0; }
+  friend bool operator==(const SymbolicInteger& a, const SymbolicInteger& b) noexcept {
+    return a.number == b.number && a.symbol == b.symbol && a.symbol != unknown;
+  }
+};
+
+using SymbolicShape = std::vector<SymbolicInteger>;
+
+namespace rewrites {
+
+[[nodiscard]] inline SymbolicShape symbolic(std::span<const std::int64_t> numbers) {
+  SymbolicShape result;
+  for (const std::int64_t number : numbers) result.push_back({number});
+  return result;
+}
+
+/// The numbers, where no symbol is among them.
+[[nodiscard]] inline std::optional<std::vector<std::int64_t>> numbers(const SymbolicShape& shape) {
+  std::vector<std::int64_t> result;
+  for (const SymbolicInteger& entry : shape) {
+    if (!entry.is_number()) return std::nullopt;
+    result.push_back(entry.number);
+  }
+  return result;
+}
+
+/// A tensor of shape `wanted` that has as many elements as one of shape `from`, as input 1 of a Reshape: 0 copies a dimension, one -1
+/// stands for what is left. Nothing where symbols are left that neither says.
+[[nodiscard]] inline std::optional<std::vector<std::int64_t>> reshape_target(const SymbolicShape& from, const SymbolicShape& wanted) {
+  std::vector<std::int64_t> target;
+  bool open = false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].is_number()) {
+      if (wanted[i].number < 1) return std::nullopt;  // of nothing -1 cannot be told, and 0 copies
+      target.push_back(wanted[i].number);
+    } else if (i < from.size() && from[i] == wanted[i]) {
+      target.push_back(0);
+    } else {
+      if (open) return std::nullopt;
+      open = true;
+      target.push_back(-1);
+    }
+  }
+  return target;
+}
+
+/// The dimension that is left of `from` when it is divided by `others`; nothing where that is no single number or symbol.
+[[nodiscard]] inline std::optional<SymbolicInteger> quotient(SymbolicShape from, const SymbolicShape& others) {
+  std::int64_t divisor = 1;
+  for (const SymbolicInteger& other : others) {
+    if (other.is_number()) {
+      if (other.number < 1 || other.number > (std::int64_t{1} << 31) || divisor > (std::int64_t{1} << 31)) return std::nullopt;
+      divisor *= other.number;
+      continue;
+    }
+    const auto same = std::find(from.begin(), from.end(), other);
+    if (same == from.end()) return std::nullopt;
+    from.erase(same);
+  }
+  std::int64_t product = 1;
+  std::optional<SymbolicInteger> symbol;
+  for (const SymbolicInteger& dim : from) {
+    if (!dim.is_number()) {
+      if (symbol) return std::nullopt;
+      symbol = dim;
+    } else {
+      if (dim.number > (std::int64_t{1} << 31) || product > (std::int64_t{1} << 31)) return std::nullopt;
+      product *= dim.number;
+    }
+  }
+  if (symbol) return product == divisor ? symbol : std::nullopt;
+  return product % divisor == 0 ? std::optional(SymbolicInteger{product / divisor}) : std::nullopt;
+}
+
+}  // namespace rewrites
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// Whether a run checks the inputs of a graph against the shapes that the model declares: those of a subgraph it does not.
+enum class InputShapes { checked, unchecked };
+
+/// What is known, before any run, of the dimensions of each value of a graph, and of the elements of those that hold shapes.
+/// What a model declares of values other than its inputs counts for their ranks alone: exporters write dimensions there that hold only for
+/// the example that they have traced.
+class KnownShapes {
+ public:
+  KnownShapes(const Graph& graph, InputShapes inputs) {
+    resize(graph);
+    if (inputs == InputShapes::unchecked) return;
+    for (const ValueId id : graph.inputs) declare(graph[id], known_[index(id)], true);
+    for (const auto& [id, constant] : graph.defaults) declare(graph[id], known_[index(id)], true);
+  }
+
+  /// Null where not even the rank is known.
+  [[nodiscard]] const SymbolicShape* dims(ValueId id) const noexcept { return pointer(known_[index(id)].dims); }
+  /// Elements of an int32 or int64 tensor of rank 0 or 1, in order; null where nothing is known of them.
+  [[nodiscard]] const SymbolicShape* elements(ValueId id) const noexcept { return pointer(known_[index(id)].elements); }
+  [[nodiscard]] SymbolicInteger fresh() noexcept { return {0, ++last_symbol_}; }
+
+  /// Follows the number of values in the graph.
+  void resize(const Graph& graph) {
+    const std::size_t before = known_.size();
+    known_.resize(graph.values.size());
+    for (std::size_t i = before; i < known_.size(); ++i) declare(graph.values[i], known_[i], false);
+  }
+  /// The value has become a constant.
+  void set_constant(const Graph& graph, ValueId id) { declare(graph[id], known_[index(id)], false); }
+
+  [[nodiscard]] bool knows(const Node& node) const {
+    return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) { return id == no_value || dims(id) != nullptr; });
+  }
+  void set_dims(ValueId id, SymbolicShape dims) {
+    for (SymbolicInteger& dim : dims)
+      if (dim.symbol == SymbolicInteger::unknown) dim = fresh();
+    merge(known_[index(id)].dims, std::move(dims));
+  }
+  void set_elements(ValueId id, SymbolicShape elements) {
+    if (elements.size() <= static_cast<std::size_t>(max_elements)) merge(known_[index(id)].elements, std::move(elements));
+  }
+  static bool is_index(DType dtype) noexcept { return dtype == DType::int32 || dtype == DType::int64; }
+
+ private:
+  struct Known {
+    std::optional<SymbolicShape> dims;
+    std::optional<SymbolicShape> elements;
+  };
+  /// Longer lists are no shapes.
+  static constexpr std::int64_t max_elements = 64;
+
+  static const SymbolicShape* pointer(const std::optional<SymbolicShape>& shape) noexcept { return shape ? &*shape : nullptr; }
+
+  void declare(const GraphValue& value, Known& known, bool checked) {
+    if (value.constant) {
+      const TensorRef& tensor = value.constant->tensor;
+      known.dims = rewrites::symbolic(tensor.shape.dims());
+      if (!is_index(tensor.dtype) || tensor.shape.rank() > 1 || tensor.elements() > max_elements) return;
+      known.elements.emplace();
+      for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+        known.elements->push_back({tensor.dtype == DType::int64 ? tensor.as<const std::int64_t>()[i] : tensor.as<const std::int32_t>()[i]});
+      }
+    } else if (value.shape && value.type.is_tensor()) {
+      known.dims.emplace();
+      for (const Dim& dim : *value.shape) known.dims->push_back(checked && dim.value >= 0 ? SymbolicInteger{dim.value} : fresh());
+    }
+  }
+
+  /// Keeps numbers, and of two symbols the older one, which more values share.
+  static void merge(std::optional<SymbolicShape>& known, SymbolicShape learnt) {
+    if (known && known->size() == learnt.size()) {
+      for (std::size_t i = 0; i < learnt.size(); ++i) {
+        const SymbolicInteger& old = (*known)[i];
+        if (old.is_number() || (!learnt[i].is_number() && old.symbol < learnt[i].symbol)) learnt[i] = old;
+      }
+    }
+    known = std::move(learnt);
+  }
+
+  std::vector<Known> known_;
+  std::uint64_t last_symbol_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_REWRITES_PATCH_HPP
 
 namespace hone::inline HONE_ABI {
@@ -25917,12 +26246,20 @@ struct Patch {
   std::vector<GraphValue> values = {};
   /// Nodes to put in place of the node.
   std::vector<Node> nodes = {};
+  /// Nodes to put in place of others, by their index.
+  std::vector<std::pair<std::size_t, std::vector<Node>>> others = {};
   /// Values of the node that become constants.
   std::vector<std::pair<ValueId, Constant>> constants = {};
   /// Every use of the first value becomes a use of the second.
   std::vector<std::pair<ValueId, ValueId>> replacements = {};
   /// Other nodes whose work the new ones take over.
   std::vector<const Node*> absorbed = {};
+
+  /// Adds a value to those that go to `graph`; returns the id that it gets there.
+  ValueId add_value(const Graph& graph, GraphValue value) {
+    values.push_back(std::move(value));
+    return ValueId{static_cast<std::uint32_t>(graph.values.size() + values.size() - 1)};
+  }
 };
 
 namespace rewrites {
@@ -25943,7 +26280,599 @@ template <class Op>
   return node;
 }
 
+/// A node that runs the operator of `of`, with these attributes instead of its own.
+[[nodiscard]] inline Node copy_node(const Node& of, Attributes attributes, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
+  Node node;
+  node.name = of.name;
+  node.domain = of.domain;
+  node.op_type = of.op_type;
+  node.opset = of.opset;
+  AttributeReader reader(attributes, of.opset);
+  node.op = of.op->info().create(reader);
+  node.attributes = std::move(attributes);
+  node.inputs = std::move(inputs);
+  node.outputs = std::move(outputs);
+  return node;
+}
+
+/// The attributes of `of`, one of them set anew.
+template <class T>
+[[nodiscard]] Attributes with_attribute(const Node& of, const std::string& name, T value) {
+  Attributes attributes = of.attributes;
+  attributes.erase(name);
+  attributes.set(name, std::move(value));
+  return attributes;
+}
+
+/// A tensor that only the graph holds; `fill(T*)` writes its elements.
+template <class T, class Fill>
+[[nodiscard]] GraphValue constant_value(std::string name, const Shape& shape, const Fill& fill) {
+  auto owner = std::make_shared<Value>(Value::tensor(dtype_of<T>, shape));
+  fill(owner->ref().template as<T>());
+  GraphValue value;
+  value.name = std::move(name);
+  value.type = dtype_of<T>;
+  const TensorRef ref = owner->ref();
+  value.constant = Constant{ref, std::move(owner)};
+  return value;
+}
+
+/// A list of integers, as shapes, axes and pads are.
+[[nodiscard]] inline GraphValue list_constant(std::string name, const std::vector<std::int64_t>& list) {
+  return constant_value<std::int64_t>(std::move(name), {static_cast<std::int64_t>(list.size())},
+                                      [&](std::int64_t* to) { std::copy(list.begin(), list.end(), to); });
+}
+
+/// The value that a new node makes.
+[[nodiscard]] inline GraphValue made_value(std::string name, Type type) {
+  GraphValue value;
+  value.name = std::move(name);
+  value.type = std::move(type);
+  return value;
+}
+
 }  // namespace rewrites
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_REWRITES_SHAPE_INFERENCE_HPP
+
+#define HONE_SINGLE_REWRITES_PARTIAL_ELEMENTS_HPP
+
+#define HONE_SINGLE_REWRITES_NODE_SHAPES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// What rules of inference see of a node.
+class NodeShapes {
+ public:
+  NodeShapes(const Graph& graph, KnownShapes& known, const Node& node) : graph_(graph), known_(known), node_(node) {}
+
+ protected:
+  template <class Op>
+  [[nodiscard]] const Op* as() const noexcept {
+    return node_.as<Op>();
+  }
+  [[nodiscard]] ValueId id(std::size_t k) const noexcept { return k < node_.inputs.size() ? node_.inputs[k] : no_value; }
+  [[nodiscard]] const SymbolicShape* input(std::size_t k) const { return id(k) != no_value ? known_.dims(id(k)) : nullptr; }
+  [[nodiscard]] const SymbolicShape* input_elements(std::size_t k) const { return id(k) != no_value ? known_.elements(id(k)) : nullptr; }
+  [[nodiscard]] const TensorRef* constant(std::size_t k) const {
+    return id(k) != no_value && graph_[id(k)].constant ? &graph_[id(k)].constant->tensor : nullptr;
+  }
+  /// The number of elements of a list.
+  [[nodiscard]] std::optional<std::size_t> length(std::size_t k) const {
+    const SymbolicShape* list = input(k);
+    if (list == nullptr || list->size() != 1 || !(*list)[0].is_number() || (*list)[0].number > static_cast<std::int64_t>(Shape::max_rank))
+      return std::nullopt;
+    return static_cast<std::size_t>((*list)[0].number);
+  }
+  /// `rank` dimensions of which nothing else is known.
+  [[nodiscard]] std::optional<SymbolicShape> open(std::optional<std::size_t> rank) const {
+    if (!rank) return std::nullopt;
+    SymbolicShape result;
+    for (std::size_t i = 0; i < *rank; ++i) result.push_back(known_.fresh());
+    return result;
+  }
+  [[nodiscard]] static std::size_t axis_of(std::int64_t axis, const SymbolicShape& x) { return normalized_axis(axis, x.size()); }
+
+  /// The inputs of a Slice beside x; nothing unless they are constants.
+  [[nodiscard]] std::optional<ops::Slice::Ranges> ranges(const Shape& from) const {
+    for (std::size_t k = 1; k < node_.inputs.size(); ++k)
+      if (id(k) != no_value && constant(k) == nullptr) return std::nullopt;
+    return ops::Slice::resolve(from, *constant(1), *constant(2), constant(3), constant(4));
+  }
+
+  const Graph& graph_;
+  KnownShapes& known_;
+  const Node& node_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// What follows for the elements of the output of one node that holds a shape, where some of them are symbols.
+class PartialElements : private NodeShapes {
+ public:
+  using NodeShapes::NodeShapes;
+
+  /// Of an output of rank 0 or 1 that holds int32 or int64.
+  [[nodiscard]] std::optional<SymbolicShape> get() const {
+    if (const auto* shape = as<ops::ShapeOf>()) {
+      const SymbolicShape* x = input(0);
+      if (x == nullptr) return std::nullopt;
+      const auto rank = static_cast<std::int64_t>(x->size());
+      if (shape->first(rank) >= shape->last(rank)) return SymbolicShape{};
+      return SymbolicShape(x->begin() + shape->first(rank), x->begin() + shape->last(rank));
+    }
+    if (as<ops::Concat>()) return joined_elements();
+    const SymbolicShape* x = node_.inputs.empty() ? nullptr : input_elements(0);
+    if (x == nullptr) return std::nullopt;
+    if (as<ops::Identity>() || as<ops::Reshape>() || as<ops::Squeeze>() || as<ops::Unsqueeze>() || as<ops::Flatten>()) return *x;
+    if (as<ops::Cast>()) return *x;  // a dimension beyond int32 is none that a model converts to it
+    if (as<ops::Gather>()) return gathered(*x);
+    if (as<ops::Slice>()) return cut(*x);
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] std::optional<SymbolicShape> joined_elements() const {
+    SymbolicShape result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      const SymbolicShape* list = input_elements(k);
+      if (list != nullptr) {
+        result.insert(result.end(), list->begin(), list->end());
+      } else if (const auto count = length(k)) {
+        result.insert(result.end(), *count, SymbolicInteger{0, SymbolicInteger::unknown});
+      } else {
+        return std::nullopt;
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> gathered(const SymbolicShape& x) const {
+    const SymbolicShape* indices = input_elements(1);
+    if (indices == nullptr) return std::nullopt;
+    SymbolicShape result;
+    for (const SymbolicInteger& at : *indices) {
+      if (!at.is_number()) return std::nullopt;
+      const auto size = static_cast<std::int64_t>(x.size());
+      if (at.number < -size || at.number >= size) return std::nullopt;
+      result.push_back(x[static_cast<std::size_t>(at.number < 0 ? at.number + size : at.number)]);
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> cut(const SymbolicShape& x) const {
+    const auto range = ranges({static_cast<std::int64_t>(x.size())});
+    if (!range) return std::nullopt;
+    SymbolicShape result;
+    for (std::int64_t i = 0; i < (*range)[0].count; ++i)
+      result.push_back(x[static_cast<std::size_t>((*range)[0].start + i * (*range)[0].step)]);
+    return result;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_PARTIAL_SHAPES_HPP
+
+#define HONE_SINGLE_REWRITES_OP_FAMILIES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// y[i] = f(x[i]); inputs beyond the first, where there are some, are scalars.
+using ElementwiseOps =
+    ops::OpList<ops::Abs, ops::Acos, ops::Acosh, ops::Asin, ops::Asinh, ops::Atan, ops::Atanh, ops::BitwiseNot, ops::Cast, ops::Ceil,
+                ops::Celu, ops::Clip, ops::Cos, ops::Cosh, ops::Elu, ops::Erf, ops::Exp, ops::Floor, ops::Gelu, ops::HardSigmoid,
+                ops::HardSwish, ops::Identity, ops::IsInf, ops::IsNaN, ops::LeakyRelu, ops::Log, ops::Mish, ops::Neg, ops::Not,
+                ops::Reciprocal, ops::Relu, ops::Round, ops::Selu, ops::Shrink, ops::Sigmoid, ops::Sign, ops::Sin, ops::Sinh, ops::Softplus,
+                ops::Softsign, ops::Sqrt, ops::Swish, ops::Tan, ops::Tanh, ops::ThresholdedRelu>;
+
+/// y = f(x0, x1, ...) with numpy broadcasting over all inputs.
+using BroadcastOps = ops::OpList<ops::Add, ops::And, ops::BitShift, ops::BitwiseAnd, ops::BitwiseOr, ops::BitwiseXor, ops::Div, ops::Equal,
+                                 ops::Greater, ops::GreaterOrEqual, ops::Less, ops::LessOrEqual, ops::Max, ops::Mean, ops::Min, ops::Mod,
+                                 ops::Mul, ops::Or, ops::PRelu, ops::Pow, ops::Sub, ops::Sum, ops::Where, ops::Xor>;
+
+using ReduceOps = ops::OpList<ops::ReduceL1, ops::ReduceL2, ops::ReduceLogSum, ops::ReduceLogSumExp, ops::ReduceMax, ops::ReduceMean,
+                              ops::ReduceMin, ops::ReduceProd, ops::ReduceSum, ops::ReduceSumSquare>;
+
+using PoolOps = ops::OpList<ops::AveragePool, ops::LpPool, ops::MaxPool>;
+using GlobalPoolOps = ops::OpList<ops::GlobalAveragePool, ops::GlobalLpPool, ops::GlobalMaxPool>;
+
+namespace detail {
+
+template <class Base, class Op>
+const Base* as_base(const Node& node) noexcept {
+  return node.as<Op>();
+}
+template <class Base, class... Ops>
+const Base* as_any(const Node& node, ops::OpList<Ops...>) noexcept {
+  const Base* found = nullptr;
+  (void)(((found = as_base<Base, Ops>(node)) != nullptr) || ...);
+  return found;
+}
+template <class... Ops>
+bool runs_any(const Node& node, ops::OpList<Ops...>) noexcept {
+  return ((node.as<Ops>() != nullptr) || ...);
+}
+template <class Op>
+bool has_own_axis(const Node& node) noexcept {
+  const Op* op = node.as<Op>();
+  if constexpr (requires { op->axis; }) return op != nullptr && op->axis;
+  return false;
+}
+template <class... Ops>
+bool has_own_axis(const Node& node, ops::OpList<Ops...>) noexcept {
+  return (has_own_axis<Ops>(node) || ...);
+}
+
+}  // namespace detail
+
+/// Whether the node runs an operator of the list.
+template <class List>
+[[nodiscard]] bool runs(const Node& node) noexcept {
+  return detail::runs_any(node, List{});
+}
+/// What the operators of the list have in common, where the node runs one of them, else null.
+template <class Base, class List>
+[[nodiscard]] const Base* family(const Node& node) noexcept {
+  return detail::as_any<Base>(node, List{});
+}
+/// Whether the node runs an operator of BroadcastOps that broadcasts as numpy does, which those with an `axis` of old opsets do not.
+[[nodiscard]] inline bool broadcasts(const Node& node) noexcept {
+  return runs<BroadcastOps>(node) && !detail::has_own_axis(node, BroadcastOps{});
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// What follows for the outputs of one node where some dimensions of its inputs are symbols, for common operators. Where nothing follows,
+/// nothing is given; where an operator would refuse its inputs, it throws as that does.
+class PartialShapes : private NodeShapes {
+ public:
+  using NodeShapes::NodeShapes;
+
+  [[nodiscard]] std::optional<SymbolicShape> dims(std::size_t output) const {
+    if (runs<BroadcastOps>(node_)) return broadcasts(node_) ? broadcast_inputs() : std::nullopt;
+    if (as<ops::SizeOf>()) return SymbolicShape{};
+    if (as<ops::Reshape>()) return reshaped();
+    if (as<ops::Expand>()) return expanded();
+    if (as<ops::Concat>()) return joined();
+    if (as<ops::Range>()) return counted();
+    if (as<ops::ConstantOfShape>()) return input_elements(0) != nullptr ? std::optional(*input_elements(0)) : open(length(0));
+    const SymbolicShape* x = input(0);
+    if (x == nullptr) return as<ops::ShapeOf>() ? open(1) : of_weights();
+    if (node_.op->info().shapes == nullptr || (output == 0 && runs<SameShape>(node_))) return *x;
+    if (const auto* split = as<ops::Split>()) return part(*split, *x, output);
+    if (output != 0) return as<ops::DynamicQuantizeLinear>() ? std::optional(SymbolicShape{}) : std::nullopt;
+    if (const auto* shape = as<ops::ShapeOf>()) {
+      const auto rank = static_cast<std::int64_t>(x->size());
+      return SymbolicShape{{std::max<std::int64_t>(shape->last(rank) - shape->first(rank), 0)}};
+    }
+    if (auto result = moved(*x)) return result;
+    if (auto result = reduced(*x)) return result;
+    if (auto result = product(*x)) return result;
+    return windowed(*x);
+  }
+
+ private:
+  using SameShape = ops::OpList<ops::BatchNormalization, ops::GroupNormalization, ops::Hardmax, ops::Identity, ops::InstanceNormalization,
+                                ops::QuantizeLinear, ops::DequantizeLinear, ops::DynamicQuantizeLinear, ops::Scatter, ops::ScatterElements,
+                                ops::ScatterND, ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
+
+  [[nodiscard]] SymbolicShape broadcast_pair(const SymbolicShape& a, const SymbolicShape& b) const {
+    const SymbolicShape& longer = a.size() >= b.size() ? a : b;
+    const SymbolicShape& shorter = a.size() >= b.size() ? b : a;
+    SymbolicShape result = longer;
+    for (std::size_t i = 0; i < shorter.size(); ++i) {
+      SymbolicInteger& dim = result[longer.size() - shorter.size() + i];
+      const SymbolicInteger& other = shorter[i];
+      if (dim == other || other == SymbolicInteger{1}) continue;
+      if (dim == SymbolicInteger{1}) {
+        dim = other;
+      } else if (!dim.is_number()) {
+        dim = other.is_number() ? other : known_.fresh();  // a number other than 1 is what the symbol must be, or be 1 beside it
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> broadcast_inputs() const {
+    SymbolicShape result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      if (input(k) == nullptr) return std::nullopt;
+      result = broadcast_pair(result, *input(k));
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> expanded() const {
+    if (input(0) == nullptr) return std::nullopt;
+    if (input_elements(1) != nullptr) return broadcast_pair(*input(0), *input_elements(1));
+    const auto wanted = length(1);
+    return wanted ? open(std::max(*wanted, input(0)->size())) : std::nullopt;
+  }
+
+  /// From 0 to a dimension by 1 there are as many numbers as that says.
+  [[nodiscard]] SymbolicShape counted() const {
+    const auto is = [&](std::size_t k, std::int64_t number) {
+      return input_elements(k) != nullptr && *input_elements(k) == SymbolicShape{{number}};
+    };
+    const SymbolicShape* limit = input_elements(1);
+    const bool counts = is(0, 0) && is(2, 1) && limit != nullptr && limit->size() == 1 && !(*limit)[0].is_number();
+    return {counts ? (*limit)[0] : known_.fresh()};
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> reshaped() const {
+    const SymbolicShape* target = input_elements(1);
+    const SymbolicShape* x = input(0);
+    if (target == nullptr) return open(length(1));
+    SymbolicShape result;
+    std::size_t left = target->size();
+    for (std::size_t i = 0; i < target->size(); ++i) {
+      SymbolicInteger dim = (*target)[i];
+      if (dim == SymbolicInteger{0} && !as<ops::Reshape>()->allowzero) dim = x != nullptr && i < x->size() ? (*x)[i] : known_.fresh();
+      if (dim == SymbolicInteger{-1}) left = i;
+      result.push_back(dim);
+    }
+    if (left == target->size()) return result;
+    SymbolicShape others = result;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(left));
+    const auto rest = x != nullptr ? quotient(*x, others) : std::nullopt;
+    result[left] = rest ? *rest : known_.fresh();
+    return result;
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> joined() const {
+    std::optional<SymbolicShape> result;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k)
+      if (input(k) != nullptr && !result) result = *input(k);
+    if (!result) return std::nullopt;
+    const std::size_t along = axis_of(as<ops::Concat>()->axis, *result);
+    std::optional<std::int64_t> total = 0;
+    for (std::size_t k = 0; k < node_.inputs.size(); ++k) {
+      const SymbolicShape* part = input(k);
+      if (part == nullptr || part->size() != result->size()) {
+        total.reset();
+        continue;
+      }
+      for (std::size_t i = 0; i < part->size(); ++i)
+        if ((*part)[i].is_number()) (*result)[i] = (*part)[i];
+      if (total && (*part)[along].is_number()) {
+        total = ops::checked_sum(*total, (*part)[along].number);
+      } else {
+        total.reset();
+      }
+    }
+    (*result)[along] = total ? SymbolicInteger{*total} : known_.fresh();
+    return result;
+  }
+  /// Operators that move elements.
+  [[nodiscard]] std::optional<SymbolicShape> moved(const SymbolicShape& x) const {
+    SymbolicShape result = x;
+    if (const auto* transpose = as<ops::Transpose>()) {
+      if (transpose->perm && transpose->perm->size() != x.size()) return std::nullopt;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        result[i] = x[normalized_axis(static_cast<std::int64_t>(transpose->source(i, x.size())), x.size())];
+      return result;
+    }
+    if (as<ops::Unsqueeze>()) {
+      const auto more = length(1);
+      if (!more || constant(1) == nullptr) return more ? open(x.size() + *more) : std::nullopt;
+      const ops::AxisSet axes = ops::AxisSet::of(*constant(1), x.size() + *more);
+      result.clear();
+      for (std::size_t i = 0, next = 0; i < x.size() + *more; ++i) result.push_back(axes.contains(i) ? SymbolicInteger{1} : x[next++]);
+      return result;
+    }
+    if (as<ops::Squeeze>() && constant(1) != nullptr) {
+      const ops::AxisSet axes = ops::AxisSet::of(*constant(1), x.size());
+      result.clear();
+      for (std::size_t i = 0; i < x.size(); ++i)
+        if (!axes.contains(i)) result.push_back(x[i]);
+      return result;
+    }
+    if (as<ops::Flatten>()) return SymbolicShape{known_.fresh(), known_.fresh()};
+    if (const auto* gather = as<ops::Gather>(); gather != nullptr && input(1) != nullptr) {
+      const auto at = result.begin() + static_cast<std::ptrdiff_t>(axis_of(gather->axis, x));
+      result.insert(result.erase(at), input(1)->begin(), input(1)->end());
+      return result;
+    }
+    if (as<ops::Slice>()) return sliced(x);
+    if (as<ops::Pad>()) return padded(x);
+    if (as<ops::Tile>() || as<ops::Resize>() || as<ops::Upsample>()) return open(x.size());
+    return std::nullopt;
+  }
+  [[nodiscard]] SymbolicShape sliced(const SymbolicShape& x) const {
+    // A symbol as the largest number shows whether a range takes the whole of it, whatever it is.
+    constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+    Shape from;
+    for (const SymbolicInteger& dim : x) from.push_back(dim.is_number() ? dim.number : largest);
+    const auto range = ranges(from);
+    SymbolicShape result;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (range && x[i].is_number()) {
+        result.push_back({(*range)[i].count});
+      } else {
+        result.push_back(range && (*range)[i].start == 0 && (*range)[i].count == largest ? x[i] : known_.fresh());
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] SymbolicShape padded(const SymbolicShape& x) const {
+    SymbolicShape result = x;
+    const bool listed = constant(1) != nullptr && (id(3) == no_value || constant(3) != nullptr);
+    const std::int64_t given = id(3) == no_value ? static_cast<std::int64_t>(x.size()) : listed ? constant(3)->elements() : 0;
+    if (!listed || constant(1)->elements() != 2 * given) return *open(x.size());
+    for (std::int64_t i = 0; i < given; ++i) {
+      SymbolicInteger& dim = result[axis_of(id(3) == no_value ? i : ops::integer_at(*constant(3), i), x)];
+      const std::int64_t before = ops::integer_at(*constant(1), i);
+      const std::int64_t after = ops::integer_at(*constant(1), given + i);
+      if (before == 0 && after == 0) continue;
+      const bool adds = dim.is_number() && before >= 0 && after >= 0;
+      dim = adds ? SymbolicInteger{ops::checked_sum(ops::checked_sum(before, dim.number), after)} : known_.fresh();
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<SymbolicShape> part(const ops::Split& split, const SymbolicShape& x, std::size_t output) const {
+    SymbolicShape result = x;
+    SymbolicInteger& dim = result[axis_of(split.axis, x)];
+    const auto i = static_cast<std::int64_t>(output);
+    const auto parts = static_cast<std::int64_t>(node_.outputs.size());
+    if (id(1) == no_value) {
+      dim = dim.is_number() ? SymbolicInteger{ops::Split::part(i, parts, dim.number, nullptr)} : known_.fresh();
+    } else {
+      dim = constant(1) != nullptr && i < constant(1)->elements() ? SymbolicInteger{ops::integer_at(*constant(1), i)} : known_.fresh();
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> reduced(const SymbolicShape& x) const {
+    bool keepdims = true;
+    std::vector<std::int64_t> axes;
+    bool noop = false;
+    if (const auto* reduce = family<ops::Reduce, ReduceOps>(node_)) {
+      if (id(1) != no_value && constant(1) == nullptr) return reduce->keepdims ? open(x.size()) : std::nullopt;
+      for (std::int64_t i = 0; id(1) != no_value && i < constant(1)->elements(); ++i) axes.push_back(ops::integer_at(*constant(1), i));
+      keepdims = reduce->keepdims;
+      noop = reduce->noop_with_empty_axes;
+    } else if (const auto* best = family<ops::ArgBest, ops::OpList<ops::ArgMax, ops::ArgMin>>(node_)) {
+      axes.push_back(best->axis);
+      keepdims = best->keepdims;
+    } else {
+      return std::nullopt;
+    }
+    const ops::ReducedAxes gone(x.size(), axes, noop);
+    SymbolicShape result;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (!gone.reduced[i]) {
+        result.push_back(x[i]);
+      } else if (keepdims) {
+        result.push_back({1});
+      }
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::optional<SymbolicShape> product(const SymbolicShape& a) const {
+    const SymbolicShape* b = input(as<ops::QLinearMatMul>() ? 3 : 1);
+    if (b == nullptr) return std::nullopt;
+    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul>>(node_) && a.size() > 1 && b->size() > 1) {
+      SymbolicShape result = broadcast_pair({a.begin(), a.end() - 2}, {b->begin(), b->end() - 2});
+      result.push_back(a[a.size() - 2]);
+      result.push_back(b->back());
+      return result;
+    }
+    const auto* gemm = as<ops::Gemm>();
+    if (gemm == nullptr || a.size() != 2 || b->size() != 2) return std::nullopt;
+    return SymbolicShape{a[gemm->trans_a ? 1 : 0], (*b)[gemm->trans_b ? 0 : 1]};
+  }
+
+  /// The convolution that the node runs, in whatever numbers; null when it runs none.
+  [[nodiscard]] const ops::Conv* conv() const noexcept {
+    if (const auto* integers = as<ops::ConvInteger>()) return &integers->product;
+    if (const auto* scaled = as<ops::QLinearConv>()) return &scaled->product;
+    return as<ops::Conv>();
+  }
+  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() ? 3 : 1); }
+  /// Weights alone tell the rank and the channels of a convolution.
+  [[nodiscard]] std::optional<SymbolicShape> of_weights() const {
+    if ((conv() == nullptr && !as<ops::ConvTranspose>()) || weights() == nullptr) return std::nullopt;
+    const auto x = open(weights()->size());
+    return windowed(*x);
+  }
+  [[nodiscard]] std::optional<SymbolicShape> windowed(const SymbolicShape& x) const {
+    if (x.size() < 2) return std::nullopt;
+    SymbolicShape result(x.begin(), x.begin() + 2);
+    const std::size_t rank = x.size() - 2;
+    const SymbolicShape* w = weights();
+    const bool weighted = w != nullptr && w->size() == x.size() && rank > 0;
+    if (conv() != nullptr && weighted) {
+      result[1] = (*w)[0];
+      for (std::size_t i = 0; i < rank; ++i) {
+        const bool known = x[i + 2].is_number() && (*w)[i + 2].is_number();
+        result.push_back(known ? SymbolicInteger{conv()->window.axis(i, rank, x[i + 2].number, (*w)[i + 2].number).output}
+                               : known_.fresh());
+      }
+      return result;
+    }
+    if (as<ops::ConvTranspose>() && weighted) {
+      const bool known = (*w)[1].is_number();
+      result[1] = known ? SymbolicInteger{ops::checked_product((*w)[1].number, as<ops::ConvTranspose>()->group)} : known_.fresh();
+      for (std::size_t i = 0; i < rank; ++i) result.push_back(known_.fresh());
+      return result;
+    }
+    if (const auto* pool = family<ops::Pool, PoolOps>(node_)) {
+      for (std::size_t i = 0; i < rank; ++i) {
+        const bool known = x[i + 2].is_number() && !pool->window.kernel_shape.empty();
+        result.push_back(known ? SymbolicInteger{pool->window.axis(i, rank, x[i + 2].number, 1).output} : known_.fresh());
+      }
+      return result;
+    }
+    if (!runs<GlobalPoolOps>(node_)) return std::nullopt;
+    result.resize(x.size(), {1});
+    return result;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// Asks the operator itself, where all dimensions of the inputs, and all elements of those that hold shapes, are numbers.
+/// Errors: those of Operator::shapes.
+inline bool learn_exact_shapes(const Graph& graph, KnownShapes& known, const Node& node) {
+  std::vector<TensorRef> refs(node.inputs.size());
+  std::vector<const TensorRef*> inputs(node.inputs.size(), nullptr);
+  std::vector<std::vector<std::int64_t>> lists(node.inputs.size());
+  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    const ValueId id = node.inputs[k];
+    if (id == no_value) continue;
+    inputs[k] = &refs[k];
+    if (graph[id].constant) {
+      refs[k] = graph[id].constant->tensor;
+      continue;
+    }
+    const auto dims = known.dims(id) != nullptr ? rewrites::numbers(*known.dims(id)) : std::nullopt;
+    if (!dims || !graph[id].type.is_tensor() || dims->size() > Shape::max_rank) return false;
+    refs[k] = {nullptr, graph[id].type.dtype, Shape(*dims)};
+    if (!contains(node.op->traits().shape_inputs, k)) continue;
+    auto list =
+        known.elements(id) != nullptr && graph[id].type.dtype == DType::int64 ? rewrites::numbers(*known.elements(id)) : std::nullopt;
+    if (!list) return false;
+    lists[k] = std::move(*list);
+    refs[k].data = lists[k].data();
+  }
+  std::vector<Shape> shapes(node.outputs.size());
+  node.op->shapes(ShapeContext(inputs, shapes));
+  for (std::size_t k = 0; k < node.outputs.size(); ++k)
+    if (node.outputs[k] != no_value) known.set_dims(node.outputs[k], rewrites::symbolic(shapes[k].dims()));
+  return true;
+}
+
+}  // namespace detail
+
+/// Adds what follows for the outputs of the node from what is known of its inputs: by the operator where that is everything, by
+/// PartialShapes where some of it is open.
+inline void learn_shapes(const Graph& graph, KnownShapes& known, const Node& node) {
+  if (node.op == nullptr || !node.subgraphs.empty() || node.op->traits().data_dependent) return;
+  for (const ValueId id : node.outputs)
+    if (id != no_value && !graph[id].type.is_tensor()) return;
+  const rewrites::PartialShapes partial(graph, known, node);
+  const rewrites::PartialElements partial_elements(graph, known, node);
+  try {
+    const bool exact = detail::learn_exact_shapes(graph, known, node);
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      const ValueId id = node.outputs[k];
+      if (id == no_value || graph[id].constant) continue;
+      if (!exact) {
+        if (auto dims = partial.dims(k)) known.set_dims(id, std::move(*dims));
+      }
+      if (k != 0 || !KnownShapes::is_index(graph[id].type.dtype) || known.dims(id) == nullptr || known.dims(id)->size() > 1) continue;
+      if (auto elements = partial_elements.get()) known.set_elements(id, std::move(*elements));
+    }
+  } catch (const Error&) {
+    // A run that needs the node reports what is wrong with it.
+  }
+}
+
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
@@ -25951,7 +26880,7 @@ namespace hone::inline HONE_ABI {
 /// A graph with the answers that passes ask for: which node makes a value, and who uses it. Applies patches and keeps both true.
 class DataFlow {
  public:
-  explicit DataFlow(Graph& graph) : graph_(graph) { read(); }
+  DataFlow(Graph& graph, InputShapes inputs) : graph_(graph), shapes_(graph, inputs) { read(); }
 
   [[nodiscard]] const Graph& graph() const noexcept { return graph_; }
   [[nodiscard]] const GraphValue& operator[](ValueId id) const { return graph_[id]; }
@@ -25997,7 +26926,18 @@ class DataFlow {
     return tensor->shape.rank() == 0 || tensor->shape.rank() <= rank(other).value_or(0);
   }
   /// The number of dimensions, where the model or what makes the value tells.
-  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const { return rank(id, 32); }
+  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const noexcept {
+    const SymbolicShape* shape = dims(id);
+    return shape != nullptr ? std::optional(shape->size()) : std::nullopt;
+  }
+  /// The dimensions, as far as the model or what makes the value tells; null where not even their number is known.
+  [[nodiscard]] const SymbolicShape* dims(ValueId id) const noexcept { return id != no_value ? shapes_.dims(id) : nullptr; }
+  /// The elements of a value that holds a shape, likewise.
+  [[nodiscard]] const SymbolicShape* elements(ValueId id) const noexcept { return id != no_value ? shapes_.elements(id) : nullptr; }
+  /// Whether both values have the same dimensions in every run.
+  [[nodiscard]] bool same_shape(ValueId a, ValueId b) const noexcept {
+    return dims(a) != nullptr && dims(b) != nullptr && *dims(a) == *dims(b);
+  }
 
   /// Adds the values of a patch, so that its nodes can be looked at; apply() does the rest, take_back() removes them again.
   void add_values(Patch& patch) {
@@ -26013,27 +26953,27 @@ class DataFlow {
   /// Puts the patch in place of node `at`. What it leaves without a use is emptied; remove_dead_nodes() takes it away.
   void apply(std::size_t at, Patch patch) {
     add_values(patch);
-    detach(at);
-    if (patch.nodes.size() == 1) {
+    if (patch.nodes.size() == 1 && patch.others.empty()) {
+      detach(at);
       graph_.nodes[at] = std::move(patch.nodes[0]);
       attach(at);
     } else {
-      graph_.nodes[at].outputs.clear();
-      graph_.nodes[at].inputs.clear();
-      graph_.nodes[at].subgraphs.clear();
-      if (!patch.nodes.empty()) {
-        graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(patch.nodes.begin()),
-                            std::make_move_iterator(patch.nodes.end()));
-        read();
-      }
+      patch.others.emplace_back(at, std::move(patch.nodes));
+      replace_nodes(patch.others);
     }
     for (auto& [id, constant] : patch.constants) {
       graph_[id].constant = std::move(constant);
       varies_[index(id)] = false;
+      shapes_.set_constant(graph_, id);
       share_constant(id);
     }
     for (const auto& [from, to] : patch.replacements) replace_uses(from, to);
     sweep();
+  }
+
+  /// Adds what has become known of shapes, by constants above all.
+  void refresh_shapes() {
+    for (const Node& node : graph_.nodes) learn_shapes(graph_, shapes_, node);
   }
 
   /// Removes nodes none of whose results is used; returns how many.
@@ -26049,65 +26989,11 @@ class DataFlow {
  private:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
-  /// Looks at most `depth` nodes up.
-  [[nodiscard]] std::optional<std::size_t> rank(ValueId id, int depth) const {
-    const GraphValue& value = graph_[id];
-    if (value.constant) return value.constant->tensor.shape.rank();
-    if (value.shape) return value.shape->size();
-    const Node* node = producer(id);
-    if (depth == 0 || node == nullptr || node->op == nullptr || node->inputs.empty() || node->inputs[0] == no_value) return std::nullopt;
-    const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node->as<Ops>() != nullptr) || ...); };
-    if (const auto* transpose = node->as<ops::Transpose>(); transpose != nullptr && transpose->perm) return transpose->perm->size();
-    if (runs(ops::OpList<ops::Reshape, ops::Expand>{})) return length(node->inputs[1], depth - 1);
-    if (runs(ops::OpList<ops::Unsqueeze>{})) {
-      const std::optional<std::size_t> less = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> more = node->inputs.size() > 1 ? length(node->inputs[1], depth - 1) : std::nullopt;
-      return less && more ? std::optional(*less + *more) : std::nullopt;
-    }
-    if (runs(ops::OpList<ops::MatMul>{})) {
-      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
-      return right && *left > 1 && *right > 1 ? std::optional(std::max(*left, *right)) : std::nullopt;
-    }
-    // Weights have the rank of the result.
-    if (runs(ops::OpList<ops::Conv, ops::ConvTranspose, ops::Fused<ops::Conv>>{})) return rank(node->inputs[1], depth - 1);
-    const auto* mean = node->as<ops::ReduceMean>();
-    if (node->op->info().shapes == nullptr || (mean != nullptr && mean->keepdims) ||
-        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::LayerNormalization,
-                         ops::MaxPool, ops::Slice, ops::Softmax, ops::Split>{})) {
-      return rank(node->inputs[0], depth - 1);
-    }
-    if (node->inputs.size() == 2 && runs(ops::OpList<ops::Add, ops::Div, ops::Mul, ops::Pow, ops::Sub>{})) {
-      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
-      return right ? std::optional(std::max(*left, *right)) : std::nullopt;
-    }
-    return std::nullopt;
-  }
-
-  /// The number of elements of a list, such as a shape is.
-  [[nodiscard]] std::optional<std::size_t> length(ValueId id, int depth) const {
-    if (id == no_value) return std::nullopt;
-    if (const TensorRef* tensor = constant(id)) return static_cast<std::size_t>(tensor->elements());
-    const Node* node = producer(id);
-    if (depth == 0 || node == nullptr) return std::nullopt;
-    if (const auto* shape = node->as<ops::ShapeOf>())
-      return shape->start == 0 && !shape->end ? rank(node->inputs[0], depth - 1) : std::nullopt;
-    if (node->as<ops::Unsqueeze>() != nullptr) return rank(node->inputs[0], depth - 1) == 0 ? std::optional<std::size_t>(1) : std::nullopt;
-    if (node->as<ops::Concat>() == nullptr) return std::nullopt;
-    std::size_t total = 0;
-    for (const ValueId part : node->inputs) {
-      const std::optional<std::size_t> own = length(part, depth - 1);
-      if (!own) return std::nullopt;
-      total += *own;
-    }
-    return total;
-  }
-
   void resize() {
     makers_.resize(graph_.values.size(), none);
     users_.resize(graph_.values.size());
     varies_.resize(graph_.values.size(), true);
+    shapes_.resize(graph_);
   }
 
   void read() {
@@ -26135,6 +27021,7 @@ class DataFlow {
       makers_[index(id)] = at;
       varies_[index(id)] = !graph_[id].constant && result_varies(node);
     }
+    if (!shapes_.knows(node)) learn_shapes(graph_, shapes_, node);
   }
   void detach(std::size_t at) {
     const Node& node = graph_.nodes[at];
@@ -26153,6 +27040,28 @@ class DataFlow {
       if (node.inputs[k] != no_value && !contains(node.op->traits().unread_inputs, k) && varies_[index(node.inputs[k])]) return true;
     }
     return false;
+  }
+
+  /// Empties nodes and puts others behind each of them.
+  void replace_nodes(std::vector<std::pair<std::size_t, std::vector<Node>>>& places) {
+    std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    bool added = false;
+    for (auto& [at, nodes] : places) {
+      detach(at);
+      graph_.nodes[at].outputs.clear();
+      graph_.nodes[at].inputs.clear();
+      graph_.nodes[at].subgraphs.clear();
+      added = added || !nodes.empty();
+    }
+    if (!added) return;
+    for (std::size_t& at : unused_)
+      for (const auto& [place, nodes] : places)
+        if (place < at) at += nodes.size();
+    for (auto& [at, nodes] : places) {
+      graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(nodes.begin()),
+                          std::make_move_iterator(nodes.end()));
+    }
+    read();
   }
 
   void replace_uses(ValueId from, ValueId to) {
@@ -26213,7 +27122,8 @@ class DataFlow {
   std::vector<std::size_t> makers_;              // by value
   std::vector<std::vector<std::size_t>> users_;  // by value
   std::vector<bool> varies_;                     // by value
-  std::vector<std::size_t> unused_;              // nodes that may have become dead
+  KnownShapes shapes_;
+  std::vector<std::size_t> unused_;  // nodes that may have become dead
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -26225,19 +27135,6 @@ struct ChannelAffine {
   std::vector<double> scale;
   std::vector<double> shift;
 };
-
-/// A float constant that nobody else holds.
-template <class Fill>
-[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
-  auto owner = std::make_shared<Value>(Value::tensor(DType::float32, shape));
-  fill(owner->ref().template as<float>());
-  GraphValue value;
-  value.name = std::move(name);
-  value.type = DType::float32;
-  const TensorRef ref = owner->ref();
-  value.constant = Constant{ref, std::move(owner)};
-  return value;
-}
 
 namespace detail {
 
@@ -26303,66 +27200,6 @@ inline std::optional<std::vector<double>> per_channel(const TensorRef* tensor, s
 }
 
 }  // namespace hone::inline HONE_ABI::rewrites
-#define HONE_SINGLE_REWRITES_SHAPE_HINTS_HPP
-
-namespace hone::inline HONE_ABI::rewrites {
-
-/// Shapes of the values of a graph for cost models, never for correctness: an open first dimension, the batch, counts as 1; values that
-/// other open dimensions reach have none.
-class ShapeHints {
- public:
-  explicit ShapeHints(const DataFlow& flow) : shapes_(flow.graph().values.size()) {
-    const Graph& graph = flow.graph();
-    for (std::size_t i = 0; i < shapes_.size(); ++i) {
-      const GraphValue& value = graph.values[i];
-      shapes_[i] = value.constant ? std::optional(value.constant->tensor.shape) : declared(value);
-    }
-    for (const Node& node : graph.nodes) infer(graph, node);
-  }
-
-  /// Null for values that are newer than the hints.
-  [[nodiscard]] const Shape* operator[](ValueId id) const noexcept {
-    return id != no_value && index(id) < shapes_.size() && shapes_[index(id)] ? &*shapes_[index(id)] : nullptr;
-  }
-
- private:
-  static std::optional<Shape> declared(const GraphValue& value) {
-    if (!value.shape || value.shape->size() > Shape::max_rank) return std::nullopt;
-    Shape shape;
-    for (std::size_t d = 0; d < value.shape->size(); ++d) {
-      const std::int64_t size = (*value.shape)[d].value;
-      if (size < 0 && d != 0) return std::nullopt;
-      shape.push_back(size < 0 ? 1 : size);
-    }
-    return shape;
-  }
-
-  void infer(const Graph& graph, const Node& node) {
-    if (node.outputs.empty() || node.op == nullptr || node.op->traits().data_dependent || !node.subgraphs.empty()) return;
-    std::vector<TensorRef> tensors(node.inputs.size());
-    std::vector<const TensorRef*> inputs(node.inputs.size(), nullptr);
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      const ValueId id = node.inputs[k];
-      if (id == no_value) continue;
-      const bool constant = graph[id].constant.has_value();
-      if ((*this)[id] == nullptr || (!constant && contains(node.op->traits().shape_inputs, k))) return;
-      tensors[k] = constant ? graph[id].constant->tensor : TensorRef{nullptr, graph[id].type.dtype, *(*this)[id]};
-      inputs[k] = &tensors[k];
-    }
-    std::vector<Shape> outputs(node.outputs.size());
-    try {
-      node.op->shapes(ShapeContext(inputs, outputs));
-    } catch (const Error&) {
-      return;  // a run that needs the node reports what is wrong with it
-    }
-    for (std::size_t k = 0; k < outputs.size(); ++k)
-      if (node.outputs[k] != no_value) shapes_[index(node.outputs[k])] = outputs[k];
-  }
-
-  std::vector<std::optional<Shape>> shapes_;
-};
-
-}  // namespace hone::inline HONE_ABI::rewrites
 
 namespace hone::inline HONE_ABI::rewrites {
 
@@ -26392,14 +27229,12 @@ namespace hone::inline HONE_ABI::rewrites {
 /// concatenations between them: Conv becomes UnblockChannels(BlockedConv(BlockChannels)), UnblockChannels moves down past operators that
 /// have a blocked form, and cancels where it meets BlockChannels. float32 with constant weights. Convolutions that no other one is near
 /// stay.
-class BlockChannels {
- public:
+struct BlockChannels {
   static constexpr std::string_view name = "block_channels";
 
-  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& node = flow.node(at);
     if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32)) return std::nullopt;
-    if (!hints_) hints_.emplace(flow);
     if (const auto* op = node.as<ops::Conv>()) return block_conv(flow, node, *op, nullptr);
     if (const auto* op = node.as<ops::Fused<ops::Conv>>()) return block_conv(flow, node, *op, &op->chain);
     if (node.as<ops::BlockChannels>() != nullptr) return cancel(flow, node);
@@ -26410,28 +27245,22 @@ class BlockChannels {
     if (auto patch = block_pool<ops::GlobalAveragePool, ops::BlockedGlobalAveragePool>(flow, node)) return patch;
     if (auto patch = block_mean(flow, node)) return patch;
     if (auto patch = block_concat(flow, node)) return patch;
+    if (auto patch = block_split(flow, node)) return patch;
+    if (auto patch = block_resize(flow, node)) return patch;
     if (auto patch = block_unary(ops::PointwiseUnary{}, flow, node)) return patch;
     if (auto patch = block_binary(ops::PointwiseBinary{}, flow, node)) return patch;
     return block_pointwise(flow, node);
   }
 
  private:
-  /// A patch in the making: new values get the ids that follow those of the graph.
+  /// A patch in the making.
   struct Builder {
     const DataFlow& flow;
     const Node& of;
     Patch patch;
 
-    ValueId add(GraphValue value) {
-      patch.values.push_back(std::move(value));
-      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
-    }
-    ValueId blocked_value(ValueId like) {
-      GraphValue value;
-      value.name = flow[like].name + "/blocked";
-      value.type = DType::float32;
-      return add(std::move(value));
-    }
+    ValueId add(GraphValue value) { return patch.add_value(flow.graph(), std::move(value)); }
+    ValueId blocked_value(ValueId like) { return add(made_value(flow[like].name + "/blocked", DType::float32)); }
     template <class Op>
     void node(Op op, Attributes attributes, std::vector<ValueId> inputs, ValueId output) {
       patch.nodes.push_back(make_node(of, std::move(op), std::move(attributes), std::move(inputs), {output}));
@@ -26441,11 +27270,14 @@ class BlockChannels {
     Patch finish(Op op, Attributes attributes, std::vector<ValueId> inputs, std::int64_t channels) {
       const ValueId blocked = blocked_value(of.outputs[0]);
       node(std::move(op), std::move(attributes), std::move(inputs), blocked);
-      ops::UnblockChannels unblock;
-      unblock.channels = channels;
-      node(unblock, {{"channels", channels}}, {blocked}, of.outputs[0]);
-      patch.nodes.back().name += "/unblock";
+      unblock(blocked, channels, of.outputs[0]);
       return std::move(patch);
+    }
+    void unblock(ValueId blocked, std::int64_t channels, ValueId planes) {
+      ops::UnblockChannels op;
+      op.channels = channels;
+      node(op, {{"channels", channels}}, {blocked}, planes);
+      patch.nodes.back().name += "/unblock";
     }
     ValueId block(ValueId x) {
       const ValueId blocked = blocked_value(x);
@@ -26472,13 +27304,13 @@ class BlockChannels {
       const auto numbers = detail::per_channel(constant, static_cast<std::size_t>(channels), 4);
       if (!numbers) return no_value;
       const std::int64_t blocks = ops::channel_blocks(channels);
-      return b.add(float_constant(b.flow[id].name + "/blocked", Shape{1, blocks, 1, 1, ops::channel_block}, [&](float* to) {
+      return b.add(constant_value<float>(b.flow[id].name + "/blocked", Shape{1, blocks, 1, 1, ops::channel_block}, [&](float* to) {
         std::fill(std::copy(numbers->begin(), numbers->end(), to), to + blocks * ops::channel_block, 0.0f);
       }));
     }
     if (const ValueId inner = blocked(b.flow, id, channels); inner != no_value) return inner;
-    const Shape* shape = (*hints_)[id];
-    if (shape == nullptr || shape->rank() != 4 || (*shape)[1] != channels) return no_value;
+    const SymbolicShape* shape = b.flow.dims(id);
+    if (shape == nullptr || shape->size() != 4 || !((*shape)[1] == SymbolicInteger{channels})) return no_value;
     return b.block(id);
   }
 
@@ -26504,17 +27336,18 @@ class BlockChannels {
     ops::BlockedConv conv;
     static_cast<ops::Conv&>(conv) = op;
     Attributes attributes = node.attributes;
-    const Shape* y = (*hints_)[node.outputs[0]];
+    const SymbolicShape* y = flow.dims(node.outputs[0]);
+    // Planes of unknown size are taken for large ones.
+    const auto size = [&](std::size_t d) { return y != nullptr && y->size() == 4 && (*y)[d].is_number() ? (*y)[d].number : 64; };
     const auto ones = [](const std::vector<std::int64_t>& list) {
       return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
     };
-    // Planes of unknown size are taken for large ones.
     if (op.group == 1 && w[2] == 3 && w[3] == 3 && ones(op.window.strides) && ones(op.window.dilations)) {
-      conv.winograd_tile = best_winograd_tile(inputs, outputs, y != nullptr ? (*y)[2] : 64, y != nullptr ? (*y)[3] : 64);
+      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3));
     }
     attributes.set("winograd_tile", conv.winograd_tile);
-    // Few planes, or those of a pointwise convolution, are read as they are.
-    const bool planar = op.group == 1 && conv.winograd_tile == 0 && (inputs <= 4 || taps == 1);
+    // A few planes are read as they are; neighbours in many of them lie too far apart.
+    const bool planar = op.group == 1 && conv.winograd_tile == 0 && inputs <= 4;
     std::vector<ValueId> args = node.inputs;
     args[0] = x != no_value ? x : planar ? node.inputs[0] : b.block(node.inputs[0]);
     if (chain == nullptr) return b.finish(conv, std::move(attributes), std::move(args), outputs);
@@ -26535,15 +27368,17 @@ class BlockChannels {
       const Node& node = flow.node(user);
       if (node.op == nullptr) continue;
       if (node.as<ops::Conv>() != nullptr || node.as<ops::Fused<ops::Conv>>() != nullptr) return true;
-      if (depth > 0 && has_blocked_form(node) && reaches_conv(flow, node.outputs[0], depth - 1)) return true;
+      if (depth == 0 || !has_blocked_form(node)) continue;
+      for (const ValueId output : node.outputs)
+        if (output != no_value && reaches_conv(flow, output, depth - 1)) return true;
     }
     return false;
   }
   static bool has_blocked_form(const Node& node) {
     const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node.as<Ops>() != nullptr) || ...); };
     return runs(ops::PointwiseUnary{}) || runs(ops::PointwiseBinary{}) ||
-           runs(ops::OpList<ops::Pointwise, ops::MaxPool, ops::AveragePool, ops::GlobalAveragePool, ops::Concat, ops::BlockChannels,
-                            ops::UnblockChannels>{});
+           runs(ops::OpList<ops::Pointwise, ops::MaxPool, ops::AveragePool, ops::GlobalAveragePool, ops::Concat, ops::Split, ops::Resize,
+                            ops::BlockChannels, ops::UnblockChannels>{});
   }
 
   /// BlockChannels of UnblockChannels is what that was made of.
@@ -26611,6 +27446,54 @@ class BlockChannels {
     return b.finish(concat, {{"axis", std::int64_t{1}}}, std::move(args), total);
   }
 
+  /// Split into whole blocks.
+  static std::optional<Patch> block_split(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<ops::Split>();
+    const auto channels = op != nullptr && (op->axis == 1 || op->axis == -3) ? blocked_channels(flow, node.inputs[0]) : std::nullopt;
+    if (!channels) return std::nullopt;
+    const TensorRef* sizes = node.inputs.size() > 1 ? flow.constant(node.inputs[1]) : nullptr;
+    if (node.inputs.size() > 1 && (sizes == nullptr || sizes->elements() != static_cast<std::int64_t>(node.outputs.size())))
+      return std::nullopt;
+    const auto parts = static_cast<std::int64_t>(node.outputs.size());
+    Builder b{flow, node, {}};
+    std::vector<std::int64_t> part_channels;
+    std::vector<std::int64_t> blocks;
+    std::int64_t total = 0;
+    for (std::int64_t i = 0; i < parts; ++i) {
+      const std::int64_t part = ops::Split::part(i, parts, *channels, sizes);
+      if (total % ops::channel_block != 0 || part <= 0) return std::nullopt;
+      part_channels.push_back(part);
+      blocks.push_back(ops::channel_blocks(part));
+      total += part;
+    }
+    if (total != *channels) return std::nullopt;
+    ops::Split split;
+    split.axis = 1;
+    std::vector<ValueId> outputs;
+    const ValueId block_counts = b.add(list_constant(node.name + "/blocks", blocks));
+    for (const ValueId id : node.outputs) outputs.push_back(id == no_value ? no_value : b.blocked_value(id));
+    b.patch.nodes.push_back(
+        make_node(node, split, {{"axis", std::int64_t{1}}}, {blocked(flow, node.inputs[0], *channels), block_counts}, outputs));
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      if (outputs[i] != no_value) b.unblock(outputs[i], part_channels[i], node.outputs[i]);
+    return std::move(b.patch);
+  }
+
+  /// Resize of the spatial dimensions by constant factors.
+  static std::optional<Patch> block_resize(const DataFlow& flow, const Node& node) {
+    const auto* op = node.as<ops::Resize>();
+    if (op == nullptr || op->scales_input != 2 || op->axes || op->coordinates == ops::Resize::Coordinates::tf_crop_and_resize)
+      return std::nullopt;
+    const auto channels = blocked_channels(flow, node.inputs[0]);
+    const TensorRef* scales = node.inputs.size() == 3 ? flow.constant(node.inputs[2]) : nullptr;
+    if (!channels || scales == nullptr || scales->dtype != DType::float32 || scales->elements() != 4) return std::nullopt;
+    const auto* by = scales->as<const float>();
+    if (by[0] != 1 || by[1] != 1) return std::nullopt;
+    Builder b{flow, node, {}};
+    const ValueId all = b.add(constant_value<float>(node.name + "/scales", Shape{5}, [&](float* to) { *std::copy_n(by, 4, to) = 1; }));
+    return b.finish(*op, node.attributes, {blocked(flow, node.inputs[0], *channels), no_value, all}, *channels);
+  }
+
   template <class... Ops>
   static std::optional<Patch> block_unary(ops::OpList<Ops...>, const DataFlow& flow, const Node& node) {
     std::optional<Patch> patch;
@@ -26646,12 +27529,12 @@ class BlockChannels {
       return std::nullopt;
     const auto channels = common_channels(flow, node.inputs);
     if (!channels) return std::nullopt;
-    // The chain begins with the larger one, which the other is broadcast to.
-    const auto elements = [&](ValueId id) {
-      const Shape* shape = (*hints_)[id];
-      return flow.constant(id) != nullptr ? -1 : shape != nullptr ? shape->elements() : 0;
+    // The chain begins with the one that the other is broadcast to.
+    const auto is_larger = [&](ValueId id) {
+      const SymbolicShape* y = flow.dims(node.outputs[0]);
+      return y != nullptr && flow.dims(id) != nullptr && *flow.dims(id) == *y;
     };
-    const std::size_t first = elements(node.inputs[1]) > elements(node.inputs[0]) ? 1 : 0;
+    const std::size_t first = flow.constant(node.inputs[0]) != nullptr || (!is_larger(node.inputs[0]) && is_larger(node.inputs[1])) ? 1 : 0;
     Builder b{flow, node, {}};
     const ValueId x = operand(b, node.inputs[first], *channels);
     const ValueId other = operand(b, node.inputs[1 - first], *channels);
@@ -26679,8 +27562,6 @@ class BlockChannels {
     }
     return b.finish(*op, node.attributes, std::move(args), *channels);
   }
-
-  std::optional<ShapeHints> hints_;
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
@@ -26777,8 +27658,12 @@ struct EliminateCommonSubexpressions {
 
 namespace hone::inline HONE_ABI::rewrites {
 
-/// Nodes that give their first input back become that input: Identity, Dropout outside of training, Cast to the same type, x + 0, x - 0,
-/// x * 1, x / 1, x ^ 1, Transpose that keeps the order, Pad by nothing, and Concat, Sum, Max, Min and Mean of one tensor.
+/// Nodes that give one of their inputs back become that input:
+///   Identity, Dropout outside of training or of nothing, Cast and CastLike to the same type, Transpose that keeps the order, Clip without
+///   bounds; Concat, Sum, Max, Min and Mean of one tensor, Split into one; Pad by nothing, Tile by ones, Resize by 1; Reshape, Flatten,
+///   Squeeze, Unsqueeze, Expand and Slice to the shape that there was; Where whose condition is constant and everywhere the same; x + 0, 0
+///   + x, x - 0, x * 1, 1 * x, x / 1, x ^ 1, where the constant does not broaden x.
+/// As in ONNX Runtime, x + 0 counts although it makes +0 of x = -0. All others give every bit back, those of NaN too.
 struct EliminateNoOps {
   static constexpr std::string_view name = "eliminate_no_ops";
 
@@ -26797,45 +27682,89 @@ struct EliminateNoOps {
  private:
   /// The input that output 0 equals, or no_value.
   [[nodiscard]] static ValueId same_input(const DataFlow& flow, const Node& node) {
-    const ValueId x = node.inputs[0];
-    if (node.as<ops::Identity>() != nullptr) return x;
-    if (node.as<ops::Dropout>() != nullptr) return trains(flow, node) ? no_value : x;
-    if (node.as<ops::Cast>() != nullptr) return flow[x].type.is_known() && flow[x].type == flow[node.outputs[0]].type ? x : no_value;
-    if (const auto* transpose = node.as<ops::Transpose>()) {
-      return transpose->perm && std::is_sorted(transpose->perm->begin(), transpose->perm->end()) ? x : no_value;
+    if (broadcasts(node)) return same_operand(flow, node);
+    return gives_back(flow, node) ? node.inputs[0] : no_value;
+  }
+
+  [[nodiscard]] static ValueId same_operand(const DataFlow& flow, const Node& node) {
+    const std::vector<ValueId>& in = node.inputs;
+    const ValueId y = node.outputs[0];
+    if (node.as<ops::Where>() != nullptr) {
+      const TensorRef* condition = flow.constant(in[0]);
+      if (condition == nullptr || condition->elements() == 0) return no_value;
+      const bool chosen = *condition->as<const bool>();
+      const ValueId x = in[chosen ? 1 : 2];
+      return is_filled(condition, chosen ? 1 : 0) && flow.same_shape(x, y) ? x : no_value;
     }
-    if (node.as<ops::Pad>() != nullptr) return pads_nothing(flow, node) ? x : no_value;
-    if (node.inputs.size() == 1) {
-      const bool of_one = node.as<ops::Concat>() != nullptr || node.as<ops::Sum>() != nullptr || node.as<ops::Max>() != nullptr ||
-                          node.as<ops::Min>() != nullptr || node.as<ops::Mean>() != nullptr;
-      return of_one ? x : no_value;
-    }
-    if (is_binary<ops::Add>(node)) return with(flow, node, 1, 0) ? x : with(flow, node, 0, 0) ? node.inputs[1] : no_value;
-    if (is_binary<ops::Mul>(node)) return with(flow, node, 1, 1) ? x : with(flow, node, 0, 1) ? node.inputs[1] : no_value;
-    if (is_binary<ops::Sub>(node)) return with(flow, node, 1, 0) ? x : no_value;
-    if (is_binary<ops::Div>(node) || is_binary<ops::Pow>(node)) return with(flow, node, 1, 1) ? x : no_value;
+    if (in.size() == 1) return in[0];  // Sum, Max, Min and Mean take any number
+    const auto keeps = [&](std::size_t k, double constant) {
+      return is_filled(flow.constant(in[1 - k]), constant) && (flow.is_scalar_beside(in[1 - k], in[k]) || flow.same_shape(in[k], y));
+    };
+    const bool adds = node.as<ops::Add>() != nullptr;
+    const bool multiplies = node.as<ops::Mul>() != nullptr;
+    if (adds || multiplies) return keeps(0, adds ? 0 : 1) ? in[0] : keeps(1, adds ? 0 : 1) ? in[1] : no_value;
+    if (node.as<ops::Sub>() != nullptr) return keeps(0, 0) ? in[0] : no_value;
+    if (node.as<ops::Div>() != nullptr || node.as<ops::Pow>() != nullptr) return keeps(0, 1) ? in[0] : no_value;
     return no_value;
   }
-  template <class Op>
-  [[nodiscard]] static bool is_binary(const Node& node) {
-    const Op* op = node.as<Op>();
-    return op != nullptr && !op->axis;
+  /// Whether every element of a constant of real numbers or truth values is `value`.
+  [[nodiscard]] static bool is_filled(const TensorRef* tensor, double value) {
+    if (tensor == nullptr || (tensor->dtype != DType::boolean && !real_numbers.contains(tensor->dtype))) return false;
+    for (std::int64_t i = 0; i < tensor->elements(); ++i) {
+      const double element = tensor->dtype == DType::boolean ? (tensor->as<const bool>()[i] ? 1.0 : 0.0) : ops::number_at(*tensor, i);
+      if (element != value) return false;
+    }
+    return tensor->elements() > 0;
   }
-  /// Whether input `k` of two is the floating-point number `value` and does not broaden the other one.
-  [[nodiscard]] static bool with(const DataFlow& flow, const Node& node, std::size_t k, double value) {
-    const std::optional<double> scalar = flow.scalar(node.inputs[k]);
-    return scalar && *scalar == value && flow.is_scalar_beside(node.inputs[k], node.inputs[1 - k]);
+
+  /// Whether output 0 equals input 0.
+  [[nodiscard]] static bool gives_back(const DataFlow& flow, const Node& node) {
+    const ValueId x = node.inputs[0];
+    const ValueId y = node.outputs[0];
+    if (node.as<ops::Identity>() != nullptr) return true;
+    if (node.as<ops::Dropout>() != nullptr) return !trains(flow, node);
+    if (node.as<ops::Cast>() != nullptr || node.as<ops::CastLike>() != nullptr)
+      return flow[x].type.is_known() && flow[x].type == flow[y].type;
+    if (const auto* transpose = node.as<ops::Transpose>()) {
+      return transpose->perm ? std::is_sorted(transpose->perm->begin(), transpose->perm->end()) : flow.rank(x).value_or(2) < 2;
+    }
+    if (node.as<ops::Clip>() != nullptr) {
+      return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [](ValueId bound) { return bound == no_value; });
+    }
+    if (node.as<ops::Concat>() != nullptr) return node.inputs.size() == 1;
+    if (node.as<ops::Split>() != nullptr) return node.outputs.size() == 1;
+    if (node.as<ops::Pad>() != nullptr) return node.inputs.size() > 1 && is_filled(flow.constant(node.inputs[1]), 0);
+    if (node.as<ops::Tile>() != nullptr) return is_filled(flow.constant(node.inputs[1]), 1);
+    if (const auto* resize = node.as<ops::Resize>()) return resizes_nothing(flow, node, *resize);
+    if (const auto* upsample = node.as<ops::Upsample>()) return resizes_nothing(flow, node, *upsample);
+    if (node.as<ops::Slice>() != nullptr) return flow.same_shape(x, y) && goes_forward(flow, node);
+    const bool reshapes = node.as<ops::Reshape>() != nullptr || node.as<ops::Flatten>() != nullptr || node.as<ops::Squeeze>() != nullptr ||
+                          node.as<ops::Unsqueeze>() != nullptr || node.as<ops::Expand>() != nullptr;
+    return reshapes && flow.same_shape(x, y);
   }
   [[nodiscard]] static bool trains(const DataFlow& flow, const Node& node) {
-    if (node.inputs.size() < 3 || node.inputs[2] == no_value) return false;
+    if (node.inputs.size() < 3 || node.inputs[2] == no_value || is_filled(flow.constant(node.inputs[1]), 0)) return false;
     const TensorRef* mode = flow.constant(node.inputs[2]);
     return mode == nullptr || mode->elements() != 1 || *mode->as<const bool>();
   }
-  [[nodiscard]] static bool pads_nothing(const DataFlow& flow, const Node& node) {
-    const TensorRef* pads = node.inputs.size() > 1 ? flow.constant(node.inputs[1]) : nullptr;
-    if (pads == nullptr || pads->dtype != DType::int64) return false;
-    const auto* first = pads->as<const std::int64_t>();
-    return std::all_of(first, first + pads->elements(), [](std::int64_t pad) { return pad == 0; });
+  [[nodiscard]] static bool goes_forward(const DataFlow& flow, const Node& node) {
+    if (node.inputs.size() < 5 || node.inputs[4] == no_value) return true;
+    const TensorRef* steps = flow.constant(node.inputs[4]);
+    for (std::int64_t i = 0; steps != nullptr && i < steps->elements(); ++i)
+      if (ops::integer_at(*steps, i) < 0) return false;
+    return steps != nullptr;
+  }
+  /// Scales of 1, or the sizes that there are, where every element of y then stands on one of x.
+  [[nodiscard]] static bool resizes_nothing(const DataFlow& flow, const Node& node, const ops::Resize& op) {
+    using Coordinates = ops::Resize::Coordinates;
+    if (op.coordinates == Coordinates::tf_crop_and_resize || op.coordinates == Coordinates::tf_half_pixel_for_nn) return false;
+    const auto given = [&](std::size_t k) {
+      if (k >= node.inputs.size() || node.inputs[k] == no_value) return no_value;
+      const SymbolicShape* list = flow.dims(node.inputs[k]);
+      return list != nullptr && *list == SymbolicShape{{0}} ? no_value : node.inputs[k];
+    };
+    if (const ValueId scales = given(op.scales_input); scales != no_value) return is_filled(flow.constant(scales), 1);
+    return flow.same_shape(node.inputs[0], node.outputs[0]);
   }
 };
 
@@ -26989,28 +27918,271 @@ struct FoldIntoConv {
   static Patch fold(const DataFlow& flow, const Node& node, const Node& conv, const TensorRef& weights, const TensorRef* bias,
                     const ChannelAffine& affine) {
     Patch patch;
-    const auto add = [&](GraphValue value) {
-      patch.values.push_back(std::move(value));
-      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
-    };
     ValueId new_weights = conv.inputs[1];
     if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double scale) { return scale != 1; })) {
-      new_weights = add(float_constant(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
-        const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
-        for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
-          to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
-        }
-      }));
+      new_weights =
+          patch.add_value(flow.graph(), constant_value<float>(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
+                            const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
+                            for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
+                              to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
+                            }
+                          }));
     }
     const auto channels = static_cast<std::int64_t>(affine.shift.size());
-    const ValueId new_bias = add(float_constant(conv.name + "/bias", Shape{channels}, [&](float* to) {
-      for (std::size_t c = 0; c < affine.shift.size(); ++c) {
-        to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
-      }
-    }));
+    const ValueId new_bias = patch.add_value(
+        flow.graph(), constant_value<float>(conv.name + "/bias", Shape{channels}, [&](float* to) {
+          for (std::size_t c = 0; c < affine.shift.size(); ++c) {
+            to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
+          }
+        }));
     patch.nodes.push_back(
         make_node(conv, *conv.as<ops::Conv>(), conv.attributes, {conv.inputs[0], new_weights, new_bias}, {node.outputs[0]}));
     patch.absorbed.push_back(&conv);
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FOLD_PAD_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A Pad of the spatial dimensions by constant, non-negative pads goes into the pads of the Conv, MaxPool or AveragePool that alone uses
+/// it:
+///   Conv         where it pads with 0
+///   MaxPool      where it pads with -infinity, or the smallest integer, and every window holds an element of x
+///   AveragePool  where it pads with 0, which then counts: count_include_pad is 1, or the pool has had no padding of its own
+/// auto_pad must be NOTSET or VALID.
+struct FoldPad {
+  static constexpr std::string_view name = "fold_pad";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto* conv = node.as<ops::Conv>();
+    const auto* max = node.as<ops::MaxPool>();
+    const auto* average = node.as<ops::AveragePool>();
+    if (conv == nullptr && max == nullptr && average == nullptr) return std::nullopt;
+    const ValueId padded = node.inputs[0];
+    const Node* pad = flow.used_once(padded) ? flow.made_by<ops::Pad>(padded) : nullptr;
+    const auto more = pad != nullptr ? spatial_pads(flow, *pad) : std::nullopt;
+    if (!more) return std::nullopt;
+    const ops::Window& window = conv != nullptr ? conv->window : max != nullptr ? max->window : average->window;
+    if (window.auto_pad == ops::Window::AutoPad::same_upper || window.auto_pad == ops::Window::AutoPad::same_lower) return std::nullopt;
+    const bool unset = window.pads.empty() || window.auto_pad == ops::Window::AutoPad::valid;
+    if (!unset && window.pads.size() != more->size()) return std::nullopt;
+    std::vector<std::int64_t> pads = *more;
+    for (std::size_t i = 0; !unset && i < pads.size(); ++i) pads[i] += window.pads[i];
+    if (conv == nullptr && !pools_alike(window, *more, pads)) return std::nullopt;
+    const TensorRef* value = pad->inputs.size() > 2 ? flow.constant(pad->inputs[2]) : nullptr;
+    if (pad->inputs.size() > 2 && pad->inputs[2] != no_value && value == nullptr) return std::nullopt;
+    if (max != nullptr ? !is_lowest(value) : !is_zero(value)) return std::nullopt;
+    if (max != nullptr && node.outputs.size() > 1 && node.outputs[1] != no_value) return std::nullopt;  // indices into what is padded
+    if (average != nullptr && !average->count_include_pad && pads != *more) return std::nullopt;
+
+    Attributes attributes = with_attribute(node, "pads", std::move(pads));
+    attributes.erase("auto_pad");
+    if (average != nullptr) {
+      attributes.erase("count_include_pad");
+      attributes.set("count_include_pad", std::int64_t{1});
+    }
+    std::vector<ValueId> inputs = node.inputs;
+    inputs[0] = pad->inputs[0];
+    Patch patch;
+    patch.nodes.push_back(copy_node(node, std::move(attributes), std::move(inputs), node.outputs));
+    patch.absorbed.push_back(pad);
+    return patch;
+  }
+
+ private:
+  /// All begins, then all ends, where the Pad adds constants to spatial dimensions alone.
+  static std::optional<std::vector<std::int64_t>> spatial_pads(const DataFlow& flow, const Node& pad) {
+    const TensorRef* pads = flow.constant(pad.inputs[1]);
+    const std::optional<std::size_t> rank = flow.rank(pad.inputs[0]);
+    const bool has_axes = pad.inputs.size() > 3 && pad.inputs[3] != no_value;
+    const TensorRef* axes = has_axes ? flow.constant(pad.inputs[3]) : nullptr;
+    if (pad.as<ops::Pad>()->mode != ops::Pad::Mode::constant || pads == nullptr || !rank || *rank < 3 || (has_axes && axes == nullptr))
+      return std::nullopt;
+    const auto given = has_axes ? axes->elements() : static_cast<std::int64_t>(*rank);
+    if (pads->elements() != 2 * given) return std::nullopt;
+    std::vector<std::int64_t> result(2 * (*rank - 2), 0);
+    for (std::int64_t i = 0; i < 2 * given; ++i) {
+      const std::int64_t by = ops::integer_at(*pads, i);
+      std::int64_t axis = has_axes ? ops::integer_at(*axes, i % given) : i % given;
+      if (axis < 0) axis += static_cast<std::int64_t>(*rank);
+      if (by == 0) continue;
+      if (by < 0 || by > most || axis < 2 || axis >= static_cast<std::int64_t>(*rank)) return std::nullopt;
+      result[static_cast<std::size_t>(axis) - 2 + (i < given ? 0 : *rank - 2)] += by;
+    }
+    return result;
+  }
+  /// Wider padding is left where it is.
+  static constexpr std::int64_t most = std::int64_t{1} << 30;
+
+  /// Whether every window of a pool holds elements that are no padding, and there are as many windows as before.
+  static bool pools_alike(const ops::Window& window, const std::vector<std::int64_t>& more, const std::vector<std::int64_t>& pads) {
+    const std::size_t rank = more.size() / 2;
+    if (window.ceil_mode || window.kernel_shape.size() != rank) return false;
+    for (std::size_t i = 0; i < pads.size(); ++i)
+      if (pads[i] < 0 || pads[i] >= window.kernel_shape[i % rank]) return false;
+    return std::all_of(window.dilations.begin(), window.dilations.end(), [](std::int64_t dilation) { return dilation == 1; });
+  }
+
+  /// No value stands for 0.
+  static bool is_zero(const TensorRef* value) {
+    return value == nullptr || (value->elements() == 1 && real_numbers.contains(value->dtype) && ops::number_at(*value, 0) == 0);
+  }
+  static bool is_lowest(const TensorRef* value) {
+    if (value == nullptr || value->elements() != 1) return false;
+    if (value->dtype == DType::int8) return *value->as<const std::int8_t>() == std::numeric_limits<std::int8_t>::min();
+    if (value->dtype == DType::uint8) return *value->as<const std::uint8_t>() == 0;
+    return real_numbers.contains(value->dtype) && !is_integral(value->dtype) &&
+           ops::number_at(*value, 0) == -std::numeric_limits<double>::infinity();
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FOLD_SHAPES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Shape arithmetic that the known dimensions decide becomes a constant, whatever other dimensions are open:
+///   Shape, and Gather, Slice, Concat, Cast ... of shapes, where all elements of the result are known;
+///   the shape of a Reshape, where all of it is known but dimensions that 0 copies from the input and one that -1 stands for.
+struct FoldShapes {
+  static constexpr std::string_view name = "fold_shapes";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.outputs.size() != 1 || node.outputs[0] == no_value) return std::nullopt;
+    if (auto patch = elements(flow, node)) return patch;
+    return node.as<ops::Reshape>() != nullptr ? target(flow, node) : std::nullopt;
+  }
+
+ private:
+  static std::optional<Patch> elements(const DataFlow& flow, const Node& node) {
+    const ValueId y = node.outputs[0];
+    const SymbolicShape* known = flow.elements(y);
+    const auto list = known != nullptr ? numbers(*known) : std::nullopt;
+    if (!list || flow.rank(y).value_or(2) > 1 || (flow.rank(y) == 0 && list->size() != 1)) return std::nullopt;
+    Shape shape;
+    if (flow.rank(y) == 1) shape.push_back(static_cast<std::int64_t>(list->size()));
+    const auto fill = [&]<class T>(T* to) {
+      std::transform(list->begin(), list->end(), to, [](std::int64_t element) { return static_cast<T>(element); });
+    };
+    GraphValue value = flow[y].type.dtype == DType::int64 ? constant_value<std::int64_t>(flow[y].name, shape, fill)
+                                                          : constant_value<std::int32_t>(flow[y].name, shape, fill);
+    Patch patch;
+    patch.constants.emplace_back(y, std::move(*value.constant));
+    return patch;
+  }
+
+  static std::optional<Patch> target(const DataFlow& flow, const Node& node) {
+    const ValueId shape = node.inputs[1];
+    // A shape that is fed may be wrong, which the Reshape must find.
+    if (flow.constant(shape) != nullptr || flow.varies(shape) || node.as<ops::Reshape>()->allowzero) return std::nullopt;
+    const SymbolicShape* x = flow.dims(node.inputs[0]);
+    const SymbolicShape* wanted = flow.dims(node.outputs[0]);
+    const auto list = wanted != nullptr ? reshape_target(x != nullptr ? *x : SymbolicShape{}, *wanted) : std::nullopt;
+    if (!list) return std::nullopt;
+    Patch patch;
+    const ValueId constant = patch.add_value(flow.graph(), list_constant(node.name + "/shape", *list));
+    patch.nodes.push_back(copy_node(node, node.attributes, {node.inputs[0], constant}, node.outputs));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FOLD_TRANSPOSE_HPP
+
+#define HONE_SINGLE_REWRITES_PERMUTATION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// An order of dimensions, as Transpose has it: dimension i of the result is dimension perm[i] of what is transposed.
+using Permutation = std::vector<std::int64_t>;
+
+[[nodiscard]] inline bool is_identity(const Permutation& perm) noexcept { return std::is_sorted(perm.begin(), perm.end()); }
+
+/// Of a Transpose, where the number of dimensions is known; nothing for other nodes, and for what is no permutation.
+[[nodiscard]] inline std::optional<Permutation> permutation(const DataFlow& flow, const Node& node) {
+  const auto* transpose = node.as<ops::Transpose>();
+  if (transpose == nullptr) return std::nullopt;
+  Permutation result;
+  if (transpose->perm) {
+    result = *transpose->perm;
+  } else {
+    const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+    if (!rank) return std::nullopt;
+    for (std::size_t i = *rank; i-- > 0;) result.push_back(static_cast<std::int64_t>(i));
+  }
+  Permutation sorted = result;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    if (sorted[i] != static_cast<std::int64_t>(i)) return std::nullopt;
+  return result;
+}
+
+/// The order after `first` and then `second`. Precondition: they have the same size.
+[[nodiscard]] inline Permutation composed(const Permutation& first, const Permutation& second) {
+  Permutation result;
+  for (const std::int64_t axis : second) result.push_back(first[static_cast<std::size_t>(axis)]);
+  return result;
+}
+[[nodiscard]] inline Permutation inverse(const Permutation& perm) {
+  Permutation result(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) result[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  return result;
+}
+
+/// Whether a Transpose of a tensor of these dimensions changes the order of its elements: dimensions of 1 may stand anywhere.
+[[nodiscard]] inline bool moves_elements(const SymbolicShape& dims, const Permutation& perm) noexcept {
+  std::int64_t last = -1;
+  for (const std::int64_t axis : perm) {
+    if (dims[static_cast<std::size_t>(axis)] == SymbolicInteger{1}) continue;
+    if (axis < last) return true;
+    last = axis;
+  }
+  return false;
+}
+
+/// A Transpose, named as `of`.
+[[nodiscard]] inline Node make_transpose(const Node& of, const Permutation& perm, ValueId x, ValueId y) {
+  ops::Transpose op;
+  op.perm = perm;
+  return make_node(of, std::move(op), {{"perm", perm}}, {x}, {y});
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A Transpose of a matrix that only a Gemm, or a MatMul of two matrices, reads becomes an attribute of a Gemm, which reads matrices in
+/// either order without a copy.
+struct FoldTranspose {
+  static constexpr std::string_view name = "fold_transpose";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    ops::Gemm op;
+    if (const auto* gemm = node.as<ops::Gemm>()) {
+      op = *gemm;
+    } else if (node.as<ops::MatMul>() == nullptr || flow.rank(node.inputs[0]) != 2 || flow.rank(node.inputs[1]) != 2) {
+      return std::nullopt;
+    }
+    Patch patch;
+    std::vector<ValueId> inputs = node.inputs;
+    for (const std::size_t k : {0, 1}) {
+      const Node* transpose = flow.used_once(inputs[k]) ? flow.made_by<ops::Transpose>(inputs[k]) : nullptr;
+      if (transpose == nullptr || permutation(flow, *transpose) != Permutation{1, 0}) continue;
+      bool& flag = k == 0 ? op.trans_a : op.trans_b;
+      flag = !flag;
+      inputs[k] = transpose->inputs[0];
+      patch.absorbed.push_back(transpose);
+    }
+    if (patch.absorbed.empty()) return std::nullopt;
+    Attributes attributes{
+        {"alpha", op.alpha}, {"beta", op.beta}, {"transA", std::int64_t{op.trans_a ? 1 : 0}}, {"transB", std::int64_t{op.trans_b ? 1 : 0}}};
+    patch.nodes.push_back(make_node(node, op, std::move(attributes), std::move(inputs), {node.outputs[0]}));
     return patch;
   }
 };
@@ -27231,10 +28403,105 @@ struct FuseActivation {
 }  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FUSE_ATTENTION_HPP
 
+#define HONE_SINGLE_REWRITES_PIECE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A value as consecutive elements of another one along one axis: y = x[..., first : first + count, ...].
+struct Piece {
+  ValueId of;
+  std::size_t axis;
+  std::int64_t first;
+  std::int64_t count;
+  bool squeezed = false;  ///< the axis, of which one element is left, is gone
+};
+
+namespace detail {
+
+inline std::optional<Piece> gathered_piece(const DataFlow& flow, const Node& node) {
+  const SymbolicShape* x = flow.dims(node.inputs[0]);
+  const TensorRef* indices = flow.constant(node.inputs[1]);
+  if (x == nullptr || indices == nullptr || indices->elements() != 1 || indices->shape.rank() > 1) return std::nullopt;
+  const std::int64_t axis = node.as<ops::Gather>()->axis;
+  const auto rank = static_cast<std::int64_t>(x->size());
+  if (axis < -rank || axis >= rank) return std::nullopt;
+  const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+  std::int64_t first = ops::integer_at(*indices, 0);
+  if (first < 0 && (*x)[at].is_number()) first += (*x)[at].number;
+  if (first < 0 || ((*x)[at].is_number() && first >= (*x)[at].number)) return std::nullopt;
+  return Piece{node.inputs[0], at, first, 1, indices->shape.rank() == 0};
+}
+
+inline std::optional<Piece> sliced_piece(const DataFlow& flow, const Node& node) {
+  const SymbolicShape* x = flow.dims(node.inputs[0]);
+  if (x == nullptr) return std::nullopt;
+  const TensorRef* lists[5] = {};
+  for (std::size_t k = 1; k < node.inputs.size(); ++k) {
+    lists[k] = flow.constant(node.inputs[k]);
+    if (node.inputs[k] != no_value && lists[k] == nullptr) return std::nullopt;
+  }
+  // A symbol as the largest number shows whether a range takes the whole of it, whatever it is.
+  constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+  Shape from;
+  for (const SymbolicInteger& dim : *x) from.push_back(dim.is_number() ? dim.number : largest);
+  std::optional<Piece> result;
+  try {
+    const ops::Slice::Ranges ranges = ops::Slice::resolve(from, *lists[1], *lists[2], lists[3], lists[4]);
+    for (std::size_t i = 0; i < x->size(); ++i) {
+      const ops::Slice::Range& range = ranges[i];
+      if (range.count == from[i] && range.step == 1) continue;
+      if (result || range.step != 1 || !(*x)[i].is_number()) return std::nullopt;
+      result = Piece{node.inputs[0], i, range.start, range.count};
+    }
+  } catch (const Error&) {
+    return std::nullopt;  // a run that needs the node reports what is wrong with it
+  }
+  return result;
+}
+
+inline std::optional<Piece> split_piece(const DataFlow& flow, const Node& node, ValueId id) {
+  const std::optional<std::size_t> rank = flow.rank(node.inputs[0]);
+  if (!rank) return std::nullopt;
+  const std::int64_t axis = node.as<ops::Split>()->axis;
+  if (axis < -static_cast<std::int64_t>(*rank) || axis >= static_cast<std::int64_t>(*rank)) return std::nullopt;
+  Piece piece{node.inputs[0], static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(*rank) : axis), 0, 0};
+  for (const ValueId output : node.outputs) {
+    const SymbolicShape* part = output != no_value ? flow.dims(output) : nullptr;
+    if (part == nullptr || !(*part)[piece.axis].is_number()) return std::nullopt;
+    piece.count = (*part)[piece.axis].number;
+    if (output == id) return piece;
+    piece.first += piece.count;
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// The value as a piece of what a Gather of one index, a Slice or a Split, or a Squeeze after one of them, takes it from.
+[[nodiscard]] inline std::optional<Piece> read_piece(const DataFlow& flow, ValueId id) {
+  const Node* node = flow.producer(id);
+  if (node == nullptr) return std::nullopt;
+  if (node->as<ops::Gather>() != nullptr) return detail::gathered_piece(flow, *node);
+  if (node->as<ops::Slice>() != nullptr) return detail::sliced_piece(flow, *node);
+  if (node->as<ops::Split>() != nullptr) return detail::split_piece(flow, *node, id);
+  if (node->as<ops::Squeeze>() == nullptr) return std::nullopt;
+  std::optional<Piece> piece = node->inputs.size() > 1 ? read_piece(flow, node->inputs[0]) : std::nullopt;
+  const TensorRef* axes = piece ? flow.constant(node->inputs[1]) : nullptr;
+  if (axes == nullptr || axes->elements() != 1 || piece->squeezed || piece->count != 1) return std::nullopt;
+  std::int64_t axis = ops::integer_at(*axes, 0);
+  if (axis < 0) axis += static_cast<std::int64_t>(flow.rank(node->inputs[0]).value_or(0));
+  if (axis != static_cast<std::int64_t>(piece->axis)) return std::nullopt;
+  piece->squeezed = true;
+  return piece;
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
 namespace hone::inline HONE_ABI::rewrites {
 
 /// softmax(scale q k^T [+ mask]) v, as products, scalings, an addition and a Softmax over the last dimension, becomes one ScaledAttention;
-/// so do the Transposes around it, which then only say where its rows and columns lie.
+/// so do the Transposes around it, which then only say where its rows and columns lie, and the Gathers and Splits that take q, k and v from
+/// one tensor.
 struct FuseAttention {
   static constexpr std::string_view name = "fuse_attention";
 
@@ -27248,9 +28515,12 @@ struct FuseAttention {
  private:
   using Perm = ops::ScaledAttention::Perm;
 
+  /// A value whose dimensions perm names; where it has one more, `axis`, of that only index `part` counts.
   struct Operand {
     ValueId value;
     Perm perm;
+    std::optional<std::int64_t> axis = std::nullopt;
+    std::int64_t part = 0;
   };
 
   static std::optional<Patch> products(const DataFlow& flow, const Node& node) {
@@ -27294,7 +28564,11 @@ struct FuseAttention {
     op.q_perm = q->perm;
     op.k_perm = k->perm;
     op.v_perm = v->perm;
-    Attributes attributes{{"scale", op.scale}, {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm}};
+    op.q_part = q->part;
+    op.k_part = k->part;
+    op.v_part = v->part;
+    Attributes attributes{{"scale", op.scale},   {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm},
+                          {"q_part", op.q_part}, {"k_part", op.k_part}, {"v_part", op.v_part}};
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), {q->value, k->value, v->value, mask}, {node.outputs[0]}));
     patch.absorbed = std::move(pattern.absorbed());
@@ -27313,35 +28587,49 @@ struct FuseAttention {
     return id;
   }
 
-  /// The value before a Transpose; nothing when its rank, which is at least 2, is not known.
+  /// The value before Transposes and the choice of one index; nothing when its rank, which is at least 2, is not known.
   static std::optional<Operand> operand(const DataFlow& flow, Pattern& pattern, ValueId id) {
-    const Node* node = flow.made_by<ops::Transpose>(id);
-    if (node != nullptr && node->as<ops::Transpose>()->perm && node->as<ops::Transpose>()->perm->size() >= 2) {
-      if (flow.used_once(id)) pattern.absorbed().push_back(node);
-      return Operand{node->inputs[0], *node->as<ops::Transpose>()->perm};
-    }
     const std::optional<std::size_t> rank = flow.rank(id);
     if (!rank || *rank < 2) return std::nullopt;
     Operand result{id, {}};
     for (std::size_t i = 0; i < *rank; ++i) result.perm.push_back(static_cast<std::int64_t>(i));
+    bool alone = true;
+    while (const Node* node = flow.producer(result.value)) {
+      alone = alone && flow.used_once(result.value);
+      if (!look_through(flow, *node, result)) break;
+      if (alone) pattern.absorbed().push_back(node);
+    }
     return result;
+  }
+  /// Steps from the result of a node to its input; false where that is no mere choice or order of dimensions.
+  static bool look_through(const DataFlow& flow, const Node& node, Operand& operand) {
+    if (const auto perm = permutation(flow, node)) {
+      if (perm->size() != operand.perm.size() + (operand.axis ? 1 : 0)) return false;
+      operand.perm = composed(*perm, operand.perm);
+      if (operand.axis) operand.axis = (*perm)[static_cast<std::size_t>(*operand.axis)];
+      operand.value = node.inputs[0];
+      return true;
+    }
+    const auto piece = operand.axis ? std::nullopt : read_piece(flow, operand.value);
+    if (!piece || !piece->squeezed) return false;
+    for (std::int64_t& axis : operand.perm)
+      if (axis >= static_cast<std::int64_t>(piece->axis)) ++axis;
+    operand.value = piece->of;
+    operand.axis = static_cast<std::int64_t>(piece->axis);
+    operand.part = piece->first;
+    return true;
   }
 
   /// A Transpose of the result that leaves the last dimension the last.
   static std::optional<Patch> transposed(const DataFlow& flow, const Node& node) {
     Pattern pattern(flow);
     const Node* attention = pattern.take<ops::ScaledAttention>(node.inputs[0]);
-    const auto* transpose = node.as<ops::Transpose>();
-    if (attention == nullptr || !transpose->perm || transpose->perm->empty()) return std::nullopt;
-    const Perm& perm = *transpose->perm;
-    if (perm.back() != static_cast<std::int64_t>(perm.size()) - 1 || !attention->as<ops::ScaledAttention>()->y_perm.empty())
-      return std::nullopt;
+    const auto perm = permutation(flow, node);
+    if (attention == nullptr || !perm || perm->empty() || perm->back() != static_cast<std::int64_t>(perm->size()) - 1) return std::nullopt;
+    if (!attention->as<ops::ScaledAttention>()->y_perm.empty()) return std::nullopt;
     ops::ScaledAttention op = *attention->as<ops::ScaledAttention>();
-    op.y_perm.resize(perm.size());
-    for (std::size_t i = 0; i < perm.size(); ++i) op.y_perm[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-    Attributes attributes = attention->attributes;
-    attributes.erase("y_perm");
-    attributes.set("y_perm", op.y_perm);
+    op.y_perm = inverse(*perm);
+    Attributes attributes = with_attribute(*attention, "y_perm", op.y_perm);
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), attention->inputs, {node.outputs[0]}));
     patch.absorbed = std::move(pattern.absorbed());
@@ -27470,11 +28758,10 @@ namespace hone::inline HONE_ABI::rewrites {
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
 /// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone. Steps that are known to
 /// broaden what the chain has so far do not join it: the steps before would be done again for each repetition.
-class FusePointwise {
- public:
+struct FusePointwise {
   static constexpr std::string_view name = "fuse_pointwise";
 
-  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& node = flow.node(at);
     if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.outputs[0]))
       return std::nullopt;
@@ -27486,11 +28773,8 @@ class FusePointwise {
     // What computes most is joined first: its result is in cache for every step.
     const auto cost = [&](ValueId id) { return is_product(flow.producer(id)) ? 0 : 1; };
     const std::size_t first = cost(node.inputs[1]) < cost(node.inputs[0]) ? 1 : 0;
-    if (!hints_) hints_.emplace(flow);
-    const Shape* result = (*hints_)[node.outputs[0]];
     for (const std::size_t k : {first, 1 - first}) {
-      const Shape* v = (*hints_)[node.inputs[k]];
-      if (result != nullptr && v != nullptr && !(*v == *result)) continue;
+      if (broadens(flow, node.inputs[k], node.outputs[0])) continue;
       ops::PointwiseStep step = *binary;
       step.swapped = k == 1;
       if (auto patch = join(flow, node, step, node.inputs[k], node.inputs[1 - k])) return patch;
@@ -27561,6 +28845,18 @@ class FusePointwise {
     return node.inputs.size() == 2 && runs_any(ops::PointwiseBinary{}, node, step) ? std::optional(step) : std::nullopt;
   }
 
+  /// Whether the result is known to have more elements than the value that it is made of.
+  static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {
+    const SymbolicShape* v = flow.dims(from);
+    const SymbolicShape* y = flow.dims(result);
+    if (v == nullptr || y == nullptr || v->size() > y->size()) return false;
+    const auto is_one = [](const SymbolicInteger& dim) { return dim == SymbolicInteger{1}; };
+    const std::size_t missing = y->size() - v->size();
+    for (std::size_t d = 0; d < y->size(); ++d)
+      if ((d < missing || is_one((*v)[d - missing])) && !is_one((*y)[d])) return true;
+    return false;
+  }
+
   static bool is_product(const Node* node) {
     return node != nullptr && (node->as<ops::Conv>() != nullptr || node->as<ops::Gemm>() != nullptr || node->as<ops::MatMul>() != nullptr ||
                                node->as<ops::Fused<ops::Conv>>() != nullptr || node->as<ops::Fused<ops::Gemm>>() != nullptr ||
@@ -27629,8 +28925,6 @@ class FusePointwise {
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));
     return patch;
   }
-
-  std::optional<ShapeHints> hints_;
 };
 
 /// BatchNormalization with constant parameters becomes Mul and Add per channel, which join the chains around them. Needs the number of
@@ -27647,19 +28941,360 @@ struct SplitBatchNormalization {
     Shape shape = Shape::filled(*rank - 1, 1);
     shape[0] = static_cast<std::int64_t>(affine->scale.size());
     Patch patch;
-    const auto first = static_cast<std::uint32_t>(flow.graph().values.size());
     const auto constant = [&](const char* suffix, const std::vector<double>& numbers) {
-      patch.values.push_back(float_constant(node.name + suffix, shape, [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
+      return patch.add_value(flow.graph(), constant_value<float>(node.name + suffix, shape,
+                                                                 [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
     };
-    constant("/scale", affine->scale);
-    constant("/shift", affine->shift);
-    GraphValue scaled;
-    scaled.name = node.name + "/scaled";
-    scaled.type = DType::float32;
-    patch.values.push_back(std::move(scaled));
-    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], ValueId{first}}, {ValueId{first + 2}}));
-    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {ValueId{first + 2}, ValueId{first + 1}}, {node.outputs[0]}));
+    const ValueId scale = constant("/scale", affine->scale);
+    const ValueId shift = constant("/shift", affine->shift);
+    const ValueId scaled = patch.add_value(flow.graph(), made_value(node.name + "/scaled", DType::float32));
+    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], scale}, {scaled}));
+    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {scaled, shift}, {node.outputs[0]}));
     return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_INTO_SPLIT_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Gathers of one constant index each, and Slices of step 1, that together take every element of an axis of one value, each of them once,
+/// become one Split, with a Squeeze where a Gather drops the axis. That is how exporters write unbind, chunk and split. The size of the
+/// axis must be known; values that do not vary between runs are left to shape arithmetic.
+struct MergeIntoSplit {
+  static constexpr std::string_view name = "merge_into_split";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (!cuts(node)) return std::nullopt;
+    const ValueId x = node.inputs[0];
+    const auto own = flow.varies(x) ? read_piece(flow, node.outputs[0]) : std::nullopt;
+    if (!own || !(*flow.dims(x))[own->axis].is_number()) return std::nullopt;
+    std::vector<Cut> cuts_of_axis;
+    for (const std::size_t user : flow.users(x)) {
+      const Node& other = flow.node(user);
+      const auto piece = cuts(other) && other.inputs[0] == x ? read_piece(flow, other.outputs[0]) : std::nullopt;
+      if (!piece || piece->axis != own->axis) continue;
+      if (user < at) return std::nullopt;  // that one has been asked: all of them go to the place of the first
+      cuts_of_axis.push_back({*piece, user});
+    }
+    std::sort(cuts_of_axis.begin(), cuts_of_axis.end(), [](const Cut& a, const Cut& b) { return a.piece.first < b.piece.first; });
+    std::int64_t next = 0;
+    for (const Cut& cut : cuts_of_axis) {
+      if (cut.piece.first != next) return std::nullopt;
+      next += cut.piece.count;
+    }
+    if (cuts_of_axis.size() < 2 || next != (*flow.dims(x))[own->axis].number) return std::nullopt;
+    return split(flow, at, x, cuts_of_axis);
+  }
+
+ private:
+  struct Cut {
+    Piece piece;
+    std::size_t node;
+  };
+
+  [[nodiscard]] static bool cuts(const Node& node) noexcept {
+    return node.as<ops::Gather>() != nullptr || node.as<ops::Slice>() != nullptr;
+  }
+
+  static Patch split(const DataFlow& flow, std::size_t at, ValueId x, const std::vector<Cut>& cuts_of_axis) {
+    const Node& node = flow.node(at);
+    const auto axis = static_cast<std::int64_t>(cuts_of_axis[0].piece.axis);
+    Patch patch;
+    std::vector<std::int64_t> sizes;
+    for (const Cut& cut : cuts_of_axis) sizes.push_back(cut.piece.count);
+    const ValueId sizes_id = patch.add_value(flow.graph(), list_constant(node.name + "/sizes", sizes));
+    const ValueId axis_id = patch.add_value(flow.graph(), list_constant(node.name + "/axis", {axis}));
+    const auto made = [&](const Cut& cut, const char* suffix) {
+      return patch.add_value(flow.graph(), made_value(flow.node(cut.node).name + suffix, flow[x].type));
+    };
+    std::vector<ValueId> parts;
+    std::vector<Node> squeezes;
+    for (const Cut& cut : cuts_of_axis) {
+      const Node& old = flow.node(cut.node);
+      // The values of other nodes are theirs until the patch is applied.
+      const ValueId result = cut.node == at ? old.outputs[0] : made(cut, "/piece");
+      if (cut.node != at) {
+        patch.replacements.emplace_back(old.outputs[0], result);
+        patch.absorbed.push_back(&old);
+      }
+      parts.push_back(cut.piece.squeezed ? made(cut, "/part") : result);
+      if (cut.piece.squeezed) squeezes.push_back(make_node(old, ops::Squeeze{}, {}, {parts.back(), axis_id}, {result}));
+    }
+    ops::Split op;
+    op.axis = axis;
+    patch.nodes.push_back(make_node(node, op, {{"axis", axis}}, {x, sizes_id}, std::move(parts)));
+    for (Node& squeeze : squeezes) patch.nodes.push_back(std::move(squeeze));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_PROJECTIONS_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Queries, keys and values of a ScaledAttention, two of them or all three, that are products of one x with constant weights of equal shape
+/// become one product with the weights side by side, which the attention reads in parts: x is read once, and nothing is copied. So do
+/// parts along the last axis that a Split, or Slices, would copy out of one tensor.
+///   y_i = Reshape(x W_i [+ b_i], lead ..., tail ...)  ->  part i of Reshape(x [W_0 W_1 ...] [+ b], lead ..., parts, tail ...)
+/// Weights must have no other use, since both would be kept, and together take up to max_bytes. Products that other operators read stay
+/// apart: those would need a Split, whose copies cost as much as reading x again.
+struct MergeProjections {
+  static constexpr std::string_view name = "merge_projections";
+  static constexpr std::size_t max_bytes = std::size_t{1} << 26;
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.as<ops::ScaledAttention>() == nullptr) return std::nullopt;
+    std::array<std::optional<Projection>, 3> all;
+    for (std::size_t k = 0; k < 3; ++k) all[k] = read(flow, node.inputs[k], perm(*node.as<ops::ScaledAttention>(), k).size());
+    for (std::size_t first = 0; first < 3; ++first) {
+      std::vector<std::size_t> group;
+      for (std::size_t k = first; k < 3; ++k)
+        if (all[first] && all[k] && all[k]->fits(*all[first])) group.push_back(k);
+      if (group.size() < 2) continue;
+      if (auto patch = merge(flow, node, all, group)) return patch;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  using Perm = ops::ScaledAttention::Perm;
+
+  /// Queries, keys or values: lead dimensions, then the `tail` into which the columns of a product are taken apart.
+  struct Projection {
+    ValueId x;  ///< left operand of the product, or the tensor of which the value is a part
+    const TensorRef* weights = nullptr;
+    const TensorRef* bias = nullptr;
+    bool transposed = false;  ///< weights are (N, K)
+    std::optional<Piece> piece = std::nullopt;
+    SymbolicShape dims;
+    std::size_t tail = 0;  ///< index of its first dimension
+    std::int64_t columns = 0;
+    std::vector<const Node*> nodes;
+
+    /// Both have as many elements: where all other dimensions are numbers, the last one is the same.
+    [[nodiscard]] bool same_dims(const Projection& other) const {
+      if (dims == other.dims) return true;
+      if (dims.size() != other.dims.size()) return false;
+      std::size_t open = 0;
+      for (std::size_t i = 0; i < dims.size(); ++i) {
+        const bool number = dims[i].is_number() && dims[i].number > 0;
+        if (number ? dims[i] != other.dims[i] : other.dims[i].is_number()) return false;
+        open += number ? 0 : 1;
+      }
+      return open == 1;
+    }
+    [[nodiscard]] bool fits(const Projection& other) const {
+      if (x != other.x || transposed != other.transposed || tail != other.tail || columns != other.columns) return false;
+      if (!same_dims(other)) return false;
+      if (piece || other.piece) return piece && other.piece;
+      return weights->dtype == other.weights->dtype && weights->shape == other.weights->shape;
+    }
+  };
+
+  [[nodiscard]] static const Perm& perm(const ops::ScaledAttention& op, std::size_t k) noexcept {
+    return k == 0 ? op.q_perm : k == 1 ? op.k_perm : op.v_perm;
+  }
+
+  static std::optional<Projection> read(const DataFlow& flow, ValueId id, std::size_t rank) {
+    const SymbolicShape* dims = flow.dims(id);
+    if (dims == nullptr || dims->size() != rank || dims->empty()) return std::nullopt;
+    Projection result;
+    result.dims = *dims;
+    if (const Node* reshape = alone<ops::Reshape>(flow, id)) {
+      result.nodes.push_back(reshape);
+      id = reshape->inputs[0];
+    }
+    const SymbolicShape* flat = flow.dims(id);
+    if (flat == nullptr || flat->empty() || !flat->back().is_number()) return std::nullopt;
+    result.columns = flat->back().number;
+    std::int64_t left = result.columns;
+    result.tail = dims->size();
+    while (left > 1 && result.tail > 0) {
+      const SymbolicInteger& dim = (*dims)[--result.tail];
+      if (!dim.is_number() || dim.number < 1 || left % dim.number != 0) return std::nullopt;
+      left /= dim.number;
+    }
+    if (left != 1 || result.tail == dims->size()) return std::nullopt;
+    return read_part(flow, id, flat->size(), result) || read_product(flow, id, result) ? std::optional(std::move(result)) : std::nullopt;
+  }
+  /// A part of another tensor along the last axis, which parts of that size tile.
+  static bool read_part(const DataFlow& flow, ValueId id, std::size_t rank, Projection& result) {
+    const auto piece = read_piece(flow, id);
+    if (!piece || piece->squeezed || piece->axis + 1 != rank || piece->first % piece->count != 0) return false;
+    const SymbolicInteger& all = flow.dims(piece->of)->back();
+    if (!all.is_number() || all.number % piece->count != 0) return false;
+    result.x = piece->of;
+    result.piece = piece;
+    return true;
+  }
+  static bool read_product(const DataFlow& flow, ValueId id, Projection& result) {
+    ValueId product = id;
+    if (const Node* add = alone<ops::Add>(flow, id); add != nullptr && !add->as<ops::Add>()->axis) {
+      const std::size_t k = flow.constant(add->inputs[0]) != nullptr ? 0 : 1;
+      result.bias = flow.constant(add->inputs[k]);
+      if (result.bias == nullptr) return false;
+      result.nodes.push_back(add);
+      product = add->inputs[1 - k];
+    }
+    const Node* node = alone<ops::MatMul>(flow, product);
+    if (const Node* gemm = node == nullptr && result.bias == nullptr ? alone<ops::Gemm>(flow, product) : nullptr) {
+      const auto& op = *gemm->as<ops::Gemm>();
+      if (op.alpha != 1 || op.beta != 1 || op.trans_a) return false;
+      if (gemm->inputs.size() > 2 && gemm->inputs[2] != no_value) {
+        result.bias = flow.constant(gemm->inputs[2]);
+        if (result.bias == nullptr) return false;
+      }
+      result.transposed = op.trans_b;
+      node = gemm;
+    }
+    if (node == nullptr || !flow.used_once(node->inputs[1]) || flow.rank(node->inputs[0]).value_or(0) < 2) return false;
+    result.nodes.push_back(node);
+    result.x = node->inputs[0];
+    result.weights = flow.constant(node->inputs[1]);
+    const auto is_float = [](const TensorRef& tensor) { return real_numbers.contains(tensor.dtype) && !is_integral(tensor.dtype); };
+    if (result.weights == nullptr || result.weights->shape.rank() != 2 || !is_float(*result.weights)) return false;
+    return result.bias == nullptr || result.bias->shape == Shape{result.columns};
+  }
+  /// The node that makes the value when it runs an Op, and nobody else uses that.
+  template <class Op>
+  [[nodiscard]] static const Node* alone(const DataFlow& flow, ValueId id) {
+    return flow.used_once(id) ? flow.made_by<Op>(id) : nullptr;
+  }
+
+  static std::optional<Patch> merge(const DataFlow& flow, const Node& node, const std::array<std::optional<Projection>, 3>& all,
+                                    const std::vector<std::size_t>& group) {
+    const Projection& first = *all[group[0]];
+    const std::int64_t parts = first.piece ? flow.dims(first.x)->back().number / first.columns : static_cast<std::int64_t>(group.size());
+    SymbolicShape flat = *flow.dims(first.x);
+    flat.back() = {parts * first.columns};
+    SymbolicShape dims = first.dims;
+    dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(first.tail), SymbolicInteger{parts});
+    const auto target = reshape_target(flat, dims);
+    if (!target || dims.size() > Shape::max_rank) return std::nullopt;
+    Patch patch;
+    const ValueId merged = first.piece ? first.x : product(flow, node, all, group, patch);
+    if (merged == no_value) return std::nullopt;
+    const ValueId reshaped = patch.add_value(flow.graph(), made_value(node.name + "/parts", flow[first.x].type));
+    const ValueId shape = patch.add_value(flow.graph(), list_constant(node.name + "/shape", *target));
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {merged, shape}, {reshaped}));
+
+    ops::ScaledAttention op = *node.as<ops::ScaledAttention>();
+    Attributes attributes = node.attributes;
+    std::vector<ValueId> inputs = node.inputs;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const std::size_t k = group[i];
+      Perm& axes = k == 0 ? op.q_perm : k == 1 ? op.k_perm : op.v_perm;
+      std::int64_t& part = k == 0 ? op.q_part : k == 1 ? op.k_part : op.v_part;
+      for (std::int64_t& axis : axes)
+        if (axis >= static_cast<std::int64_t>(first.tail)) ++axis;
+      part = first.piece ? all[k]->piece->first / first.columns : static_cast<std::int64_t>(i);
+      inputs[k] = reshaped;
+      const std::string letter(1, "qkv"[k]);
+      attributes.erase(letter + "_perm");
+      attributes.erase(letter + "_part");
+      attributes.set(letter + "_perm", axes);
+      attributes.set(letter + "_part", part);
+      patch.absorbed.insert(patch.absorbed.end(), all[k]->nodes.begin(), all[k]->nodes.end());
+    }
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(inputs), {node.outputs[0]}));
+    return patch;
+  }
+
+  /// Adds the one product; no_value when its weights are too large.
+  static ValueId product(const DataFlow& flow, const Node& node, const std::array<std::optional<Projection>, 3>& all,
+                         const std::vector<std::size_t>& group, Patch& patch) {
+    const Projection& first = *all[group[0]];
+    if (first.weights->bytes() * group.size() > max_bytes) return no_value;
+    // (K, N) goes side by side, row by row; (N, K), and a bias, one behind the other.
+    std::vector<const TensorRef*> weights;
+    std::vector<const TensorRef*> biases;
+    bool biased = false;
+    for (const std::size_t k : group) {
+      weights.push_back(all[k]->weights);
+      biases.push_back(all[k]->bias);
+      biased = biased || all[k]->bias != nullptr;
+    }
+    const std::size_t row = static_cast<std::size_t>(first.columns) * element_size(first.weights->dtype);
+    const auto parts = static_cast<std::int64_t>(group.size());
+    Shape shape = first.weights->shape;
+    shape[first.transposed ? 0 : 1] *= parts;
+    const ValueId w = patch.add_value(flow.graph(), joined(node.name + "/weights", first.weights->dtype, shape, weights,
+                                                           first.transposed ? first.weights->bytes() : row));
+    const auto made = [&](const char* suffix) { return patch.add_value(flow.graph(), made_value(node.name + suffix, flow[first.x].type)); };
+    const ValueId multiplied = made("/product");
+    const Node& old = *all[group[0]]->nodes.back();
+    patch.nodes.push_back(copy_node(old, old.attributes, {first.x, w}, {multiplied}));
+    if (!biased) return multiplied;
+    const ValueId b =
+        patch.add_value(flow.graph(), joined(node.name + "/bias", first.weights->dtype, {parts * first.columns}, biases, row));
+    const ValueId added = made("/biased");
+    patch.nodes.push_back(make_node(old, ops::Add{}, {}, {multiplied, b}, {added}));
+    return added;
+  }
+  /// A constant of blocks of `block` bytes from one part after the other, in turns; parts that are null are 0.
+  static GraphValue joined(std::string name, DType dtype, const Shape& shape, const std::vector<const TensorRef*>& parts,
+                           std::size_t block) {
+    auto owner = std::make_shared<Value>(Value::tensor(dtype, shape));
+    const TensorRef ref = owner->ref();
+    auto* to = static_cast<std::byte*>(ref.data);
+    for (std::size_t at = 0; at * block * parts.size() < ref.bytes(); ++at) {
+      for (const TensorRef* part : parts) {
+        if (part != nullptr) {
+          std::memcpy(to, static_cast<const std::byte*>(part->data) + at * block, block);
+        } else {
+          std::memset(to, 0, block);
+        }
+        to += block;
+      }
+    }
+    GraphValue value;
+    value.name = std::move(name);
+    value.type = dtype;
+    value.constant = Constant{ref, std::move(owner)};
+    return value;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_RESHAPES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Reshape, Flatten, Squeeze or Unsqueeze of the result of another of them becomes one Reshape of what that one reads, where the known
+/// dimensions say to which shape; eliminate_no_ops takes it away where the two cancel.
+struct MergeReshapes {
+  static constexpr std::string_view name = "merge_reshapes";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& outer = flow.node(at);
+    if (!reshapes(outer)) return std::nullopt;
+    const Node* inner = flow.producer(outer.inputs[0]);
+    if (inner == nullptr || !reshapes(*inner)) return std::nullopt;
+    const ValueId x = inner->inputs[0];
+    Patch patch;
+    if (flow.used_once(outer.inputs[0])) patch.absorbed.push_back(inner);
+    if (flow.same_shape(x, outer.outputs[0])) {
+      patch.replacements.emplace_back(outer.outputs[0], x);
+      return patch;
+    }
+    const SymbolicShape* from = flow.dims(x);
+    const SymbolicShape* to = flow.dims(outer.outputs[0]);
+    const auto target = from != nullptr && to != nullptr ? reshape_target(*from, *to) : std::nullopt;
+    if (!target) return std::nullopt;
+    const ValueId shape = patch.add_value(flow.graph(), list_constant(outer.name + "/shape", *target));
+    patch.nodes.push_back(make_node(outer, ops::Reshape{}, {}, {x, shape}, {outer.outputs[0]}));
+    return patch;
+  }
+
+ private:
+  [[nodiscard]] static bool reshapes(const Node& node) noexcept {
+    return node.as<ops::Reshape>() != nullptr || node.as<ops::Flatten>() != nullptr || node.as<ops::Squeeze>() != nullptr ||
+           node.as<ops::Unsqueeze>() != nullptr;
   }
 };
 
@@ -27668,29 +29303,557 @@ struct SplitBatchNormalization {
 
 namespace hone::inline HONE_ABI::rewrites {
 
-/// Transpose of a Transpose becomes one Transpose; eliminate_no_ops takes it away where the two cancel.
+/// Transpose of a Transpose becomes one Transpose; eliminate_no_ops takes it away where the two cancel. A Transpose that has none beside it
+/// and moves but dimensions of 1 becomes a Reshape, which moves nothing.
 struct MergeTransposes {
   static constexpr std::string_view name = "merge_transposes";
 
   [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& outer = flow.node(at);
-    const auto* second = outer.as<ops::Transpose>();
-    if (second == nullptr || !second->perm) return std::nullopt;
+    if (outer.as<ops::Transpose>() == nullptr) return std::nullopt;
     const Node* inner = flow.made_by<ops::Transpose>(outer.inputs[0]);
-    const auto* first = inner != nullptr ? inner->as<ops::Transpose>() : nullptr;
-    if (first == nullptr || !first->perm || first->perm->size() != second->perm->size()) return std::nullopt;
-    std::vector<std::int64_t> perm;
-    for (const std::int64_t axis : *second->perm) {
-      if (axis < 0 || axis >= static_cast<std::int64_t>(first->perm->size())) return std::nullopt;
-      perm.push_back((*first->perm)[static_cast<std::size_t>(axis)]);
-    }
+    if (inner == nullptr) return reshape(flow, outer);
+    const auto first = permutation(flow, *inner);
+    const auto second = permutation(flow, outer);
+    if (!first || !second || first->size() != second->size()) return std::nullopt;
     Patch patch;
-    ops::Transpose op;
-    op.perm = perm;
-    patch.nodes.push_back(make_node(outer, std::move(op), {{"perm", perm}}, {inner->inputs[0]}, {outer.outputs[0]}));
+    patch.nodes.push_back(make_transpose(outer, composed(*first, *second), inner->inputs[0], outer.outputs[0]));
     if (flow.used_once(outer.inputs[0])) patch.absorbed.push_back(inner);
     return patch;
   }
+
+ private:
+  static std::optional<Patch> reshape(const DataFlow& flow, const Node& node) {
+    const auto perm = permutation(flow, node);
+    const SymbolicShape* from = flow.dims(node.inputs[0]);
+    const SymbolicShape* to = flow.dims(node.outputs[0]);
+    if (!perm || is_identity(*perm) || from == nullptr || to == nullptr || from->size() != perm->size()) return std::nullopt;
+    if (moves_elements(*from, *perm) || is_transposed(flow, node.outputs[0])) return std::nullopt;
+    const auto target = reshape_target(*from, *to);
+    if (!target) return std::nullopt;
+    Patch patch;
+    const ValueId shape = patch.add_value(flow.graph(), list_constant(node.name + "/shape", *target));
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {node.inputs[0], shape}, {node.outputs[0]}));
+    return patch;
+  }
+  /// Whether a Transpose reads the value: the two become one.
+  [[nodiscard]] static bool is_transposed(const DataFlow& flow, ValueId id) {
+    return std::any_of(flow.users(id).begin(), flow.users(id).end(),
+                       [&](std::size_t user) { return flow.node(user).as<ops::Transpose>() != nullptr; });
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_PUSH_TRANSPOSES_HPP
+
+#include <iterator>
+
+#define HONE_SINGLE_REWRITES_TRANSPOSED_NODE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A node in another layout: for inputs x that are Transposes of x' by one perm, f(x) = Transpose(f'(x'), its own perm). f' is the operator
+/// of f with these attributes and lists, which name the dimensions of x'.
+struct TransposedNode {
+  Attributes attributes;
+  /// Inputs that are transposed; the others stay as they are, but for those in `lists`.
+  std::vector<std::size_t> data;
+  /// Inputs that become other lists of integers.
+  std::vector<std::pair<std::size_t, std::vector<std::int64_t>>> lists = {};
+  /// One per output.
+  std::vector<Permutation> outputs;
+  /// Dimensions of the inputs that are transposed; those of fewer are broadcast.
+  std::size_t rank;
+};
+
+/// Reads nodes as TransposedNode.
+class TransposedNodes {
+ public:
+  explicit TransposedNodes(const DataFlow& flow) : flow_(flow) {}
+
+  /// The node for inputs transposed by `perm`; nothing for operators that know no other layout, or would be slower in it.
+  [[nodiscard]] std::optional<TransposedNode> read(const Node& node, const Permutation& perm) const {
+    if (node.op == nullptr || node.outputs.empty()) return std::nullopt;
+    TransposedNode result{node.attributes, {0}, {}, std::vector<Permutation>(node.outputs.size(), perm), perm.size()};
+    const std::size_t rank = perm.size();
+    if (runs<ElementwiseOps>(node)) return flow_.rank(node.inputs[0]) == rank ? std::optional(std::move(result)) : std::nullopt;
+    if (broadcasts(node)) {
+      if (flow_.rank(node.outputs[0]) != rank) return std::nullopt;
+      result.data.clear();
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) result.data.push_back(k);
+      return result;
+    }
+    if (flow_.rank(node.inputs[0]) != rank) return std::nullopt;
+    const bool fits = along_axis(node, perm, result) || normalized(node, perm) || moved(node, perm, result) ||
+                      reduced(node, perm, result) || reshaped(node, perm, result);
+    return fits ? std::optional(std::move(result)) : std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] static std::optional<std::size_t> index_of(std::int64_t axis, std::size_t rank) {
+    const auto signed_rank = static_cast<std::int64_t>(rank);
+    if (axis < -signed_rank || axis >= signed_rank) return std::nullopt;
+    return static_cast<std::size_t>(axis < 0 ? axis + signed_rank : axis);
+  }
+  /// The integers of a constant input.
+  [[nodiscard]] std::optional<std::vector<std::int64_t>> list(const Node& node, std::size_t k) const {
+    const TensorRef* tensor = k < node.inputs.size() ? flow_.constant(node.inputs[k]) : nullptr;
+    if (tensor == nullptr || !is_integral(tensor->dtype)) return std::nullopt;
+    std::vector<std::int64_t> result;
+    for (std::int64_t i = 0; i < tensor->elements(); ++i) result.push_back(ops::integer_at(*tensor, i));
+    return result;
+  }
+  [[nodiscard]] static bool has_input(const Node& node, std::size_t k) { return k < node.inputs.size() && node.inputs[k] != no_value; }
+
+  static bool set_axis(const Node& node, std::int64_t axis, const Permutation& perm, TransposedNode& result) {
+    const auto at = index_of(axis, perm.size());
+    if (at) result.attributes = with_attribute(node, "axis", perm[*at]);
+    return at.has_value();
+  }
+  [[nodiscard]] static bool along_axis(const Node& node, const Permutation& perm, TransposedNode& result) {
+    if (const auto* op = family<ops::AlongAxis, ops::OpList<ops::Softmax, ops::LogSoftmax, ops::Hardmax>>(node)) {
+      // Rows that lie in one piece are the fast ones.
+      const auto at = index_of(op->axis, perm.size());
+      const auto last = static_cast<std::int64_t>(perm.size()) - 1;
+      if (op->to_the_end || !at || (*at + 1 == perm.size() && perm[*at] != last)) return false;
+      return set_axis(node, op->axis, perm, result);
+    }
+    if (const auto* concat = node.as<ops::Concat>()) {
+      result.data.clear();
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) result.data.push_back(k);
+      return set_axis(node, concat->axis, perm, result);
+    }
+    const auto* split = node.as<ops::Split>();
+    return split != nullptr && set_axis(node, split->axis, perm, result);
+  }
+  /// Normalisation over the last dimensions, which stay where they are.
+  [[nodiscard]] static bool normalized(const Node& node, const Permutation& perm) {
+    const auto* layer = node.as<ops::LayerNormalization>();
+    const auto* rms = node.as<ops::RMSNormalization>();
+    if (layer == nullptr && rms == nullptr) return false;
+    auto at = index_of(layer != nullptr ? layer->axis : rms->axis, perm.size());
+    if (!at) return false;
+    for (; *at < perm.size(); ++*at)
+      if (perm[*at] != static_cast<std::int64_t>(*at)) return false;
+    return true;
+  }
+
+  /// Slice and Pad.
+  [[nodiscard]] bool moved(const Node& node, const Permutation& perm, TransposedNode& result) const {
+    if (node.as<ops::Slice>() == nullptr && node.as<ops::Pad>() == nullptr) return false;
+    const bool slices = node.as<ops::Slice>() != nullptr;
+    // Without axes the lists are those of the first dimensions, all of them for Pad.
+    const auto first = list(node, 1);
+    if (!first) return false;
+    std::optional<std::vector<std::int64_t>> axes = list(node, 3);
+    if (!has_input(node, 3)) {
+      axes.emplace();
+      for (std::size_t i = 0; i < (slices ? first->size() : first->size() / 2); ++i) axes->push_back(static_cast<std::int64_t>(i));
+    }
+    if (!axes) return false;
+    for (std::int64_t& axis : *axes) {
+      const auto at = index_of(axis, perm.size());
+      if (!at) return false;
+      axis = perm[*at];
+    }
+    result.lists.emplace_back(3, std::move(*axes));
+    return true;
+  }
+
+  /// Reductions and the choice of the best element.
+  [[nodiscard]] bool reduced(const Node& node, const Permutation& perm, TransposedNode& result) const {
+    std::vector<std::int64_t> axes;
+    bool keepdims = true;
+    if (const auto* reduce = family<ops::Reduce, ReduceOps>(node)) {
+      const auto given = list(node, 1);
+      if (!given || given->empty()) return false;
+      axes = *given;
+      keepdims = reduce->keepdims;
+    } else if (const auto* best = family<ops::ArgBest, ops::OpList<ops::ArgMax, ops::ArgMin>>(node)) {
+      axes = {best->axis};
+      keepdims = best->keepdims;
+      if (!set_axis(node, best->axis, perm, result)) return false;
+    } else {
+      return false;
+    }
+    std::vector<bool> gone(perm.size(), false);
+    for (std::int64_t& axis : axes) {
+      const auto at = index_of(axis, perm.size());
+      if (!at) return false;
+      gone[*at] = true;
+      axis = perm[*at];
+    }
+    if (runs<ReduceOps>(node)) result.lists.emplace_back(1, axes);
+    if (!keepdims) result.outputs[0] = without(perm, gone);
+    return true;
+  }
+  /// The order of the dimensions that are left; `gone` is by dimension of what was transposed.
+  [[nodiscard]] static Permutation without(const Permutation& perm, const std::vector<bool>& gone) {
+    Permutation left;
+    for (std::size_t i = 0; i < perm.size(); ++i)
+      if (!gone[i]) left.push_back(perm[i]);
+    Permutation sorted = left;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::int64_t& axis : left) axis = std::lower_bound(sorted.begin(), sorted.end(), axis) - sorted.begin();
+    return left;
+  }
+
+  /// Squeeze, Unsqueeze, and Gather of a list or of one element.
+  [[nodiscard]] bool reshaped(const Node& node, const Permutation& perm, TransposedNode& result) const {
+    if (const auto* gather = node.as<ops::Gather>()) {
+      const std::optional<std::size_t> indices = flow_.rank(node.inputs[1]);
+      const auto at = index_of(gather->axis, perm.size());
+      if (!at || !indices || *indices > 1) return false;
+      std::vector<bool> gone(perm.size(), false);
+      gone[*at] = true;
+      if (*indices == 0) result.outputs[0] = without(perm, gone);
+      return set_axis(node, gather->axis, perm, result);
+    }
+    std::optional<std::vector<std::int64_t>> axes = list(node, 1);
+    if (!axes) return false;
+    if (node.as<ops::Squeeze>() != nullptr) {
+      std::vector<bool> gone(perm.size(), false);
+      for (std::int64_t& axis : *axes) {
+        const auto at = index_of(axis, perm.size());
+        if (!at) return false;
+        gone[*at] = true;
+        axis = perm[*at];
+      }
+      result.outputs[0] = without(perm, gone);
+      result.lists.emplace_back(1, std::move(*axes));
+      return true;
+    }
+    if (node.as<ops::Unsqueeze>() == nullptr) return false;
+    // The new dimensions of 1 stand in the same places of both layouts.
+    const std::size_t rank = perm.size() + axes->size();
+    std::vector<bool> added(rank, false);
+    for (const std::int64_t axis : *axes) {
+      const auto at = index_of(axis, rank);
+      if (!at) return false;
+      added[*at] = true;
+    }
+    std::vector<std::int64_t> places;  // of the old dimensions
+    for (std::size_t i = 0; i < rank; ++i)
+      if (!added[i]) places.push_back(static_cast<std::int64_t>(i));
+    if (places.size() != perm.size()) return false;
+    result.outputs[0].clear();
+    for (std::size_t i = 0, next = 0; i < rank; ++i)
+      result.outputs[0].push_back(added[i] ? static_cast<std::int64_t>(i) : places[static_cast<std::size_t>(perm[next++])]);
+    return true;
+  }
+
+  const DataFlow& flow_;
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Transposes move down through all nodes that work in another layout as well, until they meet others with which they cancel. The nodes
+/// below a Transpose that can read what it reads instead are a region; in place of the Transposes into it and out of it stand
+///   none                     where two cancel, at constants, and at scalars
+///   one of the merged order  where the region borders on a Transpose
+///   a new one                elsewhere
+/// The region takes the other layout where the Transposes afterwards move fewer elements, open dimensions counting as 1, or as many in
+/// fewer nodes: that sum falls with each patch. Nodes that make it larger are left out of the region.
+struct PushTransposes {
+  static constexpr std::string_view name = "push_transposes";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    for (const ValueId id : node.inputs) {
+      const Node* transpose = flow.producer(id);
+      const auto perm = transpose != nullptr ? permutation(flow, *transpose) : std::nullopt;
+      if (!perm || is_identity(*perm) || !flow.varies(id)) continue;
+      Region region(flow, at, id, *perm);
+      if (region.pays()) return region.patch();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// Elements that Transposes move, and their number.
+  struct Cost {
+    double elements = 0;
+    int nodes = 0;
+
+    void add(const Cost& other, int times) {
+      elements += times * other.elements;
+      nodes += times * other.nodes;
+    }
+    [[nodiscard]] bool operator<(const Cost& other) const {
+      return elements != other.elements ? elements < other.elements : nodes < other.nodes;
+    }
+  };
+
+  class Region {
+   public:
+    /// Grows from the node `at` that uses a value which is transposed by `perm`.
+    Region(const DataFlow& flow, std::size_t at, ValueId seed, const Permutation& perm) : flow_(flow), seed_(at) {
+      const TransposedNodes nodes(flow);
+      std::map<ValueId, Permutation> reached{{seed, perm}};
+      for (std::size_t i = at; i < flow.size() && members_.size() < largest; ++i) {
+        const Node& node = flow.node(i);
+        const auto entry = std::find_if(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return reached.contains(id); });
+        if (entry == node.inputs.end() || !node.subgraphs.empty()) continue;
+        auto transposed = nodes.read(node, reached.at(*entry));
+        if (!transposed || !can_enter(node, *transposed, reached)) continue;
+        for (std::size_t k = 0; k < node.outputs.size(); ++k)
+          if (node.outputs[k] != no_value) reached.emplace(node.outputs[k], transposed->outputs[k]);
+        members_.emplace(i, Member{std::move(*transposed), reached.at(*entry)});
+      }
+      prune();
+    }
+
+    [[nodiscard]] bool pays() const { return members_.contains(seed_) && cost() < Cost{}; }
+
+    [[nodiscard]] Patch patch() const {
+      Patch patch;
+      std::map<ValueId, ValueId> made;                               // old value -> the one in the other layout
+      std::map<std::pair<ValueId, Permutation>, ValueId> converted;  // what comes from outside, in the layout of a member
+      for (const auto& [at, member] : members_) {
+        std::vector<Node> nodes = nodes_of(at, member, made, converted, patch);
+        if (at == seed_) {
+          patch.nodes = std::move(nodes);
+        } else {
+          patch.others.emplace_back(at, std::move(nodes));
+        }
+      }
+      return patch;
+    }
+
+   private:
+    struct Member {
+      TransposedNode node;
+      Permutation perm;  ///< of its inputs
+    };
+    /// Larger regions are taken in parts.
+    static constexpr std::size_t largest = 128;
+
+    [[nodiscard]] const Node& node(std::size_t at) const { return flow_.node(at); }
+    /// Whether all inputs that are to take another layout can, and no others have been reached.
+    [[nodiscard]] bool can_enter(const Node& node, const TransposedNode& transposed, const std::map<ValueId, Permutation>& reached) const {
+      const std::size_t rank = transposed.rank;
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+        const bool data = std::find(transposed.data.begin(), transposed.data.end(), k) != transposed.data.end();
+        const auto found = reached.find(node.inputs[k]);
+        if (found != reached.end() && (!data || found->second.size() != rank)) return false;
+        if (data && flow_.rank(node.inputs[k]).value_or(rank + 1) > rank) return false;
+      }
+      return true;
+    }
+
+    /// An input as a Transpose of another value, whether one is there or not.
+    struct Source {
+      ValueId value;
+      Permutation perm;     ///< empty when it is the value itself
+      bool inside = false;  ///< a member makes the value
+    };
+    [[nodiscard]] Source source(ValueId id, std::size_t rank) const {
+      if (const Permutation* own = inside(id)) return {id, *own, true};
+      const Node* maker = flow_.producer(id);
+      const auto perm = maker != nullptr ? permutation(flow_, *maker) : std::nullopt;
+      if (!perm || perm->size() != rank) return {id, {}};
+      if (const Permutation* own = inside(maker->inputs[0])) return {maker->inputs[0], composed(*own, *perm), true};
+      return {maker->inputs[0], *perm};
+    }
+    /// What is left to do to bring a source into the layout of a member.
+    [[nodiscard]] static Permutation order(const Source& from, const Permutation& member) {
+      return from.perm.empty() ? inverse(member) : composed(from.perm, inverse(member));
+    }
+
+    /// The permutation of a value that a member makes.
+    [[nodiscard]] const Permutation* inside(ValueId id) const {
+      const Node* maker = flow_.producer(id);
+      if (maker == nullptr) return nullptr;
+      const auto found = members_.find(static_cast<std::size_t>(maker - &flow_.node(0)));
+      if (found == members_.end()) return nullptr;
+      const auto at = std::find(maker->outputs.begin(), maker->outputs.end(), id) - maker->outputs.begin();
+      return &found->second.node.outputs[static_cast<std::size_t>(at)];
+    }
+    [[nodiscard]] bool is_single(ValueId id) const {
+      const SymbolicShape* dims = flow_.dims(id);
+      return dims != nullptr &&
+             std::all_of(dims->begin(), dims->end(), [](const SymbolicInteger& dim) { return dim == SymbolicInteger{1}; });
+    }
+    /// The dimensions of a value, or, where its members make it as a Transpose by `perm` of another one, those of that; empty when unknown.
+    [[nodiscard]] SymbolicShape dims(ValueId id, const Permutation* perm = nullptr) const {
+      const SymbolicShape* known = flow_.dims(id);
+      if (known == nullptr) return {};
+      SymbolicShape result = *known;
+      for (std::size_t i = 0; perm != nullptr && i < known->size(); ++i) result[static_cast<std::size_t>((*perm)[i])] = (*known)[i];
+      return result;
+    }
+    /// Of a Transpose by `perm` of a value of these dimensions.
+    [[nodiscard]] static Cost transposing(const SymbolicShape& dims, const Permutation& perm) {
+      if (is_identity(perm)) return {};
+      Cost result{1, 1};
+      for (const SymbolicInteger& dim : dims)
+        if (dim.is_number()) result.elements *= static_cast<double>(dim.number);
+      if (dims.size() == perm.size() && !moves_elements(dims, perm)) result.elements = 0;
+      return result;
+    }
+
+    /// Of all Transposes around the region, less those that are there without it.
+    [[nodiscard]] Cost cost() const {
+      Cost total;
+      std::vector<std::pair<ValueId, Permutation>> seen;
+      for (const auto& [at, member] : members_) {
+        for (const std::size_t k : member.node.data) {
+          const ValueId id = node(at).inputs[k];
+          std::pair entry(id, member.perm);
+          if (std::find(seen.begin(), seen.end(), entry) != seen.end()) continue;
+          total.add(entering(id, member.perm), 1);
+          seen.push_back(std::move(entry));
+        }
+        for (std::size_t k = 0; k < node(at).outputs.size(); ++k)
+          if (node(at).outputs[k] != no_value) total.add(leaving(node(at).outputs[k], member.node.outputs[k]), 1);
+      }
+      std::vector<ValueId> values;
+      for (const auto& [id, perm] : seen)
+        if (std::find(values.begin(), values.end(), id) == values.end()) values.push_back(id);
+      for (const ValueId id : values) {
+        const Node* transpose = inside(id) == nullptr ? flow_.producer(id) : nullptr;
+        const auto perm = transpose != nullptr ? permutation(flow_, *transpose) : std::nullopt;
+        if (perm && inside(transpose->inputs[0]) == nullptr && all_users_inside(id))
+          total.add(transposing(dims(transpose->inputs[0]), *perm), -1);
+      }
+      return total;
+    }
+    [[nodiscard]] bool all_users_inside(ValueId id) const {
+      return !flow_.is_output(id) && std::all_of(flow_.users(id).begin(), flow_.users(id).end(), [&](std::size_t user) {
+        const auto member = members_.find(user);
+        if (member == members_.end()) return false;
+        const std::vector<std::size_t>& data = member->second.node.data;
+        for (std::size_t k = 0; k < node(user).inputs.size(); ++k)
+          if (node(user).inputs[k] == id && std::find(data.begin(), data.end(), k) == data.end()) return false;
+        return true;
+      });
+    }
+    /// Of what brings an input into the layout of a member.
+    [[nodiscard]] Cost entering(ValueId id, const Permutation& perm) const {
+      if (flow_.constant(id) != nullptr || !flow_.varies(id) || is_single(id)) return {};
+      const Source from = source(id, perm.size());
+      return transposing(dims(from.value, inside(from.value)), order(from, perm));
+    }
+    /// Of what brings a result back for those who are no members.
+    [[nodiscard]] Cost leaving(ValueId id, const Permutation& perm) const {
+      Cost total;
+      if (is_identity(perm)) return total;
+      bool restored = flow_.is_output(id);
+      for (const std::size_t user : flow_.users(id)) {
+        if (members_.contains(user)) continue;
+        const auto next = permutation(flow_, node(user));
+        if (!next || next->size() != perm.size()) {
+          restored = true;
+          continue;
+        }
+        total.add(transposing(dims(id), *next), -1);
+        total.add(transposing(dims(id, &perm), composed(perm, *next)), 1);
+      }
+      if (restored) total.add(transposing(dims(id, &perm), perm), 1);
+      return total;
+    }
+
+    /// Leaves out members, from the last to the first, without which the others cost less.
+    void prune() {
+      Cost least = cost();
+      for (bool changed = true; changed && members_.size() > 1;) {
+        changed = false;
+        std::vector<std::size_t> places;
+        for (const auto& [at, member] : members_) places.push_back(at);
+        for (auto at = places.rbegin(); at != places.rend(); ++at) {
+          if (*at == seed_) continue;
+          auto member = members_.extract(*at);
+          const Cost without = cost();
+          if (without < least) {
+            least = without;
+            changed = true;
+          } else {
+            members_.insert(std::move(member));
+          }
+        }
+      }
+    }
+
+    /// A member in its other layout, with the Transposes around it.
+    [[nodiscard]] std::vector<Node> nodes_of(std::size_t at, const Member& member, std::map<ValueId, ValueId>& made,
+                                             std::map<std::pair<ValueId, Permutation>, ValueId>& converted, Patch& patch) const {
+      std::vector<Node> nodes;
+      const Node& old = node(at);
+      const auto add = [&](ValueId like, const char* suffix) {
+        return patch.add_value(flow_.graph(), made_value(flow_[like].name + suffix, flow_[like].type));
+      };
+      std::vector<ValueId> inputs = old.inputs;
+      for (const std::size_t k : member.node.data) {
+        const ValueId id = old.inputs[k];
+        if (is_single(id) && inside(id) == nullptr) continue;
+        const auto [entry, absent] = converted.try_emplace({id, member.perm}, id);
+        if (absent) {
+          const Source source_of = source(id, member.perm.size());
+          ValueId from = source_of.inside ? made.at(source_of.value) : source_of.value;
+          if (const std::size_t rank = *flow_.rank(id); rank < member.perm.size()) {
+            std::vector<std::int64_t> axes;
+            for (std::size_t i = 0; i < member.perm.size() - rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
+            const ValueId list = patch.add_value(flow_.graph(), list_constant(flow_[id].name + "/axes", axes));
+            from = add(id, "/unsqueezed");
+            nodes.push_back(make_node(old, ops::Unsqueeze{}, {}, {id, list}, {from}));
+          }
+          if (const Permutation left = order(source_of, member.perm); !is_identity(left)) {
+            const ValueId transposed = add(id, "/transposed");
+            nodes.push_back(make_transpose(old, left, from, transposed));
+            from = transposed;
+          }
+          entry->second = from;
+        }
+        inputs[k] = entry->second;
+      }
+      for (const auto& [k, list] : member.node.lists) {
+        if (inputs.size() <= k) inputs.resize(k + 1, no_value);
+        inputs[k] = patch.add_value(flow_.graph(), list_constant(old.name + "/axes", list));
+      }
+      std::vector<ValueId> outputs = old.outputs;
+      std::vector<Node> behind;
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        if (outputs[k] == no_value || is_identity(member.node.outputs[k])) {
+          if (outputs[k] != no_value) made[outputs[k]] = outputs[k];
+          continue;
+        }
+        outputs[k] = add(old.outputs[k], "/before_transpose");
+        made[old.outputs[k]] = outputs[k];
+        if (leave(old.outputs[k], outputs[k], member.node.outputs[k], patch))
+          behind.push_back(make_transpose(old, member.node.outputs[k], outputs[k], old.outputs[k]));
+      }
+      nodes.push_back(copy_node(old, member.node.attributes, std::move(inputs), std::move(outputs)));
+      std::move(behind.begin(), behind.end(), std::back_inserter(nodes));
+      return nodes;
+    }
+    /// Lets the Transposes that read `old` read `made` instead; true where others are left that read `old`.
+    bool leave(ValueId old, ValueId made, const Permutation& perm, Patch& patch) const {
+      bool restored = flow_.is_output(old);
+      for (const std::size_t user : flow_.users(old)) {
+        if (members_.contains(user)) continue;
+        const auto next = permutation(flow_, node(user));
+        if (!next || next->size() != perm.size()) {
+          restored = true;
+          continue;
+        }
+        const Permutation order = composed(perm, *next);
+        if (is_identity(order)) {
+          patch.replacements.emplace_back(node(user).outputs[0], made);
+        } else {
+          std::vector<Node> merged;
+          merged.push_back(make_transpose(node(user), order, made, node(user).outputs[0]));
+          patch.others.emplace_back(user, std::move(merged));
+        }
+      }
+      return restored;
+    }
+
+    const DataFlow& flow_;
+    std::size_t seed_;
+    std::map<std::size_t, Member> members_;  // by node
+  };
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
@@ -27718,16 +29881,23 @@ inline std::size_t first_provider(std::span<const AnyProvider> providers, const 
 /// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
 inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
   std::size_t least = first_provider(providers, graph, replaced);
-  for (const Node* node : patch.absorbed) least = std::min(least, first_provider(providers, graph, *node));
-  return least < providers.size() && std::all_of(patch.nodes.begin(), patch.nodes.end(),
-                                                 [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  const auto replaces = [&](const Node& node) { least = std::min(least, first_provider(providers, graph, node)); };
+  const auto keeps = [&](const std::vector<Node>& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(), [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  };
+  for (const Node* node : patch.absorbed) replaces(*node);
+  for (const auto& [at, nodes] : patch.others) replaces(graph.nodes[at]);
+  return least < providers.size() && keeps(patch.nodes) &&
+         std::all_of(patch.others.begin(), patch.others.end(), [&](const auto& other) { return keeps(other.second); });
 }
 
 /// Applies a pass to every node and removes what it leaves dead. Returns the number of patches.
 template <class Pass>
 std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider> providers) {
   std::size_t patches = 0;
-  for (std::size_t at = 0; at < flow.size(); ++at) {
+  // Far more than any pass needs: a pass that undid what it does would not end.
+  const std::size_t most = 16 * flow.size() + 1000;
+  for (std::size_t at = 0; at < flow.size() && patches < most; ++at) {
     if (flow.node(at).outputs.empty() || flow.node(at).op == nullptr) continue;
     std::optional<Patch> patch = pass(flow, at);
     if (!patch) continue;
@@ -27742,6 +29912,7 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
   }
   if (patches != 0) {
     flow.remove_dead_nodes();
+    flow.refresh_shapes();
 #ifndef NDEBUG
     flow.graph().check();
 #endif
@@ -27753,10 +29924,11 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
 
 /// Rewrites the graph, subgraphs first, by all passes of the level, in the order in which they stand here, until none fires any more.
 /// Appends (pass, patches) to `fired` for those that did.
-inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired) {
+inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired,
+                    InputShapes inputs = InputShapes::checked) {
   for (Node& node : graph.nodes)
-    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
-  DataFlow flow(graph);
+    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired, InputShapes::unchecked);
+  DataFlow flow(graph, inputs);
   bool changed = true;
   std::vector<std::string_view> names;
   const auto run = [&](GraphOptimizationLevel level, auto pass) {
@@ -27779,11 +29951,19 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(basic, rewrites::EliminateNoOps{});
     run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::FoldShapes{});
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
+    run(basic, rewrites::MergeReshapes{});
+    run(basic, rewrites::MergeIntoSplit{});
+    run(basic, rewrites::FoldPad{});
+    if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
+    run(extended, rewrites::MergeProjections{});
+    run(extended, rewrites::PushTransposes{});
+    run(extended, rewrites::FoldTranspose{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.

@@ -15,7 +15,8 @@ namespace hone::inline HONE_ABI::ops {
 /// y = softmax(scale q k^T + mask) v over the last two dimensions; the others broadcast, as they do in the MatMul, Add and Softmax that
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
-/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor.
+/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. Where a tensor has one dimension more
+/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -24,6 +25,9 @@ struct ScaledAttention {
   using Perm = std::vector<std::int64_t>;
   float scale = 1;
   Perm q_perm, k_perm, v_perm, y_perm;
+  std::int64_t q_part = 0;
+  std::int64_t k_part = 0;
+  std::int64_t v_part = 0;
 
   void attributes(auto& a) {
     a("scale", scale, 1.0f);
@@ -31,22 +35,40 @@ struct ScaledAttention {
     a("k_perm", k_perm, Perm{});
     a("v_perm", v_perm, Perm{});
     a("y_perm", y_perm, Perm{});
+    a("q_part", q_part, 0);
+    a("k_part", k_part, 0);
+    a("v_part", v_part, 0);
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.
   [[nodiscard]] static std::size_t source(const Perm& perm, std::size_t i) noexcept {
     return perm.empty() ? i : static_cast<std::size_t>(perm[i]);
   }
-  /// Errors: invalid_argument when `perm` does not fit.
-  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm) {
-    if (shape.rank() < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
+  /// The dimension of a tensor of which only one index counts; `rank` when there is none.
+  [[nodiscard]] static std::size_t part_axis(const Perm& perm, std::size_t rank) noexcept {
+    std::size_t axis = 0;
+    if (perm.size() + 1 != rank) return rank;
+    while (std::find(perm.begin(), perm.end(), static_cast<std::int64_t>(axis)) != perm.end()) ++axis;
+    return axis;
+  }
+  /// Errors: invalid_argument when `perm` or `part` does not fit.
+  [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm, std::int64_t part) {
+    const std::size_t rank = perm.empty() ? shape.rank() : perm.size();
+    if (rank < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
     if (!perm.empty()) {
-      if (perm.size() != shape.rank()) fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
+      if (rank != shape.rank() && rank + 1 != shape.rank())
+        fail(ErrorCode::invalid_argument, "a perm of ", rank, " axes for the shape ", shape);
       AxisSet seen;
-      for (const std::int64_t axis : perm) seen.insert(axis, shape.rank());
+      for (const std::int64_t axis : perm) {
+        if (axis < 0) fail(ErrorCode::invalid_argument, "a perm holds ", axis);
+        seen.insert(axis, shape.rank());
+      }
+      const std::size_t at = part_axis(perm, shape.rank());
+      if (at < shape.rank() && (part < 0 || part >= shape[at]))
+        fail(ErrorCode::invalid_argument, "part ", part, " of axis ", at, " of the shape ", shape);
     }
     Shape result;
-    for (std::size_t i = 0; i < shape.rank(); ++i) result.push_back(shape[source(perm, i)]);
+    for (std::size_t i = 0; i < rank; ++i) result.push_back(shape[source(perm, i)]);
     return result;
   }
 
@@ -68,7 +90,7 @@ struct ScaledAttention {
     return {broadcast(lead(scores), lead(v)), from_end(scores, 2), from_end(scores, 1), q.back(), v.back()};
   }
   void shapes(const ShapeContext& c) const {
-    const Sizes s = sizes(permuted(c.shape(0), q_perm), permuted(c.shape(1), k_perm), permuted(c.shape(2), v_perm),
+    const Sizes s = sizes(permuted(c.shape(0), q_perm, q_part), permuted(c.shape(1), k_perm, k_part), permuted(c.shape(2), v_perm, v_part),
                           c.has_input(3) ? &c.shape(3) : nullptr);
     Shape logical = s.lead;
     logical.push_back(s.queries);

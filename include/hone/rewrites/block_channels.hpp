@@ -17,7 +17,6 @@
 #include <hone/ops/split.hpp>
 #include <hone/rewrites/channel_affine.hpp>
 #include <hone/rewrites/data_flow.hpp>
-#include <hone/rewrites/shape_hints.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
@@ -47,14 +46,12 @@ namespace hone::inline HONE_ABI::rewrites {
 /// concatenations between them: Conv becomes UnblockChannels(BlockedConv(BlockChannels)), UnblockChannels moves down past operators that
 /// have a blocked form, and cancels where it meets BlockChannels. float32 with constant weights. Convolutions that no other one is near
 /// stay.
-class BlockChannels {
- public:
+struct BlockChannels {
   static constexpr std::string_view name = "block_channels";
 
-  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& node = flow.node(at);
     if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32)) return std::nullopt;
-    if (!hints_) hints_.emplace(flow);
     if (const auto* op = node.as<ops::Conv>()) return block_conv(flow, node, *op, nullptr);
     if (const auto* op = node.as<ops::Fused<ops::Conv>>()) return block_conv(flow, node, *op, &op->chain);
     if (node.as<ops::BlockChannels>() != nullptr) return cancel(flow, node);
@@ -73,22 +70,14 @@ class BlockChannels {
   }
 
  private:
-  /// A patch in the making: new values get the ids that follow those of the graph.
+  /// A patch in the making.
   struct Builder {
     const DataFlow& flow;
     const Node& of;
     Patch patch;
 
-    ValueId add(GraphValue value) {
-      patch.values.push_back(std::move(value));
-      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
-    }
-    ValueId blocked_value(ValueId like) {
-      GraphValue value;
-      value.name = flow[like].name + "/blocked";
-      value.type = DType::float32;
-      return add(std::move(value));
-    }
+    ValueId add(GraphValue value) { return patch.add_value(flow.graph(), std::move(value)); }
+    ValueId blocked_value(ValueId like) { return add(made_value(flow[like].name + "/blocked", DType::float32)); }
     template <class Op>
     void node(Op op, Attributes attributes, std::vector<ValueId> inputs, ValueId output) {
       patch.nodes.push_back(make_node(of, std::move(op), std::move(attributes), std::move(inputs), {output}));
@@ -132,13 +121,13 @@ class BlockChannels {
       const auto numbers = detail::per_channel(constant, static_cast<std::size_t>(channels), 4);
       if (!numbers) return no_value;
       const std::int64_t blocks = ops::channel_blocks(channels);
-      return b.add(float_constant(b.flow[id].name + "/blocked", Shape{1, blocks, 1, 1, ops::channel_block}, [&](float* to) {
+      return b.add(constant_value<float>(b.flow[id].name + "/blocked", Shape{1, blocks, 1, 1, ops::channel_block}, [&](float* to) {
         std::fill(std::copy(numbers->begin(), numbers->end(), to), to + blocks * ops::channel_block, 0.0f);
       }));
     }
     if (const ValueId inner = blocked(b.flow, id, channels); inner != no_value) return inner;
-    const Shape* shape = (*hints_)[id];
-    if (shape == nullptr || shape->rank() != 4 || (*shape)[1] != channels) return no_value;
+    const SymbolicShape* shape = b.flow.dims(id);
+    if (shape == nullptr || shape->size() != 4 || !((*shape)[1] == SymbolicInteger{channels})) return no_value;
     return b.block(id);
   }
 
@@ -164,13 +153,14 @@ class BlockChannels {
     ops::BlockedConv conv;
     static_cast<ops::Conv&>(conv) = op;
     Attributes attributes = node.attributes;
-    const Shape* y = (*hints_)[node.outputs[0]];
+    const SymbolicShape* y = flow.dims(node.outputs[0]);
+    // Planes of unknown size are taken for large ones.
+    const auto size = [&](std::size_t d) { return y != nullptr && y->size() == 4 && (*y)[d].is_number() ? (*y)[d].number : 64; };
     const auto ones = [](const std::vector<std::int64_t>& list) {
       return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
     };
-    // Planes of unknown size are taken for large ones.
     if (op.group == 1 && w[2] == 3 && w[3] == 3 && ones(op.window.strides) && ones(op.window.dilations)) {
-      conv.winograd_tile = best_winograd_tile(inputs, outputs, y != nullptr ? (*y)[2] : 64, y != nullptr ? (*y)[3] : 64);
+      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3));
     }
     attributes.set("winograd_tile", conv.winograd_tile);
     // A few planes are read as they are; neighbours in many of them lie too far apart.
@@ -297,8 +287,7 @@ class BlockChannels {
     ops::Split split;
     split.axis = 1;
     std::vector<ValueId> outputs;
-    const ValueId block_counts = b.add(make_constant<std::int64_t>(node.name + "/blocks", Shape{parts},
-                                                                   [&](std::int64_t* to) { std::copy(blocks.begin(), blocks.end(), to); }));
+    const ValueId block_counts = b.add(list_constant(node.name + "/blocks", blocks));
     for (const ValueId id : node.outputs) outputs.push_back(id == no_value ? no_value : b.blocked_value(id));
     b.patch.nodes.push_back(
         make_node(node, split, {{"axis", std::int64_t{1}}}, {blocked(flow, node.inputs[0], *channels), block_counts}, outputs));
@@ -318,7 +307,7 @@ class BlockChannels {
     const auto* by = scales->as<const float>();
     if (by[0] != 1 || by[1] != 1) return std::nullopt;
     Builder b{flow, node, {}};
-    const ValueId all = b.add(float_constant(node.name + "/scales", Shape{5}, [&](float* to) { *std::copy_n(by, 4, to) = 1; }));
+    const ValueId all = b.add(constant_value<float>(node.name + "/scales", Shape{5}, [&](float* to) { *std::copy_n(by, 4, to) = 1; }));
     return b.finish(*op, node.attributes, {blocked(flow, node.inputs[0], *channels), no_value, all}, *channels);
   }
 
@@ -357,12 +346,12 @@ class BlockChannels {
       return std::nullopt;
     const auto channels = common_channels(flow, node.inputs);
     if (!channels) return std::nullopt;
-    // The chain begins with the larger one, which the other is broadcast to.
-    const auto elements = [&](ValueId id) {
-      const Shape* shape = (*hints_)[id];
-      return flow.constant(id) != nullptr ? -1 : shape != nullptr ? shape->elements() : 0;
+    // The chain begins with the one that the other is broadcast to.
+    const auto is_larger = [&](ValueId id) {
+      const SymbolicShape* y = flow.dims(node.outputs[0]);
+      return y != nullptr && flow.dims(id) != nullptr && *flow.dims(id) == *y;
     };
-    const std::size_t first = elements(node.inputs[1]) > elements(node.inputs[0]) ? 1 : 0;
+    const std::size_t first = flow.constant(node.inputs[0]) != nullptr || (!is_larger(node.inputs[0]) && is_larger(node.inputs[1])) ? 1 : 0;
     Builder b{flow, node, {}};
     const ValueId x = operand(b, node.inputs[first], *channels);
     const ValueId other = operand(b, node.inputs[1 - first], *channels);
@@ -390,8 +379,6 @@ class BlockChannels {
     }
     return b.finish(*op, node.attributes, std::move(args), *channels);
   }
-
-  std::optional<ShapeHints> hints_;
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites

@@ -4,12 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include <hone/config.hpp>
-#include <hone/core/value.hpp>
 #include <hone/ops/binary.hpp>
 #include <hone/ops/normalization.hpp>
 #include <hone/rewrites/data_flow.hpp>
@@ -21,23 +19,6 @@ struct ChannelAffine {
   std::vector<double> scale;
   std::vector<double> shift;
 };
-
-/// A constant that nobody else holds; fill(T*) writes its elements.
-template <class T, class Fill>
-[[nodiscard]] GraphValue make_constant(std::string name, const Shape& shape, const Fill& fill) {
-  auto owner = std::make_shared<Value>(Value::tensor(dtype_of<T>, shape));
-  fill(owner->ref().template as<T>());
-  GraphValue value;
-  value.name = std::move(name);
-  value.type = dtype_of<T>;
-  const TensorRef ref = owner->ref();
-  value.constant = Constant{ref, std::move(owner)};
-  return value;
-}
-template <class Fill>
-[[nodiscard]] GraphValue float_constant(std::string name, const Shape& shape, const Fill& fill) {
-  return make_constant<float>(std::move(name), shape, fill);
-}
 
 namespace detail {
 

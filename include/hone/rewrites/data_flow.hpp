@@ -11,30 +11,16 @@
 
 #include <hone/config.hpp>
 #include <hone/graph/graph.hpp>
-#include <hone/ops/binary.hpp>
-#include <hone/ops/concat.hpp>
-#include <hone/ops/conv.hpp>
-#include <hone/ops/matmul.hpp>
-#include <hone/ops/normalization.hpp>
-#include <hone/ops/pointwise.hpp>
-#include <hone/ops/pool.hpp>
-#include <hone/ops/reduce.hpp>
-#include <hone/ops/reshape.hpp>
-#include <hone/ops/shape.hpp>
-#include <hone/ops/slice.hpp>
-#include <hone/ops/softmax.hpp>
-#include <hone/ops/split.hpp>
-#include <hone/ops/squeeze.hpp>
-#include <hone/ops/tile.hpp>
-#include <hone/ops/transpose.hpp>
+#include <hone/rewrites/known_shapes.hpp>
 #include <hone/rewrites/patch.hpp>
+#include <hone/rewrites/shape_inference.hpp>
 
 namespace hone::inline HONE_ABI {
 
 /// A graph with the answers that passes ask for: which node makes a value, and who uses it. Applies patches and keeps both true.
 class DataFlow {
  public:
-  explicit DataFlow(Graph& graph) : graph_(graph) { read(); }
+  DataFlow(Graph& graph, InputShapes inputs) : graph_(graph), shapes_(graph, inputs) { read(); }
 
   [[nodiscard]] const Graph& graph() const noexcept { return graph_; }
   [[nodiscard]] const GraphValue& operator[](ValueId id) const { return graph_[id]; }
@@ -80,7 +66,18 @@ class DataFlow {
     return tensor->shape.rank() == 0 || tensor->shape.rank() <= rank(other).value_or(0);
   }
   /// The number of dimensions, where the model or what makes the value tells.
-  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const { return rank(id, 32); }
+  [[nodiscard]] std::optional<std::size_t> rank(ValueId id) const noexcept {
+    const SymbolicShape* shape = dims(id);
+    return shape != nullptr ? std::optional(shape->size()) : std::nullopt;
+  }
+  /// The dimensions, as far as the model or what makes the value tells; null where not even their number is known.
+  [[nodiscard]] const SymbolicShape* dims(ValueId id) const noexcept { return id != no_value ? shapes_.dims(id) : nullptr; }
+  /// The elements of a value that holds a shape, likewise.
+  [[nodiscard]] const SymbolicShape* elements(ValueId id) const noexcept { return id != no_value ? shapes_.elements(id) : nullptr; }
+  /// Whether both values have the same dimensions in every run.
+  [[nodiscard]] bool same_shape(ValueId a, ValueId b) const noexcept {
+    return dims(a) != nullptr && dims(b) != nullptr && *dims(a) == *dims(b);
+  }
 
   /// Adds the values of a patch, so that its nodes can be looked at; apply() does the rest, take_back() removes them again.
   void add_values(Patch& patch) {
@@ -96,27 +93,27 @@ class DataFlow {
   /// Puts the patch in place of node `at`. What it leaves without a use is emptied; remove_dead_nodes() takes it away.
   void apply(std::size_t at, Patch patch) {
     add_values(patch);
-    detach(at);
-    if (patch.nodes.size() == 1) {
+    if (patch.nodes.size() == 1 && patch.others.empty()) {
+      detach(at);
       graph_.nodes[at] = std::move(patch.nodes[0]);
       attach(at);
     } else {
-      graph_.nodes[at].outputs.clear();
-      graph_.nodes[at].inputs.clear();
-      graph_.nodes[at].subgraphs.clear();
-      if (!patch.nodes.empty()) {
-        graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(patch.nodes.begin()),
-                            std::make_move_iterator(patch.nodes.end()));
-        read();
-      }
+      patch.others.emplace_back(at, std::move(patch.nodes));
+      replace_nodes(patch.others);
     }
     for (auto& [id, constant] : patch.constants) {
       graph_[id].constant = std::move(constant);
       varies_[index(id)] = false;
+      shapes_.set_constant(graph_, id);
       share_constant(id);
     }
     for (const auto& [from, to] : patch.replacements) replace_uses(from, to);
     sweep();
+  }
+
+  /// Adds what has become known of shapes, by constants above all.
+  void refresh_shapes() {
+    for (const Node& node : graph_.nodes) learn_shapes(graph_, shapes_, node);
   }
 
   /// Removes nodes none of whose results is used; returns how many.
@@ -132,65 +129,11 @@ class DataFlow {
  private:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
-  /// Looks at most `depth` nodes up.
-  [[nodiscard]] std::optional<std::size_t> rank(ValueId id, int depth) const {
-    const GraphValue& value = graph_[id];
-    if (value.constant) return value.constant->tensor.shape.rank();
-    if (value.shape) return value.shape->size();
-    const Node* node = producer(id);
-    if (depth == 0 || node == nullptr || node->op == nullptr || node->inputs.empty() || node->inputs[0] == no_value) return std::nullopt;
-    const auto runs = [&]<class... Ops>(ops::OpList<Ops...>) { return ((node->as<Ops>() != nullptr) || ...); };
-    if (const auto* transpose = node->as<ops::Transpose>(); transpose != nullptr && transpose->perm) return transpose->perm->size();
-    if (runs(ops::OpList<ops::Reshape, ops::Expand>{})) return length(node->inputs[1], depth - 1);
-    if (runs(ops::OpList<ops::Unsqueeze>{})) {
-      const std::optional<std::size_t> less = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> more = node->inputs.size() > 1 ? length(node->inputs[1], depth - 1) : std::nullopt;
-      return less && more ? std::optional(*less + *more) : std::nullopt;
-    }
-    if (runs(ops::OpList<ops::MatMul>{})) {
-      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
-      return right && *left > 1 && *right > 1 ? std::optional(std::max(*left, *right)) : std::nullopt;
-    }
-    // Weights have the rank of the result.
-    if (runs(ops::OpList<ops::Conv, ops::ConvTranspose, ops::Fused<ops::Conv>>{})) return rank(node->inputs[1], depth - 1);
-    const auto* mean = node->as<ops::ReduceMean>();
-    if (node->op->info().shapes == nullptr || (mean != nullptr && mean->keepdims) ||
-        runs(ops::OpList<ops::BatchNormalization, ops::Concat, ops::AveragePool, ops::GlobalAveragePool, ops::LayerNormalization,
-                         ops::MaxPool, ops::Slice, ops::Softmax, ops::Split>{})) {
-      return rank(node->inputs[0], depth - 1);
-    }
-    if (node->inputs.size() == 2 && runs(ops::OpList<ops::Add, ops::Div, ops::Mul, ops::Pow, ops::Sub>{})) {
-      const std::optional<std::size_t> left = rank(node->inputs[0], depth - 1);
-      const std::optional<std::size_t> right = left ? rank(node->inputs[1], depth - 1) : std::nullopt;
-      return right ? std::optional(std::max(*left, *right)) : std::nullopt;
-    }
-    return std::nullopt;
-  }
-
-  /// The number of elements of a list, such as a shape is.
-  [[nodiscard]] std::optional<std::size_t> length(ValueId id, int depth) const {
-    if (id == no_value) return std::nullopt;
-    if (const TensorRef* tensor = constant(id)) return static_cast<std::size_t>(tensor->elements());
-    const Node* node = producer(id);
-    if (depth == 0 || node == nullptr) return std::nullopt;
-    if (const auto* shape = node->as<ops::ShapeOf>())
-      return shape->start == 0 && !shape->end ? rank(node->inputs[0], depth - 1) : std::nullopt;
-    if (node->as<ops::Unsqueeze>() != nullptr) return rank(node->inputs[0], depth - 1) == 0 ? std::optional<std::size_t>(1) : std::nullopt;
-    if (node->as<ops::Concat>() == nullptr) return std::nullopt;
-    std::size_t total = 0;
-    for (const ValueId part : node->inputs) {
-      const std::optional<std::size_t> own = length(part, depth - 1);
-      if (!own) return std::nullopt;
-      total += *own;
-    }
-    return total;
-  }
-
   void resize() {
     makers_.resize(graph_.values.size(), none);
     users_.resize(graph_.values.size());
     varies_.resize(graph_.values.size(), true);
+    shapes_.resize(graph_);
   }
 
   void read() {
@@ -218,6 +161,7 @@ class DataFlow {
       makers_[index(id)] = at;
       varies_[index(id)] = !graph_[id].constant && result_varies(node);
     }
+    if (!shapes_.knows(node)) learn_shapes(graph_, shapes_, node);
   }
   void detach(std::size_t at) {
     const Node& node = graph_.nodes[at];
@@ -236,6 +180,28 @@ class DataFlow {
       if (node.inputs[k] != no_value && !contains(node.op->traits().unread_inputs, k) && varies_[index(node.inputs[k])]) return true;
     }
     return false;
+  }
+
+  /// Empties nodes and puts others behind each of them.
+  void replace_nodes(std::vector<std::pair<std::size_t, std::vector<Node>>>& places) {
+    std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    bool added = false;
+    for (auto& [at, nodes] : places) {
+      detach(at);
+      graph_.nodes[at].outputs.clear();
+      graph_.nodes[at].inputs.clear();
+      graph_.nodes[at].subgraphs.clear();
+      added = added || !nodes.empty();
+    }
+    if (!added) return;
+    for (std::size_t& at : unused_)
+      for (const auto& [place, nodes] : places)
+        if (place < at) at += nodes.size();
+    for (auto& [at, nodes] : places) {
+      graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at) + 1, std::make_move_iterator(nodes.begin()),
+                          std::make_move_iterator(nodes.end()));
+    }
+    read();
   }
 
   void replace_uses(ValueId from, ValueId to) {
@@ -296,7 +262,8 @@ class DataFlow {
   std::vector<std::size_t> makers_;              // by value
   std::vector<std::vector<std::size_t>> users_;  // by value
   std::vector<bool> varies_;                     // by value
-  std::vector<std::size_t> unused_;              // nodes that may have become dead
+  KnownShapes shapes_;
+  std::vector<std::size_t> unused_;  // nodes that may have become dead
 };
 
 }  // namespace hone::inline HONE_ABI

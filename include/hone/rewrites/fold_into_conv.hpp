@@ -47,25 +47,23 @@ struct FoldIntoConv {
   static Patch fold(const DataFlow& flow, const Node& node, const Node& conv, const TensorRef& weights, const TensorRef* bias,
                     const ChannelAffine& affine) {
     Patch patch;
-    const auto add = [&](GraphValue value) {
-      patch.values.push_back(std::move(value));
-      return ValueId{static_cast<std::uint32_t>(flow.graph().values.size() + patch.values.size() - 1)};
-    };
     ValueId new_weights = conv.inputs[1];
     if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double scale) { return scale != 1; })) {
-      new_weights = add(float_constant(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
-        const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
-        for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
-          to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
-        }
-      }));
+      new_weights =
+          patch.add_value(flow.graph(), constant_value<float>(flow[conv.inputs[1]].name + "/scaled", weights.shape, [&](float* to) {
+                            const auto row = static_cast<std::size_t>(weights.elements()) / affine.scale.size();
+                            for (std::size_t i = 0; i < affine.scale.size() * row; ++i) {
+                              to[i] = static_cast<float>(weights.as<const float>()[i] * affine.scale[i / row]);
+                            }
+                          }));
     }
     const auto channels = static_cast<std::int64_t>(affine.shift.size());
-    const ValueId new_bias = add(float_constant(conv.name + "/bias", Shape{channels}, [&](float* to) {
-      for (std::size_t c = 0; c < affine.shift.size(); ++c) {
-        to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
-      }
-    }));
+    const ValueId new_bias = patch.add_value(
+        flow.graph(), constant_value<float>(conv.name + "/bias", Shape{channels}, [&](float* to) {
+          for (std::size_t c = 0; c < affine.shift.size(); ++c) {
+            to[c] = static_cast<float>((bias != nullptr ? bias->as<const float>()[c] * affine.scale[c] : 0.0) + affine.shift[c]);
+          }
+        }));
     patch.nodes.push_back(
         make_node(conv, *conv.as<ops::Conv>(), conv.attributes, {conv.inputs[0], new_weights, new_bias}, {node.outputs[0]}));
     patch.absorbed.push_back(&conv);

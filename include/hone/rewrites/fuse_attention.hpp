@@ -16,11 +16,14 @@
 #include <hone/ops/transpose.hpp>
 #include <hone/rewrites/data_flow.hpp>
 #include <hone/rewrites/pattern.hpp>
+#include <hone/rewrites/permutation.hpp>
+#include <hone/rewrites/piece.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
 /// softmax(scale q k^T [+ mask]) v, as products, scalings, an addition and a Softmax over the last dimension, becomes one ScaledAttention;
-/// so do the Transposes around it, which then only say where its rows and columns lie.
+/// so do the Transposes around it, which then only say where its rows and columns lie, and the Gathers and Splits that take q, k and v from
+/// one tensor.
 struct FuseAttention {
   static constexpr std::string_view name = "fuse_attention";
 
@@ -34,9 +37,12 @@ struct FuseAttention {
  private:
   using Perm = ops::ScaledAttention::Perm;
 
+  /// A value whose dimensions perm names; where it has one more, `axis`, of that only index `part` counts.
   struct Operand {
     ValueId value;
     Perm perm;
+    std::optional<std::int64_t> axis = std::nullopt;
+    std::int64_t part = 0;
   };
 
   static std::optional<Patch> products(const DataFlow& flow, const Node& node) {
@@ -80,7 +86,11 @@ struct FuseAttention {
     op.q_perm = q->perm;
     op.k_perm = k->perm;
     op.v_perm = v->perm;
-    Attributes attributes{{"scale", op.scale}, {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm}};
+    op.q_part = q->part;
+    op.k_part = k->part;
+    op.v_part = v->part;
+    Attributes attributes{{"scale", op.scale},   {"q_perm", op.q_perm}, {"k_perm", op.k_perm}, {"v_perm", op.v_perm},
+                          {"q_part", op.q_part}, {"k_part", op.k_part}, {"v_part", op.v_part}};
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), {q->value, k->value, v->value, mask}, {node.outputs[0]}));
     patch.absorbed = std::move(pattern.absorbed());
@@ -99,35 +109,49 @@ struct FuseAttention {
     return id;
   }
 
-  /// The value before a Transpose; nothing when its rank, which is at least 2, is not known.
+  /// The value before Transposes and the choice of one index; nothing when its rank, which is at least 2, is not known.
   static std::optional<Operand> operand(const DataFlow& flow, Pattern& pattern, ValueId id) {
-    const Node* node = flow.made_by<ops::Transpose>(id);
-    if (node != nullptr && node->as<ops::Transpose>()->perm && node->as<ops::Transpose>()->perm->size() >= 2) {
-      if (flow.used_once(id)) pattern.absorbed().push_back(node);
-      return Operand{node->inputs[0], *node->as<ops::Transpose>()->perm};
-    }
     const std::optional<std::size_t> rank = flow.rank(id);
     if (!rank || *rank < 2) return std::nullopt;
     Operand result{id, {}};
     for (std::size_t i = 0; i < *rank; ++i) result.perm.push_back(static_cast<std::int64_t>(i));
+    bool alone = true;
+    while (const Node* node = flow.producer(result.value)) {
+      alone = alone && flow.used_once(result.value);
+      if (!look_through(flow, *node, result)) break;
+      if (alone) pattern.absorbed().push_back(node);
+    }
     return result;
+  }
+  /// Steps from the result of a node to its input; false where that is no mere choice or order of dimensions.
+  static bool look_through(const DataFlow& flow, const Node& node, Operand& operand) {
+    if (const auto perm = permutation(flow, node)) {
+      if (perm->size() != operand.perm.size() + (operand.axis ? 1 : 0)) return false;
+      operand.perm = composed(*perm, operand.perm);
+      if (operand.axis) operand.axis = (*perm)[static_cast<std::size_t>(*operand.axis)];
+      operand.value = node.inputs[0];
+      return true;
+    }
+    const auto piece = operand.axis ? std::nullopt : read_piece(flow, operand.value);
+    if (!piece || !piece->squeezed) return false;
+    for (std::int64_t& axis : operand.perm)
+      if (axis >= static_cast<std::int64_t>(piece->axis)) ++axis;
+    operand.value = piece->of;
+    operand.axis = static_cast<std::int64_t>(piece->axis);
+    operand.part = piece->first;
+    return true;
   }
 
   /// A Transpose of the result that leaves the last dimension the last.
   static std::optional<Patch> transposed(const DataFlow& flow, const Node& node) {
     Pattern pattern(flow);
     const Node* attention = pattern.take<ops::ScaledAttention>(node.inputs[0]);
-    const auto* transpose = node.as<ops::Transpose>();
-    if (attention == nullptr || !transpose->perm || transpose->perm->empty()) return std::nullopt;
-    const Perm& perm = *transpose->perm;
-    if (perm.back() != static_cast<std::int64_t>(perm.size()) - 1 || !attention->as<ops::ScaledAttention>()->y_perm.empty())
-      return std::nullopt;
+    const auto perm = permutation(flow, node);
+    if (attention == nullptr || !perm || perm->empty() || perm->back() != static_cast<std::int64_t>(perm->size()) - 1) return std::nullopt;
+    if (!attention->as<ops::ScaledAttention>()->y_perm.empty()) return std::nullopt;
     ops::ScaledAttention op = *attention->as<ops::ScaledAttention>();
-    op.y_perm.resize(perm.size());
-    for (std::size_t i = 0; i < perm.size(); ++i) op.y_perm[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-    Attributes attributes = attention->attributes;
-    attributes.erase("y_perm");
-    attributes.set("y_perm", op.y_perm);
+    op.y_perm = inverse(*perm);
+    Attributes attributes = with_attribute(*attention, "y_perm", op.y_perm);
     Patch patch;
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), attention->inputs, {node.outputs[0]}));
     patch.absorbed = std::move(pattern.absorbed());

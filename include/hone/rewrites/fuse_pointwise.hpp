@@ -14,18 +14,16 @@
 #include <hone/ops/pointwise.hpp>
 #include <hone/rewrites/channel_affine.hpp>
 #include <hone/rewrites/data_flow.hpp>
-#include <hone/rewrites/shape_hints.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
 /// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone. Steps that are known to
 /// broaden what the chain has so far do not join it: the steps before would be done again for each repetition.
-class FusePointwise {
- public:
+struct FusePointwise {
   static constexpr std::string_view name = "fuse_pointwise";
 
-  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) {
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Node& node = flow.node(at);
     if (node.outputs[0] == no_value || flow[node.outputs[0]].type != Type(DType::float32) || !flow.varies(node.outputs[0]))
       return std::nullopt;
@@ -37,11 +35,8 @@ class FusePointwise {
     // What computes most is joined first: its result is in cache for every step.
     const auto cost = [&](ValueId id) { return is_product(flow.producer(id)) ? 0 : 1; };
     const std::size_t first = cost(node.inputs[1]) < cost(node.inputs[0]) ? 1 : 0;
-    if (!hints_) hints_.emplace(flow);
-    const Shape* result = (*hints_)[node.outputs[0]];
     for (const std::size_t k : {first, 1 - first}) {
-      const Shape* v = (*hints_)[node.inputs[k]];
-      if (result != nullptr && v != nullptr && !(*v == *result)) continue;
+      if (broadens(flow, node.inputs[k], node.outputs[0])) continue;
       ops::PointwiseStep step = *binary;
       step.swapped = k == 1;
       if (auto patch = join(flow, node, step, node.inputs[k], node.inputs[1 - k])) return patch;
@@ -112,6 +107,18 @@ class FusePointwise {
     return node.inputs.size() == 2 && runs_any(ops::PointwiseBinary{}, node, step) ? std::optional(step) : std::nullopt;
   }
 
+  /// Whether the result is known to have more elements than the value that it is made of.
+  static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {
+    const SymbolicShape* v = flow.dims(from);
+    const SymbolicShape* y = flow.dims(result);
+    if (v == nullptr || y == nullptr || v->size() > y->size()) return false;
+    const auto is_one = [](const SymbolicInteger& dim) { return dim == SymbolicInteger{1}; };
+    const std::size_t missing = y->size() - v->size();
+    for (std::size_t d = 0; d < y->size(); ++d)
+      if ((d < missing || is_one((*v)[d - missing])) && !is_one((*y)[d])) return true;
+    return false;
+  }
+
   static bool is_product(const Node* node) {
     return node != nullptr && (node->as<ops::Conv>() != nullptr || node->as<ops::Gemm>() != nullptr || node->as<ops::MatMul>() != nullptr ||
                                node->as<ops::Fused<ops::Conv>>() != nullptr || node->as<ops::Fused<ops::Gemm>>() != nullptr ||
@@ -180,8 +187,6 @@ class FusePointwise {
     patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain.inputs), {node.outputs[0]}));
     return patch;
   }
-
-  std::optional<ShapeHints> hints_;
 };
 
 /// BatchNormalization with constant parameters becomes Mul and Add per channel, which join the chains around them. Needs the number of
@@ -198,18 +203,15 @@ struct SplitBatchNormalization {
     Shape shape = Shape::filled(*rank - 1, 1);
     shape[0] = static_cast<std::int64_t>(affine->scale.size());
     Patch patch;
-    const auto first = static_cast<std::uint32_t>(flow.graph().values.size());
     const auto constant = [&](const char* suffix, const std::vector<double>& numbers) {
-      patch.values.push_back(float_constant(node.name + suffix, shape, [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
+      return patch.add_value(flow.graph(), constant_value<float>(node.name + suffix, shape,
+                                                                 [&](float* to) { std::copy(numbers.begin(), numbers.end(), to); }));
     };
-    constant("/scale", affine->scale);
-    constant("/shift", affine->shift);
-    GraphValue scaled;
-    scaled.name = node.name + "/scaled";
-    scaled.type = DType::float32;
-    patch.values.push_back(std::move(scaled));
-    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], ValueId{first}}, {ValueId{first + 2}}));
-    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {ValueId{first + 2}, ValueId{first + 1}}, {node.outputs[0]}));
+    const ValueId scale = constant("/scale", affine->scale);
+    const ValueId shift = constant("/shift", affine->shift);
+    const ValueId scaled = patch.add_value(flow.graph(), made_value(node.name + "/scaled", DType::float32));
+    patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], scale}, {scaled}));
+    patch.nodes.push_back(make_node(node, ops::Add{}, {}, {scaled, shift}, {node.outputs[0]}));
     return patch;
   }
 };

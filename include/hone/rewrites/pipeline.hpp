@@ -16,11 +16,18 @@
 #include <hone/rewrites/eliminate_no_ops.hpp>
 #include <hone/rewrites/fold_constants.hpp>
 #include <hone/rewrites/fold_into_conv.hpp>
+#include <hone/rewrites/fold_pad.hpp>
+#include <hone/rewrites/fold_shapes.hpp>
+#include <hone/rewrites/fold_transpose.hpp>
 #include <hone/rewrites/fuse_activation.hpp>
 #include <hone/rewrites/fuse_attention.hpp>
 #include <hone/rewrites/fuse_normalization.hpp>
 #include <hone/rewrites/fuse_pointwise.hpp>
+#include <hone/rewrites/merge_into_split.hpp>
+#include <hone/rewrites/merge_projections.hpp>
+#include <hone/rewrites/merge_reshapes.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
+#include <hone/rewrites/push_transposes.hpp>
 #include <hone/session/options.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -46,16 +53,23 @@ inline std::size_t first_provider(std::span<const AnyProvider> providers, const 
 /// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
 inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
   std::size_t least = first_provider(providers, graph, replaced);
-  for (const Node* node : patch.absorbed) least = std::min(least, first_provider(providers, graph, *node));
-  return least < providers.size() && std::all_of(patch.nodes.begin(), patch.nodes.end(),
-                                                 [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  const auto replaces = [&](const Node& node) { least = std::min(least, first_provider(providers, graph, node)); };
+  const auto keeps = [&](const std::vector<Node>& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(), [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
+  };
+  for (const Node* node : patch.absorbed) replaces(*node);
+  for (const auto& [at, nodes] : patch.others) replaces(graph.nodes[at]);
+  return least < providers.size() && keeps(patch.nodes) &&
+         std::all_of(patch.others.begin(), patch.others.end(), [&](const auto& other) { return keeps(other.second); });
 }
 
 /// Applies a pass to every node and removes what it leaves dead. Returns the number of patches.
 template <class Pass>
 std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider> providers) {
   std::size_t patches = 0;
-  for (std::size_t at = 0; at < flow.size(); ++at) {
+  // Far more than any pass needs: a pass that undid what it does would not end.
+  const std::size_t most = 16 * flow.size() + 1000;
+  for (std::size_t at = 0; at < flow.size() && patches < most; ++at) {
     if (flow.node(at).outputs.empty() || flow.node(at).op == nullptr) continue;
     std::optional<Patch> patch = pass(flow, at);
     if (!patch) continue;
@@ -70,6 +84,7 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
   }
   if (patches != 0) {
     flow.remove_dead_nodes();
+    flow.refresh_shapes();
 #ifndef NDEBUG
     flow.graph().check();
 #endif
@@ -81,10 +96,11 @@ std::size_t apply_pass(DataFlow& flow, Pass&& pass, std::span<const AnyProvider>
 
 /// Rewrites the graph, subgraphs first, by all passes of the level, in the order in which they stand here, until none fires any more.
 /// Appends (pass, patches) to `fired` for those that did.
-inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired) {
+inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std::pair<std::string, std::size_t>>& fired,
+                    InputShapes inputs = InputShapes::checked) {
   for (Node& node : graph.nodes)
-    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired);
-  DataFlow flow(graph);
+    for (Subgraph& subgraph : node.subgraphs) rewrite(*subgraph.graph, options, fired, InputShapes::unchecked);
+  DataFlow flow(graph, inputs);
   bool changed = true;
   std::vector<std::string_view> names;
   const auto run = [&](GraphOptimizationLevel level, auto pass) {
@@ -107,11 +123,19 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(basic, rewrites::EliminateNoOps{});
     run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::FoldShapes{});
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
+    run(basic, rewrites::MergeReshapes{});
+    run(basic, rewrites::MergeIntoSplit{});
+    run(basic, rewrites::FoldPad{});
+    if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
+    run(extended, rewrites::MergeProjections{});
+    run(extended, rewrites::PushTransposes{});
+    run(extended, rewrites::FoldTranspose{});
     run(extended, rewrites::FoldIntoConv{});
   }
   // Last, because chains hide the operators that the patterns above are made of.

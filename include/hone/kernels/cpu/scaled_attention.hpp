@@ -19,11 +19,12 @@ namespace cpu {
 /// Where the matrices of a tensor lie whose leading dimensions are broadcast to those of a larger one.
 class BroadcastMatrices {
  public:
-  /// `shape` and `perm` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where one of
-  /// them stands for `rows` or `columns`.
-  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, const Shape& lead, std::int64_t rows,
+  /// `shape`, `perm` and `part` as ops::ScaledAttention has them; the matrices are repeated over `lead`, and their rows and columns where
+  /// one of them stands for `rows` or `columns`.
+  BroadcastMatrices(const Shape& shape, const ops::ScaledAttention::Perm& perm, std::int64_t part, const Shape& lead, std::int64_t rows,
                     std::int64_t columns) {
-    const std::size_t rank = shape.rank();
+    const std::size_t rank = perm.empty() ? shape.rank() : perm.size();
+    if (const std::size_t at = ops::ScaledAttention::part_axis(perm, shape.rank()); at < shape.rank()) first_ = part * shape.stride(at);
     const auto stride = [&](std::size_t from_end, std::int64_t wanted) -> std::int64_t {
       if (from_end > rank) return 0;
       const std::size_t at = ops::ScaledAttention::source(perm, rank - from_end);
@@ -35,7 +36,7 @@ class BroadcastMatrices {
   }
   /// Of the matrix number `index` of all in `lead`.
   [[nodiscard]] std::int64_t at(std::int64_t index, const Shape& lead) const noexcept {
-    std::int64_t offset = 0;
+    std::int64_t offset = first_;
     for (std::size_t i = lead.rank(); i-- > 0;) {
       offset += index % lead[i] * strides_[i];
       index /= lead[i];
@@ -47,6 +48,7 @@ class BroadcastMatrices {
   std::int64_t column_stride;
 
  private:
+  std::int64_t first_ = 0;
   std::array<std::int64_t, Shape::max_rank> strides_{};
 };
 
@@ -106,11 +108,11 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
   /// Where the matrices of a run are.
   struct Operands {
     Operands(const ops::ScaledAttention& op, const Sizes& s, const Context& c)
-        : q(c.input(0).shape, op.q_perm, s.lead, s.queries, s.size),
-          k(c.input(1).shape, op.k_perm, s.lead, s.keys, s.size),
-          v(c.input(2).shape, op.v_perm, s.lead, s.keys, s.value_size),
-          y(c.output(0).shape, op.y_perm, s.lead, s.queries, s.value_size),
-          mask(c.has_input(3) ? c.input(3).shape : Shape{1, 1}, {}, s.lead, s.queries, s.keys) {}
+        : q(c.input(0).shape, op.q_perm, op.q_part, s.lead, s.queries, s.size),
+          k(c.input(1).shape, op.k_perm, op.k_part, s.lead, s.keys, s.size),
+          v(c.input(2).shape, op.v_perm, op.v_part, s.lead, s.keys, s.value_size),
+          y(c.output(0).shape, op.y_perm, 0, s.lead, s.queries, s.value_size),
+          mask(c.has_input(3) ? c.input(3).shape : Shape{1, 1}, {}, 0, s.lead, s.queries, s.keys) {}
     /// (size, keys)
     [[nodiscard]] cpu::MatrixRef<T> keys(const Context& c, const Sizes& s, std::int64_t matrix) const noexcept {
       return {c.in<T>(1) + k.at(matrix, s.lead), k.column_stride, k.row_stride};
@@ -155,8 +157,8 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
 
   [[nodiscard]] Sizes sizes(const Context& c) const {
     using Op = ops::ScaledAttention;
-    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
-                     Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
+    return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm, op_.q_part), Op::permuted(c.input(1).shape, op_.k_perm, op_.k_part),
+                     Op::permuted(c.input(2).shape, op_.v_perm, op_.v_part), c.has_input(3) ? &c.input(3).shape : nullptr);
   }
   [[nodiscard]] std::size_t packed_keys_bytes(const Sizes& s) const noexcept { return align_up(product_.pack_b_bytes(s.size, s.keys)); }
   /// Bytes of the packed keys and values of one matrix, where there are several blocks of queries.
