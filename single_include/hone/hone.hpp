@@ -4060,6 +4060,17 @@ class AxisSet {
   std::array<bool, Shape::max_rank> members_{};
 };
 
+/// Whether `perm` holds every axis from 0 to its length, once.
+[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept {
+  std::array<bool, Shape::max_rank> seen{};
+  if (perm.size() > seen.size()) return false;
+  for (const std::int64_t axis : perm) {
+    if (axis < 0 || axis >= static_cast<std::int64_t>(perm.size()) || seen[static_cast<std::size_t>(axis)]) return false;
+    seen[static_cast<std::size_t>(axis)] = true;
+  }
+  return true;
+}
+
 }  // namespace hone::inline HONE_ABI::ops
 
 namespace hone::inline HONE_ABI::ops {
@@ -4584,7 +4595,7 @@ namespace hone::inline HONE_ABI::ops {
 /// y = softmax(scale q k^T + mask) v over the last two dimensions; the others broadcast, as they do in the MatMul, Add and Softmax that
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
-/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor.
+/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. The last dimension of y stays the last.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -4600,6 +4611,13 @@ struct ScaledAttention {
     a("k_perm", k_perm, Perm{});
     a("v_perm", v_perm, Perm{});
     a("y_perm", y_perm, Perm{});
+    for (const auto& [attribute, perm] :
+         {std::pair<std::string_view, const Perm&>("q_perm", q_perm), {"k_perm", k_perm}, {"v_perm", v_perm}, {"y_perm", y_perm}}) {
+      if (!is_permutation(perm))
+        fail(ErrorCode::invalid_graph, "the attribute '", attribute, "' is (", join(perm, ", "), "), no order of dimensions");
+    }
+    if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.
@@ -4609,11 +4627,8 @@ struct ScaledAttention {
   /// Errors: invalid_argument when `perm` does not fit.
   [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm) {
     if (shape.rank() < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
-    if (!perm.empty()) {
-      if (perm.size() != shape.rank()) fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
-      AxisSet seen;
-      for (const std::int64_t axis : perm) seen.insert(axis, shape.rank());
-    }
+    if (!perm.empty() && perm.size() != shape.rank())
+      fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
     Shape result;
     for (std::size_t i = 0; i < shape.rank(); ++i) result.push_back(shape[source(perm, i)]);
     return result;
@@ -5342,8 +5357,16 @@ struct PointwiseChain {
   /// Sets the attributes that attributes() reads.
   void write(Attributes& a) const;
   /// The shape of v, `v` at first, after all steps; `first` is the input that is operand 0.
+  /// Errors: invalid_argument when an operand is missing or does not fit.
   [[nodiscard]] Shape shape(Shape v, const ShapeContext& c, std::size_t first) const {
-    for (std::size_t i = first; i < c.input_count(); ++i) v = broadcast(v, c.shape(i));
+    for (const PointwiseStep& step : steps) {
+      if (step.operand >= 0 && first + static_cast<std::size_t>(step.operand) >= c.input_count())
+        fail(ErrorCode::invalid_argument, "its step ", step.op, " takes operand ", step.operand, ", which is missing");
+    }
+    for (std::size_t i = first; i < c.input_count(); ++i) {
+      if (!c.has_input(i)) fail(ErrorCode::invalid_argument, "its operand ", i - first, " is missing");
+      v = broadcast(v, c.shape(i));
+    }
     return v;
   }
 };
@@ -5356,12 +5379,12 @@ bool visit_op(OpList<Ops...>, std::string_view name, const Visit& visit) {
   return ((Ops::name == name && (visit(Ops{}), true)) || ...);
 }
 
-/// The name of an operator in one of the lists, in memory that lives as long as the program. Errors: invalid_graph.
-inline std::string_view pointwise_name(std::string_view name) {
+/// The name of an operator with or without an operand, in memory that lives as long as the program. Errors: invalid_graph.
+inline std::string_view pointwise_name(std::string_view name, bool with_operand) {
   std::string_view found;
   const auto keep = [&](const auto& op) { found = op.name; };
-  if (!visit_op(PointwiseUnary{}, name, keep) && !visit_op(PointwiseBinary{}, name, keep)) {
-    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator");
+  if (!(with_operand ? visit_op(PointwiseBinary{}, name, keep) : visit_op(PointwiseUnary{}, name, keep))) {
+    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator ", with_operand ? "with" : "without", " an operand");
   }
   return found;
 }
@@ -5385,7 +5408,8 @@ void PointwiseChain::attributes(auto& a) {
     if (operands[i] < -1 || operands[i] >= static_cast<std::int64_t>(max_operands)) {
       fail(ErrorCode::invalid_graph, "step ", i, " has operand ", operands[i], "; expected -1 to ", max_operands - 1);
     }
-    steps.push_back({detail::pointwise_name(names[i]), {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
+    const std::string_view op = detail::pointwise_name(names[i], operands[i] >= 0);
+    steps.push_back({op, {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
   }
 }
 
@@ -13273,12 +13297,15 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::ScaledAttention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
 
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return share(sizes(c)) * static_cast<std::size_t>(c.pool().size()); }
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Sizes s = sizes(c);
+    return is_empty(s) ? 0 : share(s) * static_cast<std::size_t>(c.pool().size());
+  }
 
   void run(Context& c) const {
     const Sizes s = sizes(c);
+    if (is_empty(s)) return;
     const std::int64_t matrices = s.lead.elements();
-    if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
     const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, s.lead, s.queries, s.size);
     const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, s.lead, s.keys, s.size);
     const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, s.lead, s.keys, s.value_size);
@@ -13320,6 +13347,10 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
     using Op = ops::ScaledAttention;
     return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
                      Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
+  }
+  /// Whether the result has no elements; sizes of what is not computed may then be larger than memory.
+  [[nodiscard]] static bool is_empty(const Sizes& s) noexcept {
+    return s.queries == 0 || s.value_size == 0 || std::find(s.lead.begin(), s.lead.end(), 0) != s.lead.end();
   }
   [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
     return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.keys) * sizeof(T));
@@ -26802,7 +26833,9 @@ struct EliminateNoOps {
     if (node.as<ops::Dropout>() != nullptr) return trains(flow, node) ? no_value : x;
     if (node.as<ops::Cast>() != nullptr) return flow[x].type.is_known() && flow[x].type == flow[node.outputs[0]].type ? x : no_value;
     if (const auto* transpose = node.as<ops::Transpose>()) {
-      return transpose->perm && std::is_sorted(transpose->perm->begin(), transpose->perm->end()) ? x : no_value;
+      return transpose->perm && std::is_sorted(transpose->perm->begin(), transpose->perm->end()) && ops::is_permutation(*transpose->perm)
+                 ? x
+                 : no_value;
     }
     if (node.as<ops::Pad>() != nullptr) return pads_nothing(flow, node) ? x : no_value;
     if (node.inputs.size() == 1) {
@@ -27316,9 +27349,10 @@ struct FuseAttention {
   /// The value before a Transpose; nothing when its rank, which is at least 2, is not known.
   static std::optional<Operand> operand(const DataFlow& flow, Pattern& pattern, ValueId id) {
     const Node* node = flow.made_by<ops::Transpose>(id);
-    if (node != nullptr && node->as<ops::Transpose>()->perm && node->as<ops::Transpose>()->perm->size() >= 2) {
+    const auto* transpose = node != nullptr ? node->as<ops::Transpose>() : nullptr;
+    if (transpose != nullptr && transpose->perm && transpose->perm->size() >= 2 && ops::is_permutation(*transpose->perm)) {
       if (flow.used_once(id)) pattern.absorbed().push_back(node);
-      return Operand{node->inputs[0], *node->as<ops::Transpose>()->perm};
+      return Operand{node->inputs[0], *transpose->perm};
     }
     const std::optional<std::size_t> rank = flow.rank(id);
     if (!rank || *rank < 2) return std::nullopt;
@@ -27332,7 +27366,7 @@ struct FuseAttention {
     Pattern pattern(flow);
     const Node* attention = pattern.take<ops::ScaledAttention>(node.inputs[0]);
     const auto* transpose = node.as<ops::Transpose>();
-    if (attention == nullptr || !transpose->perm || transpose->perm->empty()) return std::nullopt;
+    if (attention == nullptr || !transpose->perm || transpose->perm->empty() || !ops::is_permutation(*transpose->perm)) return std::nullopt;
     const Perm& perm = *transpose->perm;
     if (perm.back() != static_cast<std::int64_t>(perm.size()) - 1 || !attention->as<ops::ScaledAttention>()->y_perm.empty())
       return std::nullopt;

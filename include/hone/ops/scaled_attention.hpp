@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
@@ -15,7 +16,7 @@ namespace hone::inline HONE_ABI::ops {
 /// y = softmax(scale q k^T + mask) v over the last two dimensions; the others broadcast, as they do in the MatMul, Add and Softmax that
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
-/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor.
+/// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. The last dimension of y stays the last.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -31,6 +32,13 @@ struct ScaledAttention {
     a("k_perm", k_perm, Perm{});
     a("v_perm", v_perm, Perm{});
     a("y_perm", y_perm, Perm{});
+    for (const auto& [attribute, perm] :
+         {std::pair<std::string_view, const Perm&>("q_perm", q_perm), {"k_perm", k_perm}, {"v_perm", v_perm}, {"y_perm", y_perm}}) {
+      if (!is_permutation(perm))
+        fail(ErrorCode::invalid_graph, "the attribute '", attribute, "' is (", join(perm, ", "), "), no order of dimensions");
+    }
+    if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.
@@ -40,11 +48,8 @@ struct ScaledAttention {
   /// Errors: invalid_argument when `perm` does not fit.
   [[nodiscard]] static Shape permuted(const Shape& shape, const Perm& perm) {
     if (shape.rank() < 2) fail(ErrorCode::invalid_argument, "an input has shape ", shape, "; at least two dimensions are needed");
-    if (!perm.empty()) {
-      if (perm.size() != shape.rank()) fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
-      AxisSet seen;
-      for (const std::int64_t axis : perm) seen.insert(axis, shape.rank());
-    }
+    if (!perm.empty() && perm.size() != shape.rank())
+      fail(ErrorCode::invalid_argument, "a perm of ", perm.size(), " axes for the shape ", shape);
     Shape result;
     for (std::size_t i = 0; i < shape.rank(); ++i) result.push_back(shape[source(perm, i)]);
     return result;

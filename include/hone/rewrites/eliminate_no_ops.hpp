@@ -11,6 +11,7 @@
 #include <hone/ops/binary.hpp>
 #include <hone/ops/cast.hpp>
 #include <hone/ops/concat.hpp>
+#include <hone/ops/dimensions.hpp>
 #include <hone/ops/identity.hpp>
 #include <hone/ops/pad.hpp>
 #include <hone/ops/transpose.hpp>
@@ -43,7 +44,9 @@ struct EliminateNoOps {
     if (node.as<ops::Dropout>() != nullptr) return trains(flow, node) ? no_value : x;
     if (node.as<ops::Cast>() != nullptr) return flow[x].type.is_known() && flow[x].type == flow[node.outputs[0]].type ? x : no_value;
     if (const auto* transpose = node.as<ops::Transpose>()) {
-      return transpose->perm && std::is_sorted(transpose->perm->begin(), transpose->perm->end()) ? x : no_value;
+      return transpose->perm && std::is_sorted(transpose->perm->begin(), transpose->perm->end()) && ops::is_permutation(*transpose->perm)
+                 ? x
+                 : no_value;
     }
     if (node.as<ops::Pad>() != nullptr) return pads_nothing(flow, node) ? x : no_value;
     if (node.inputs.size() == 1) {

@@ -10,6 +10,7 @@
 
 #include <hone/config.hpp>
 #include <hone/ops/binary.hpp>
+#include <hone/ops/dimensions.hpp>
 #include <hone/ops/matmul.hpp>
 #include <hone/ops/scaled_attention.hpp>
 #include <hone/ops/softmax.hpp>
@@ -102,9 +103,10 @@ struct FuseAttention {
   /// The value before a Transpose; nothing when its rank, which is at least 2, is not known.
   static std::optional<Operand> operand(const DataFlow& flow, Pattern& pattern, ValueId id) {
     const Node* node = flow.made_by<ops::Transpose>(id);
-    if (node != nullptr && node->as<ops::Transpose>()->perm && node->as<ops::Transpose>()->perm->size() >= 2) {
+    const auto* transpose = node != nullptr ? node->as<ops::Transpose>() : nullptr;
+    if (transpose != nullptr && transpose->perm && transpose->perm->size() >= 2 && ops::is_permutation(*transpose->perm)) {
       if (flow.used_once(id)) pattern.absorbed().push_back(node);
-      return Operand{node->inputs[0], *node->as<ops::Transpose>()->perm};
+      return Operand{node->inputs[0], *transpose->perm};
     }
     const std::optional<std::size_t> rank = flow.rank(id);
     if (!rank || *rank < 2) return std::nullopt;
@@ -118,7 +120,7 @@ struct FuseAttention {
     Pattern pattern(flow);
     const Node* attention = pattern.take<ops::ScaledAttention>(node.inputs[0]);
     const auto* transpose = node.as<ops::Transpose>();
-    if (attention == nullptr || !transpose->perm || transpose->perm->empty()) return std::nullopt;
+    if (attention == nullptr || !transpose->perm || transpose->perm->empty() || !ops::is_permutation(*transpose->perm)) return std::nullopt;
     const Perm& perm = *transpose->perm;
     if (perm.back() != static_cast<std::int64_t>(perm.size()) - 1 || !attention->as<ops::ScaledAttention>()->y_perm.empty())
       return std::nullopt;

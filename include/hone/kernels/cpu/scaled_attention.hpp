@@ -62,12 +62,15 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::ScaledAttention>()), product_(device.isa), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
 
-  [[nodiscard]] std::size_t workspace(const Context& c) const { return share(sizes(c)) * static_cast<std::size_t>(c.pool().size()); }
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Sizes s = sizes(c);
+    return is_empty(s) ? 0 : share(s) * static_cast<std::size_t>(c.pool().size());
+  }
 
   void run(Context& c) const {
     const Sizes s = sizes(c);
+    if (is_empty(s)) return;
     const std::int64_t matrices = s.lead.elements();
-    if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
     const cpu::BroadcastMatrices q(c.input(0).shape, op_.q_perm, s.lead, s.queries, s.size);
     const cpu::BroadcastMatrices k(c.input(1).shape, op_.k_perm, s.lead, s.keys, s.size);
     const cpu::BroadcastMatrices v(c.input(2).shape, op_.v_perm, s.lead, s.keys, s.value_size);
@@ -109,6 +112,10 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
     using Op = ops::ScaledAttention;
     return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm), Op::permuted(c.input(1).shape, op_.k_perm),
                      Op::permuted(c.input(2).shape, op_.v_perm), c.has_input(3) ? &c.input(3).shape : nullptr);
+  }
+  /// Whether the result has no elements; sizes of what is not computed may then be larger than memory.
+  [[nodiscard]] static bool is_empty(const Sizes& s) noexcept {
+    return s.queries == 0 || s.value_size == 0 || std::find(s.lead.begin(), s.lead.end(), 0) != s.lead.end();
   }
   [[nodiscard]] static std::size_t scores_bytes(const Sizes& s) noexcept {
     return align_up(static_cast<std::size_t>(std::min(block, s.queries) * s.keys) * sizeof(T));
