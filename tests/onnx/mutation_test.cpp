@@ -4,6 +4,7 @@
 //   HONE_MUTATION_TRACE   prints the number of each before it is tried, which finds the one that a sanitizer ends the program at
 #include "support/mutation.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <iostream>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <stop_token>
@@ -27,7 +29,9 @@
 #include <hone/session/session.hpp>
 
 #include "../../tools/random_input.hpp"
+#include "../../tools/temporary_folder.hpp"
 #include "../../tools/test_case.hpp"
+#include "support/model.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 // As much as the limit below, which the sanitizer itself would not fit in.
@@ -85,13 +89,62 @@ inline std::string read(const fs::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-/// The digits model, the model of one node, and a few dozen small ones of the conformance suite, spread evenly over it.
+/// The sample as a session saves it, when that has operators of hone alone: what reads those must bear damage too.
+inline std::optional<Sample> rewritten(const Sample& sample) try {
+  const tools::TemporaryFolder folder;
+  const fs::path file = folder.path() / "model.onnx";
+  const hone::Session session(std::as_bytes(std::span(sample.bytes)), {.optimized_model_filepath = file});
+  const auto& nodes = session.report().nodes;
+  if (std::none_of(nodes.begin(), nodes.end(), [](const hone::NodeReport& node) { return node.op.starts_with("hone."); }))
+    return std::nullopt;
+  onnx::ModelProto model;
+  if (!model.ParseFromString(read(file))) return std::nullopt;
+  model.clear_metadata_props();  // without which the rewrites would leave the model alone
+  Sample result{sample.name + ", rewritten", model.SerializeAsString(), {}};
+  for (const auto& [name, value] : sample.feeds) result.feeds.emplace_back(name, value.clone());
+  return result;
+} catch (const hone::Error&) {
+  return std::nullopt;
+}
+
+/// Attention with a mask as exporters write it, which becomes one operator of hone.
+inline Sample attention() {
+  using namespace hone_test;
+  const auto transpose = [](const std::string& x, const std::string& y, const Dims& perm) {
+    return NodeBuilder("Transpose", {x}, {y}).attribute("perm", perm);
+  };
+  return {"attention",
+          serialized(model(17, GraphBuilder()
+                                   .input("q", DType::float32, {2, 5, 3, 4})
+                                   .input("k", DType::float32, {2, 7, 3, 4})
+                                   .input("v", DType::float32, {2, 7, 3, 4})
+                                   .input("mask", DType::float32, {2, 1, 1, 7})
+                                   .node(transpose("q", "qh", {0, 2, 1, 3}))
+                                   .node(transpose("k", "kt", {0, 2, 3, 1}))
+                                   .node(transpose("v", "vh", {0, 2, 1, 3}))
+                                   .node(NodeBuilder("MatMul", {"qh", "kt"}, {"qk"}))
+                                   .node(NodeBuilder("Add", {"qk", "mask"}, {"scores"}))
+                                   .node(NodeBuilder("Softmax", {"scores"}, {"w"}).attribute("axis", std::int64_t{-1}))
+                                   .node(NodeBuilder("MatMul", {"w", "vh"}, {"yh"}))
+                                   .node(transpose("yh", "y", {0, 2, 1, 3}))
+                                   .output("y"))),
+          {}};
+}
+
+/// The digits model, the model of one node, attention, and a few dozen small ones of the conformance suite, spread evenly over it; and what
+/// becomes of them.
 inline std::vector<Sample> samples() {
   constexpr std::size_t most = 200;
   constexpr std::uintmax_t small = 16 * 1024;  // bytes
   const fs::path root = HONE_SOURCE_DIR;
   std::vector<Sample> result;
-  for (const char* file : {"examples/digits/digits.onnx", "tests/packaging/matmul.onnx"}) result.push_back({file, read(root / file), {}});
+  const auto add = [&](Sample sample) {
+    std::optional<Sample> saved = rewritten(sample);
+    result.push_back(std::move(sample));
+    if (saved) result.push_back(std::move(*saved));
+  };
+  for (const char* file : {"examples/digits/digits.onnx", "tests/packaging/matmul.onnx"}) add({file, read(root / file), {}});
+  add(attention());
 
   const char* given = std::getenv("HONE_CONFORMANCE_DIR");
   const fs::path suite = (given != nullptr && *given != '\0' ? fs::path(given) : root / "build" / "conformance") / "node";
@@ -110,7 +163,7 @@ inline std::vector<Sample> samples() {
     } catch (const hone::Error&) {
       // a case that hone does not pass: its damaged forms must be refused all the same
     }
-    result.push_back(std::move(sample));
+    add(std::move(sample));
   }
   return result;
 }
