@@ -26658,6 +26658,7 @@ template <class Op>
   node.opset = of_its_opset ? of.opset : op_info<Op>.since;
   node.op = std::make_unique<Operator>(op_info<Op>, AnyObject::make<Op>(std::move(op)));
   node.attributes = std::move(attributes);
+  if (of.as<Op>() != nullptr) node.moved_inputs = of.moved_inputs;
   while (!inputs.empty() && inputs.back() == no_value) inputs.pop_back();
   node.inputs = std::move(inputs);
   node.outputs = std::move(outputs);
@@ -27378,7 +27379,7 @@ class BlockChannels {
     const ValueId other = operand(b, node.inputs[1 - first], *channels);
     if (x == no_value || other == no_value) return std::nullopt;
     ops::PointwiseStep step;
-    step.op = ops::detail::pointwise_name(node.op_type);
+    step.op = ops::detail::pointwise_name(node.op_type, true);
     step.operand = 0;
     step.swapped = first == 1;
     ops::Pointwise op;

@@ -131,8 +131,57 @@ inline Sample attention() {
           {}};
 }
 
-/// The digits model, the model of one node, attention, and a few dozen small ones of the conformance suite, spread evenly over it; and what
-/// becomes of them.
+/// Convolutions, depthwise and of 3 x 3, with poolings and a concatenation between them, which compute blocks of channels.
+inline Sample convolutions() {
+  using namespace hone_test;
+  const auto weights = [](const std::string& name, const Dims& dims) {
+    onnx::TensorProto proto = tensor<float>(name, dims, {});
+    std::int64_t count = 1;
+    for (const std::int64_t dim : dims) count *= dim;
+    std::string bytes;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float value = static_cast<float>(i % 7) - 3;
+      bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    proto.set_raw_data(bytes);
+    return proto;
+  };
+  const auto pool = [](const std::string& op, const std::string& x, const std::string& y) {
+    return NodeBuilder(op, {x}, {y})
+        .attribute("kernel_shape", Dims{3, 3})
+        .attribute("strides", Dims{2, 2})
+        .attribute("pads", Dims{1, 1, 1, 1});
+  };
+  return {
+      "convolutions",
+      serialized(model(
+          17, GraphBuilder()
+                  .input("x", DType::float32, {1, 3, 12, 12})
+                  .initializer(weights("a", {16, 3, 3, 3}))
+                  .initializer(weights("b", {16, 1, 3, 3}))
+                  .initializer(weights("c", {20, 16, 1, 1}))
+                  .initializer(weights("bias", {16}))
+                  .node(NodeBuilder("Conv", {"x", "a", "bias"}, {"c1"}).attribute("pads", Dims{1, 1, 1, 1}))
+                  .node(NodeBuilder("Relu", {"c1"}, {"r1"}))
+                  .node(NodeBuilder("Conv", {"r1", "b"}, {"c2"}).attribute("pads", Dims{1, 1, 1, 1}).attribute("group", std::int64_t{16}))
+                  .node(NodeBuilder("Add", {"c2", "r1"}, {"s"}))
+                  .node(pool("MaxPool", "s", "p1"))
+                  .node(pool("AveragePool", "s", "p2"))
+                  .node(NodeBuilder("Concat", {"p1", "p2"}, {"both"}).attribute("axis", std::int64_t{1}))
+                  .node(NodeBuilder("Slice", {"both", "zero", "sixteen", "one"}, {"half"}))
+                  .node(NodeBuilder("Mul", {"p1", "p2"}, {"m"}))
+                  .node(NodeBuilder("Conv", {"m", "c"}, {"c3"}))
+                  .node(NodeBuilder("GlobalAveragePool", {"c3"}, {"y"}))
+                  .initializer(tensor<std::int64_t>("zero", {1}, {0}))
+                  .initializer(tensor<std::int64_t>("sixteen", {1}, {16}))
+                  .initializer(tensor<std::int64_t>("one", {1}, {1}))
+                  .output("y")
+                  .output("half"))),
+      {}};
+}
+
+/// The digits model, the model of one node, attention, convolutions, and a few dozen small ones of the conformance suite, spread evenly
+/// over it; and what becomes of them.
 inline std::vector<Sample> samples() {
   constexpr std::size_t most = 200;
   constexpr std::uintmax_t small = 16 * 1024;  // bytes
@@ -145,6 +194,7 @@ inline std::vector<Sample> samples() {
   };
   for (const char* file : {"examples/digits/digits.onnx", "tests/packaging/matmul.onnx"}) add({file, read(root / file), {}});
   add(attention());
+  add(convolutions());
 
   const char* given = std::getenv("HONE_CONFORMANCE_DIR");
   const fs::path suite = (given != nullptr && *given != '\0' ? fs::path(given) : root / "build" / "conformance") / "node";

@@ -33,7 +33,7 @@ GraphBuilder heads() {
       .node(transpose("v", "vh", {0, 2, 1, 3}));
 }
 
-GraphBuilder finished(GraphBuilder&& graph, const std::string& scores, std::int64_t axis = -1) {
+GraphBuilder finished(GraphBuilder graph, const std::string& scores, std::int64_t axis = -1) {
   return std::move(graph)
       .node(NodeBuilder("Softmax", {scores}, {"w"}).attribute("axis", axis))
       .node(NodeBuilder("MatMul", {"w", "vh"}, {"yh"}))

@@ -38,6 +38,7 @@ template <class Op>
   node.opset = of_its_opset ? of.opset : op_info<Op>.since;
   node.op = std::make_unique<Operator>(op_info<Op>, AnyObject::make<Op>(std::move(op)));
   node.attributes = std::move(attributes);
+  if (of.as<Op>() != nullptr) node.moved_inputs = of.moved_inputs;
   while (!inputs.empty() && inputs.back() == no_value) inputs.pop_back();
   node.inputs = std::move(inputs);
   node.outputs = std::move(outputs);
