@@ -26132,6 +26132,8 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
 
 #define HONE_SINGLE_ONNX_EXPORTER_HPP
 
+#define HONE_SINGLE_ONNX_EXPORTED_MODEL_HPP
+
 namespace hone::inline HONE_ABI {
 
 /// How a graph is exported.
@@ -26156,6 +26158,10 @@ struct ExportedModel {
   /// By offset. They refer to constants of the graph.
   std::vector<ExternalTensor> external;
 };
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
 
 /// Writes a graph as a model that import_model() reads as the same graph: the same operators on the same values in the same order, with the
 /// names, types and shapes that the graph knows. Constants become initializers of the main graph, each once. An output that is an input, or

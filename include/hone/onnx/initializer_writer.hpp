@@ -13,7 +13,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/buffer.hpp>
-#include <hone/onnx/exporter.hpp>
+#include <hone/onnx/exported_model.hpp>
 #include <hone/onnx/write_tensor.hpp>
 
 namespace hone::inline HONE_ABI::detail {
