@@ -111,6 +111,7 @@ step_conformance() {
   for folder in node simple pytorch-converted pytorch-operator light; do
     run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
   done
+  run_cases tests/conformance/passing.txt "conformance, saved and loaded" "$tool" --reload build/conformance
   for arch in $(tests/conformance/arches.sh); do
     HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level disabled, $arch" "$tool" --level disabled build/conformance
     [[ $arch == avx512 ]] || HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level all, $arch" "$tool" build/conformance
@@ -131,13 +132,19 @@ step_zoo() {
   check "zoo, heap calls" env HONE_ZOO_DIR="$PWD/build/zoo" build/release/bin/tests/session_heap_test
   local arch level
   for arch in $(tests/conformance/arches.sh); do
-    for level in disabled all; do
-      HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing_zoo.txt "zoo, level $level, $arch" build/release/bin/hone_conformance \
-        --metric max --rtol 1e-4 --level "$level" --filter '!(ppocr_det|yolov8n_like)' build/zoo
-      HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing_zoo.txt "zoo, 1e-3, level $level, $arch" build/release/bin/hone_conformance \
-        --metric max --rtol 1e-3 --level "$level" --filter '@(ppocr_det|yolov8n_like)' build/zoo
-    done
+    for level in disabled all; do HONE_FORCE_ARCH=$arch run_zoo "level $level, $arch" --level "$level"; done
   done
+  run_zoo "saved and loaded" --reload
+}
+
+# run_zoo WHAT [ARGUMENT...]
+run_zoo() {
+  local what=$1
+  shift
+  run_cases tests/conformance/passing_zoo.txt "zoo, $what" build/release/bin/hone_conformance --metric max --rtol 1e-4 "$@" \
+    --filter '!(ppocr_det|yolov8n_like)' build/zoo
+  run_cases tests/conformance/passing_zoo.txt "zoo, 1e-3, $what" build/release/bin/hone_conformance --metric max --rtol 1e-3 "$@" \
+    --filter '@(ppocr_det|yolov8n_like)' build/zoo
 }
 
 # Names and tolerances are those of the README beside the models.

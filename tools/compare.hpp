@@ -193,6 +193,20 @@ inline std::string compare_tensors(const hone::TensorRef& y, const hone::TensorR
 
 }  // namespace detail
 
+/// Whether the two are the same, type, shape and bits.
+[[nodiscard]] inline bool identical(const hone::Value& a, const hone::Value& b) {
+  if (a.has_value() != b.has_value() || !(a.type() == b.type())) return false;
+  if (a.is_tensor()) {
+    const hone::TensorRef& x = a.ref();
+    const hone::TensorRef& y = b.ref();
+    if (!(x.shape == y.shape)) return false;
+    if (x.dtype != hone::DType::string) return x.bytes() == 0 || std::memcmp(x.data, y.data, x.bytes()) == 0;
+    return std::equal(x.as<const std::string>(), x.as<const std::string>() + x.elements(), y.as<const std::string>());
+  }
+  if (a.is_sequence()) return std::equal(a.elements().begin(), a.elements().end(), b.elements().begin(), b.elements().end(), identical);
+  return !a.is_map() || (identical(a.keys(), b.keys()) && identical(a.values(), b.values()));
+}
+
 /// "" when `y` equals `reference` within the tolerance, else a sentence that says where it differs first or most. Types, shapes,
 /// strings and integers must be equal.
 [[nodiscard]] inline std::string compare(const hone::Value& y, const hone::Value& reference, const Tolerance& tolerance) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fnmatch.h>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "compare.hpp"
 #include "progress.hpp"
 #include "session_arguments.hpp"
+#include "temporary_folder.hpp"
 #include "test_case.hpp"
 
 namespace {
@@ -46,9 +48,28 @@ std::string compare_draws(const hone::Value& y, const hone::Value& reference) {
   return {};
 }
 
+/// How the cases are run.
+struct Settings {
+  hone::SessionOptions options;
+  tools::Tolerance tolerance;
+  /// Save the model as it has been rewritten, and run what a session makes of the file.
+  bool reload = false;
+};
+
 /// "" when all data sets of the case give their reference outputs, else why not.
-std::string failure_of(const std::filesystem::path& folder, const hone::SessionOptions& options, const tools::Tolerance& tolerance) try {
-  const hone::Session session(folder / "model.onnx", options);
+std::string failure_of(const std::filesystem::path& folder, const Settings& settings) try {
+  std::filesystem::path model = folder / "model.onnx";
+  std::optional<tools::TemporaryFolder> saved;
+  std::optional<hone::Session> saver;
+  if (settings.reload) {
+    saved.emplace();
+    hone::SessionOptions options = settings.options;
+    options.optimized_model_filepath = saved->path() / "model.onnx";
+    saver.emplace(model, options);
+    model = options.optimized_model_filepath;
+  }
+  const hone::Session session(model, settings.options);
+  if (saver && !session.report().rewrites.empty()) return "the saved model is rewritten again";
   const bool random = is_random(session);
   if (random) {
     std::printf("RANDOM %s: types, shapes and ranges are compared, not values\n", std::filesystem::canonical(folder).filename().c_str());
@@ -61,8 +82,14 @@ std::string failure_of(const std::filesystem::path& folder, const hone::SessionO
     std::vector<hone::Feed> feeds;
     for (const auto& [name, value] : values) feeds.push_back({name, value});
     const hone::Outputs outputs = session.run(feeds);
+    if (saver && !random) {
+      const hone::Outputs before = saver->run(feeds);
+      for (const auto& [name, value] : before)
+        if (!tools::identical(outputs[name], value)) return hone::text("output '", name, "' of the saved model has other bits");
+    }
     for (const auto& [name, reference] : tools::read_data_set(data_set, "output", session.outputs())) {
-      const std::string difference = random ? compare_draws(outputs[name], reference) : tools::compare(outputs[name], reference, tolerance);
+      const std::string difference =
+          random ? compare_draws(outputs[name], reference) : tools::compare(outputs[name], reference, settings.tolerance);
       if (!difference.empty()) return hone::text(data_set.filename().string(), ", output '", name, "': ", difference);
     }
   }
@@ -78,8 +105,7 @@ std::string failure_of(const std::filesystem::path& folder, const hone::SessionO
 constexpr auto isolated_failure_of = failure_of;
 #else
 /// failure_of() in a process of its own, so that a crash is one failed case and not the end of all.
-std::string isolated_failure_of(const std::filesystem::path& folder, const hone::SessionOptions& options,
-                                const tools::Tolerance& tolerance) {
+std::string isolated_failure_of(const std::filesystem::path& folder, const Settings& settings) {
   int ends[2];
   if (::pipe(ends) != 0) return "cannot make a pipe";
   std::fflush(nullptr);
@@ -87,7 +113,7 @@ std::string isolated_failure_of(const std::filesystem::path& folder, const hone:
   if (child < 0) return "cannot start a process";
   if (child == 0) {
     ::close(ends[0]);
-    const std::string failure = failure_of(folder, options, tolerance);
+    const std::string failure = failure_of(folder, settings);
     for (std::string_view rest = failure; !rest.empty();) {
       const ssize_t written = ::write(ends[1], rest.data(), rest.size());
       if (written <= 0) break;
@@ -125,7 +151,8 @@ int main(int argc, char** argv) try {
   std::vector<std::filesystem::path> roots;
   std::string filter = "*";
   std::string metric = "elementwise";
-  tools::Tolerance tolerance;
+  Settings settings;
+  tools::Tolerance& tolerance = settings.tolerance;
   tools::SessionArguments session;
   session.add_to(app);
   app.add_option("DIR", roots, "folders that hold cases, at any depth")->required()->check(CLI::ExistingDirectory);
@@ -137,6 +164,7 @@ int main(int argc, char** argv) try {
       ->check(CLI::IsMember({"elementwise", "max"}))
       ->capture_default_str();
   app.add_option("--filter", filter, "only cases whose name fits this shell pattern, such as *conv* or !(a|b)")->capture_default_str();
+  app.add_flag("--reload", settings.reload, "save each model as it has been rewritten, and run the saved one: it must give the same bits");
   CLI11_PARSE(app, argc, argv);
   tolerance.by_maximum = metric == "max";
 
@@ -153,12 +181,12 @@ int main(int argc, char** argv) try {
     return 1;
   }
 
-  const hone::SessionOptions options = session.options();
+  settings.options = session.options();
   std::size_t failed = 0;
   tools::Progress progress("cases", cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
     progress.update(i, cases[i].name);
-    std::string failure = isolated_failure_of(cases[i].folder, options, tolerance);
+    std::string failure = isolated_failure_of(cases[i].folder, settings);
     progress.clear();
     std::replace(failure.begin(), failure.end(), '\n', ' ');
     if (failure.empty()) {

@@ -156,6 +156,7 @@ int main(int argc, char** argv) try {
   std::vector<std::string> shapes;
   std::vector<std::string> sizes;
   std::string folder;
+  std::string optimized;
   std::uint64_t seed = 1;
   bool report = false;
   ImageScaling scaling;
@@ -171,11 +172,14 @@ int main(int argc, char** argv) try {
   app.add_option("--image-std", scaling.deviation, "divided by after that, per channel")->delimiter(',');
   app.add_option("--output", wanted, "compute only this output; may be given again")->allow_extra_args(false);
   app.add_option("--save", folder, "write the outputs into this folder");
+  app.add_option("--save-optimized", optimized, "write the model, as it has been rewritten, to FILE")->type_name("FILE");
   app.add_flag("--report", report, "print which provider and kernel each node got, and why");
   arguments.add_to(app);
   CLI11_PARSE(app, argc, argv);
 
-  const hone::Session session(std::filesystem::path(model), arguments.options());
+  hone::SessionOptions options = arguments.options();
+  options.optimized_model_filepath = optimized;
+  const hone::Session session(std::filesystem::path(model), std::move(options));
   for (const hone::NodeArg& input : session.inputs()) print("input", input);
   for (const hone::NodeArg& initializer : session.overridable_initializers()) print("initializer", initializer);
   for (const hone::NodeArg& output : session.outputs()) print("output", output);

@@ -1295,6 +1295,30 @@ class Attributes {
   std::vector<std::pair<std::string, Attribute>> entries_;
 };
 
+/// The opset version by which a node is read. It remembers how it compared: by every version that would have compared the same, the node
+/// means the same.
+class ReadingOpset {
+ public:
+  explicit ReadingOpset(int version) noexcept : version_(version) {}
+
+  bool operator<(int version) noexcept {
+    if (version_ < version) {
+      last_ = std::min(last_, version - 1);
+      return true;
+    }
+    first_ = std::max(first_, version);
+    return false;
+  }
+  bool operator>=(int version) noexcept { return !(*this < version); }
+
+  [[nodiscard]] bool compares_like(int version) const noexcept { return first_ <= version && version <= last_; }
+
+ private:
+  int version_;
+  int first_ = std::numeric_limits<int>::min();
+  int last_ = std::numeric_limits<int>::max();
+};
+
 /// An attribute of an older opset that is an input in newer ones.
 struct MovedAttribute {
   std::string name;
@@ -1309,8 +1333,8 @@ class AttributeReader {
  public:
   AttributeReader(const Attributes& attributes, int opset) : attributes_(attributes), opset_(opset) {}
 
-  /// The opset version by which the node is to be read.
-  [[nodiscard]] int opset() const noexcept { return opset_; }
+  /// The opset version by which the node is to be read, to be compared with numbers.
+  [[nodiscard]] ReadingOpset& opset() noexcept { return opset_; }
 
   /// Sets `field` to the attribute, or to `absent` when the node does not have it.
   /// Errors: invalid_graph when the attribute is of another kind.
@@ -1371,7 +1395,7 @@ class AttributeReader {
   }
 
   const Attributes& attributes_;
-  int opset_;
+  ReadingOpset opset_;
   std::vector<std::string_view> taken_;
   std::vector<MovedAttribute> moved_;
 };
@@ -2057,6 +2081,12 @@ struct Subgraph {
   std::unique_ptr<Graph> graph;
 };
 
+/// An input of a node that is an attribute in the opset by which the node was read.
+struct MovedInput {
+  std::string attribute;
+  std::size_t input;
+};
+
 /// One operation. Opset differences are gone: attributes that became inputs are inputs.
 struct Node {
   std::string name;
@@ -2067,6 +2097,8 @@ struct Node {
   std::unique_ptr<Operator> op;
   /// What `op` was read from, but for the attributes that became inputs.
   Attributes attributes;
+  /// Those.
+  std::vector<MovedInput> moved_inputs;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::vector<Subgraph> subgraphs;
@@ -2996,6 +3028,12 @@ struct SessionOptions {
   GraphOptimizationLevel graph_optimization_level = GraphOptimizationLevel::all;
   /// Names of rewrites that are left out, as Report::rewrites lists them.
   std::vector<std::string> disabled_optimizers = {};
+  /// When not empty, a new session writes its graph, after all rewrites, to this file as an ONNX model, in place of one that is there.
+  /// Weights beyond 2 GiB go to a file beside it, with ".data" added to the name. What a feed could override is constant in it, free
+  /// dimensions are what the overrides make them, and operators that only hone has stand in the domain `hone`. A session that loads it, of
+  /// no higher graph_optimization_level, does not rewrite it and gives the same bits. Errors of the session: no_such_file with the path and
+  /// the reason, when the file cannot be written.
+  std::filesystem::path optimized_model_filepath = {};
 
   /// Threads that work on one node, the calling one among them; 0 takes as many as the machine has.
   int intra_op_num_threads = 0;
@@ -3311,6 +3349,26 @@ inline Type read_type(const onnx::TypeProto& proto) {
   }
 }
 
+/// The counterpart of read_type().
+inline void write_type(const Type& type, onnx::TypeProto& to) {
+  const auto element_type = static_cast<int>(type.dtype);
+  switch (type.kind) {
+    case Type::Kind::tensor:
+      return to.mutable_tensor_type()->set_elem_type(element_type);
+    case Type::Kind::sparse_tensor:
+      return to.mutable_sparse_tensor_type()->set_elem_type(element_type);
+    case Type::Kind::sequence:
+      return write_type(*type.element, *to.mutable_sequence_type()->mutable_elem_type());
+    case Type::Kind::optional:
+      return write_type(*type.element, *to.mutable_optional_type()->mutable_elem_type());
+    case Type::Kind::map:
+      to.mutable_map_type()->set_key_type(element_type);
+      return write_type(*type.element, *to.mutable_map_type()->mutable_value_type());
+    case Type::Kind::undefined:
+      return to.Clear();
+  }
+}
+
 /// The dimensions that a tensor type declares, when it does.
 inline std::optional<std::vector<Dim>> read_dims(const onnx::TypeProto& proto) {
   if (proto.value_case() != onnx::TypeProto::kTensorType || !proto.tensor_type().has_shape()) return std::nullopt;
@@ -3321,6 +3379,20 @@ inline std::optional<std::vector<Dim>> read_dims(const onnx::TypeProto& proto) {
     if (dim.has_dim_param()) added.symbol = dim.dim_param();
   }
   return dims;
+}
+
+/// The counterpart of read_dims(); writes nothing when `to` is no tensor type.
+inline void write_dims(const std::optional<std::vector<Dim>>& dims, onnx::TypeProto& to) {
+  if (!dims || to.value_case() != onnx::TypeProto::kTensorType) return;
+  onnx::TensorShapeProto& shape = *to.mutable_tensor_type()->mutable_shape();
+  for (const Dim& dim : *dims) {
+    auto& added = *shape.add_dim();
+    if (dim.value >= 0) {
+      added.set_dim_value(dim.value);
+    } else if (!dim.symbol.empty()) {
+      added.set_dim_param(dim.symbol);
+    }
+  }
 }
 
 }  // namespace hone::inline HONE_ABI::detail
@@ -3509,6 +3581,31 @@ inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const s
 }
 
 }  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_WRITE_TENSOR_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Name, type and shape of a tensor, without its elements.
+inline void write_tensor_header(const TensorRef& tensor, std::string_view name, onnx::TensorProto& to) {
+  if (!name.empty()) to.set_name(std::string(name));
+  to.set_data_type(static_cast<int>(tensor.dtype));
+  for (const std::int64_t dim : tensor.shape) to.add_dims(dim);
+}
+
+/// The counterpart of read_tensor(): all types as raw bytes, packed where they are narrower than a byte, but strings.
+inline void write_tensor(const TensorRef& tensor, std::string_view name, onnx::TensorProto& to) {
+  write_tensor_header(tensor, name, to);
+  if (tensor.dtype == DType::string) {
+    const auto* texts = tensor.as<const std::string>();
+    for (std::int64_t i = 0; i < tensor.elements(); ++i) to.add_string_data(texts[i]);
+  } else if (tensor.bytes() == 0) {
+    to.set_raw_data(std::string());
+  } else {
+    to.set_raw_data(tensor.data, tensor.bytes());
+  }
+}
+
+}  // namespace hone::inline HONE_ABI::detail
 
 namespace hone::inline HONE_ABI {
 
@@ -3568,14 +3665,7 @@ HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type
 
 HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name) {
   onnx::TensorProto proto;
-  proto.set_name(std::string(name));
-  proto.set_data_type(static_cast<int>(tensor.dtype()));
-  for (const std::int64_t dim : tensor.shape()) proto.add_dims(dim);
-  if (tensor.dtype() == DType::string) {
-    for (const std::string& text : tensor.view<const std::string>()) proto.add_string_data(text);
-  } else {
-    proto.set_raw_data(tensor.ref().data, tensor.ref().bytes());
-  }
+  detail::write_tensor(tensor.ref(), name, proto);
   std::ofstream stream(file, std::ios::binary);
   if (!stream || !proto.SerializeToOstream(&stream)) fail(ErrorCode::no_such_file, "'", file.string(), "' cannot be written");
 }
@@ -4059,6 +4149,17 @@ class AxisSet {
  private:
   std::array<bool, Shape::max_rank> members_{};
 };
+
+/// Whether `perm` holds every axis from 0 to its length, once.
+[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept {
+  std::array<bool, Shape::max_rank> seen{};
+  if (perm.size() > seen.size()) return false;
+  for (const std::int64_t axis : perm) {
+    if (axis < 0 || axis >= static_cast<std::int64_t>(perm.size()) || seen[static_cast<std::size_t>(axis)]) return false;
+    seen[static_cast<std::size_t>(axis)] = true;
+  }
+  return true;
+}
 
 }  // namespace hone::inline HONE_ABI::ops
 
@@ -4585,7 +4686,8 @@ namespace hone::inline HONE_ABI::ops {
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
 /// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. Where a tensor has one dimension more
-/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor.
+/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor. The
+/// last dimension of y stays the last.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -4607,6 +4709,10 @@ struct ScaledAttention {
     a("q_part", q_part, 0);
     a("k_part", k_part, 0);
     a("v_part", v_part, 0);
+    if (!is_permutation(y_perm))
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' is (", join(y_perm, ", "), "), no order of dimensions");
+    if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.
@@ -5364,8 +5470,16 @@ struct PointwiseChain {
   /// Sets the attributes that attributes() reads.
   void write(Attributes& a) const;
   /// The shape of v, `v` at first, after all steps; `first` is the input that is operand 0.
+  /// Errors: invalid_argument when an operand is missing or does not fit.
   [[nodiscard]] Shape shape(Shape v, const ShapeContext& c, std::size_t first) const {
-    for (std::size_t i = first; i < c.input_count(); ++i) v = broadcast(v, c.shape(i));
+    for (const PointwiseStep& step : steps) {
+      if (step.operand >= 0 && first + static_cast<std::size_t>(step.operand) >= c.input_count())
+        fail(ErrorCode::invalid_argument, "its step ", step.op, " takes operand ", step.operand, ", which is missing");
+    }
+    for (std::size_t i = first; i < c.input_count(); ++i) {
+      if (!c.has_input(i)) fail(ErrorCode::invalid_argument, "its operand ", i - first, " is missing");
+      v = broadcast(v, c.shape(i));
+    }
     return v;
   }
 };
@@ -5378,12 +5492,12 @@ bool visit_op(OpList<Ops...>, std::string_view name, const Visit& visit) {
   return ((Ops::name == name && (visit(Ops{}), true)) || ...);
 }
 
-/// The name of an operator in one of the lists, in memory that lives as long as the program. Errors: invalid_graph.
-inline std::string_view pointwise_name(std::string_view name) {
+/// The name of an operator with or without an operand, in memory that lives as long as the program. Errors: invalid_graph.
+inline std::string_view pointwise_name(std::string_view name, bool with_operand) {
   std::string_view found;
   const auto keep = [&](const auto& op) { found = op.name; };
-  if (!visit_op(PointwiseUnary{}, name, keep) && !visit_op(PointwiseBinary{}, name, keep)) {
-    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator");
+  if (!(with_operand ? visit_op(PointwiseBinary{}, name, keep) : visit_op(PointwiseUnary{}, name, keep))) {
+    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator ", with_operand ? "with" : "without", " an operand");
   }
   return found;
 }
@@ -5407,7 +5521,8 @@ void PointwiseChain::attributes(auto& a) {
     if (operands[i] < -1 || operands[i] >= static_cast<std::int64_t>(max_operands)) {
       fail(ErrorCode::invalid_graph, "step ", i, " has operand ", operands[i], "; expected -1 to ", max_operands - 1);
     }
-    steps.push_back({detail::pointwise_name(names[i]), {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
+    const std::string_view op = detail::pointwise_name(names[i], operands[i] >= 0);
+    steps.push_back({op, {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
   }
 }
 
@@ -13323,13 +13438,13 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Sizes s = sizes(c);
-    return packed_bytes(s) + share(s) * static_cast<std::size_t>(c.pool().size());
+    return is_empty(s) ? 0 : packed_bytes(s) + share(s) * static_cast<std::size_t>(c.pool().size());
   }
 
   void run(Context& c) const {
     const Sizes s = sizes(c);
+    if (is_empty(s)) return;
     const std::int64_t matrices = s.lead.elements();
-    if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
     const Operands operands(op_, s, c);
     const std::int64_t block = block_rows(s);
     const std::int64_t blocks = (s.queries + block - 1) / block;
@@ -13416,6 +13531,10 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
     using Op = ops::ScaledAttention;
     return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm, op_.q_part), Op::permuted(c.input(1).shape, op_.k_perm, op_.k_part),
                      Op::permuted(c.input(2).shape, op_.v_perm, op_.v_part), c.has_input(3) ? &c.input(3).shape : nullptr);
+  }
+  /// Whether the result has no elements; sizes of what is not computed may then be larger than memory.
+  [[nodiscard]] static bool is_empty(const Sizes& s) noexcept {
+    return s.queries == 0 || s.value_size == 0 || std::find(s.lead.begin(), s.lead.end(), 0) != s.lead.end();
   }
   [[nodiscard]] std::size_t packed_keys_bytes(const Sizes& s) const noexcept { return align_up(product_.pack_b_bytes(s.size, s.keys)); }
   /// Bytes of the packed keys and values of one matrix, where there are several blocks of queries.
@@ -24411,8 +24530,9 @@ class Outputs {
 /// even small things fit does std::bad_alloc come out.
 class Session {
  public:
-  /// Errors: no_such_file, invalid_protobuf, invalid_graph, not_implemented (one error lists all nodes that no provider runs),
-  /// invalid_argument (an option that does not make sense), resource_exhausted (SessionOptions::limits), cancelled; std::bad_alloc.
+  /// Errors: no_such_file (of SessionOptions::optimized_model_filepath too), invalid_protobuf, invalid_graph, not_implemented (one error
+  /// lists all nodes that no provider runs), invalid_argument (an option that does not make sense), resource_exhausted
+  /// (SessionOptions::limits), cancelled; std::bad_alloc.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
   /// A serialized model in memory, which is not needed after the call. External data is looked for in
   /// SessionOptions::external_data_folder, by default the current directory.
@@ -24943,6 +25063,42 @@ inline Attribute read_attribute(const onnx::AttributeProto& proto, const std::st
   }
 }
 
+/// The counterpart of read_attribute().
+inline void write_attribute(const std::string& name, const Attribute& attribute, onnx::AttributeProto& to) {
+  to.set_name(name);
+  const auto write = [&]<class T>(const T& value) {
+    if constexpr (std::is_same_v<T, std::int64_t>) {
+      to.set_type(onnx::AttributeProto::INT);
+      to.set_i(value);
+    } else if constexpr (std::is_same_v<T, float>) {
+      to.set_type(onnx::AttributeProto::FLOAT);
+      to.set_f(value);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      to.set_type(onnx::AttributeProto::STRING);
+      to.set_s(value);
+    } else if constexpr (std::is_same_v<T, Constant>) {
+      to.set_type(onnx::AttributeProto::TENSOR);
+      write_tensor(value.tensor, {}, *to.mutable_t());
+    } else if constexpr (std::is_same_v<T, Type>) {
+      to.set_type(onnx::AttributeProto::TYPE_PROTO);
+      write_type(value, *to.mutable_tp());
+    } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+      to.set_type(onnx::AttributeProto::INTS);
+      to.mutable_ints()->Add(value.begin(), value.end());
+    } else if constexpr (std::is_same_v<T, std::vector<float>>) {
+      to.set_type(onnx::AttributeProto::FLOATS);
+      to.mutable_floats()->Add(value.begin(), value.end());
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+      to.set_type(onnx::AttributeProto::STRINGS);
+      for (const std::string& text : value) to.add_strings(text);
+    } else {
+      to.set_type(onnx::AttributeProto::TENSORS);
+      for (const Constant& constant : value) write_tensor(constant.tensor, {}, *to.add_tensors());
+    }
+  };
+  std::visit(write, attribute);
+}
+
 /// The tensor that an attribute stands for: a scalar for a number or a string, a 1-D tensor for a list; null for other kinds.
 /// A number is a `float_dtype` when it is no integer.
 inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_dtype) {
@@ -24957,6 +25113,40 @@ inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_d
   if (const auto* values = std::get_if<std::vector<float>>(&attribute)) return list(*values);
   if (const auto* values = std::get_if<std::vector<std::string>>(&attribute)) return list(*values);
   return nullptr;
+}
+
+/// The attribute for which value_of() gives this tensor; nothing when there is none.
+inline std::optional<Attribute> attribute_for(const TensorRef& tensor) {
+  std::optional<Attribute> result;
+  const auto read = [&]<class T>(const T* values) {
+    if (tensor.shape.rank() == 0) result = *values;
+    if (tensor.shape.rank() == 1) result = std::vector<T>(values, values + tensor.elements());
+  };
+  switch (tensor.dtype) {
+    case DType::int64:
+      read(tensor.as<const std::int64_t>());
+      return result;
+    case DType::string:
+      read(tensor.as<const std::string>());
+      return result;
+    case DType::float32:
+      read(tensor.as<const float>());
+      return result;
+    case DType::float64:
+      if (tensor.shape.rank() == 0) result = static_cast<float>(*tensor.as<const double>());
+      break;
+    case DType::float16:
+      if (tensor.shape.rank() == 0) result = static_cast<float>(*tensor.as<const Half>());
+      break;
+    case DType::bfloat16:
+      if (tensor.shape.rank() == 0) result = static_cast<float>(*tensor.as<const BFloat16>());
+      break;
+    default:
+      break;
+  }
+  // A double may be no float.
+  if (result && std::memcmp(value_of(*result, tensor.dtype)->ref().data, tensor.data, tensor.bytes()) != 0) result.reset();
+  return result;
 }
 
 /// Gives a node the input that an attribute of an older opset stands for.
@@ -25560,6 +25750,38 @@ class GradientFunction : FunctionBody {
 };
 
 }  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_NODE_OPSET_HPP
+
+/// A model imports one version of each domain, but the nodes of a graph may have been read by several: functions bring opsets of their own,
+/// and rewrites make operators that are newer than the model. A node that does not mean the same by the version of the model says its own
+/// in an attribute. Runtimes that do not know the attribute refuse the node, as they must: by the version of the model it would compute
+/// something else.
+namespace hone::inline HONE_ABI::detail {
+
+inline constexpr std::string_view opset_attribute = "hone_opset";
+
+/// The version by which the node is to be read: that of its attribute, else that of the model. Errors: invalid_graph.
+inline int opset_of(const onnx::NodeProto& node, int of_model) {
+  for (const auto& attribute : node.attribute()) {
+    if (attribute.name() != opset_attribute) continue;
+    if (attribute.type() != onnx::AttributeProto::INT || attribute.i() != static_cast<int>(attribute.i()))
+      fail(ErrorCode::invalid_graph, "the attribute '", opset_attribute, "' is no opset version");
+    return static_cast<int>(attribute.i());
+  }
+  return of_model;
+}
+
+/// Whether the node is read as the same operator, with the same members, by another version. An operator is made of its attributes and of
+/// how the version compares with some numbers, and of nothing else.
+inline bool reads_alike(const Node& node, int version, const OpRegistry& registry) {
+  if (version == node.opset) return true;
+  if (node.op == nullptr || registry.find(node.domain, node.op_type, version) != &node.op->info()) return false;
+  AttributeReader reader(node.attributes, node.opset);
+  (void)node.op->info().create(reader);
+  return reader.opset().compares_like(version);
+}
+
+}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_READ_METADATA_HPP
 
 namespace hone::inline HONE_ABI::detail {
@@ -25894,6 +26116,7 @@ class Importer {
   }
 
   void import_operation(const onnx::NodeProto& proto, Node node, Scope& scope) {
+    node.opset = opset_of(proto, node.opset);
     for (const auto& input : proto.input()) {
       const ValueId id = input.empty() ? no_value : look_up(scope, input);
       if (id == no_value && !input.empty()) fail(ErrorCode::invalid_graph, "nothing makes its input '", input, "'");
@@ -25909,7 +26132,10 @@ class Importer {
       reader.check_all_known();
       for (const MovedAttribute& moved : reader.moved()) append_input(moved, node, *scope.graph);
       node.attributes = attributes;
-      for (const MovedAttribute& moved : reader.moved()) node.attributes.erase(moved.name);
+      for (const MovedAttribute& moved : reader.moved()) {
+        node.attributes.erase(moved.name);
+        node.moved_inputs.push_back({moved.name, moved.input});
+      }
     } else if (!scope.opsets->contains(node.domain)) {
       fail(ErrorCode::invalid_graph, "the model imports no opset of the domain '", node.domain, "'");
     } else {
@@ -25954,6 +26180,7 @@ class Importer {
       if (proto == nullptr) return;
     }
     const std::string& name = written.name();
+    if (name == opset_attribute) return;
     switch (attribute_type(*proto)) {
       case onnx::AttributeProto::GRAPH:
         return import_subgraph(name, proto->g(), scope, node);
@@ -26047,6 +26274,502 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
   detail::Importer importer(std::move(model), folder, registry, options);
   Graph graph = importer.run();
   return {std::move(graph), std::move(metadata), importer.overridable_initializers()};
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif
+#define HONE_SINGLE_ONNX_SAVE_MODEL_HPP
+
+#define HONE_SINGLE_ONNX_EXPORTER_HPP
+
+#define HONE_SINGLE_ONNX_EXPORTED_MODEL_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// How a graph is exported.
+struct ExportOptions {
+  /// Types and shapes that the model declares for the outputs of the main graph, in order; empty: those that the graph knows.
+  std::span<const NodeArg> outputs = {};
+  /// Name of the file for large tensors, relative to the model. Empty: they all stand in the model.
+  std::string external_location = {};
+  /// Bytes of weights up to which the model holds them itself. The default leaves 128 MiB for all else of the 2 GiB that protobuf writes.
+  std::size_t max_inline_bytes = (std::size_t{1} << 31) - (std::size_t{1} << 27);
+};
+
+/// A graph as a message.
+struct ExportedModel {
+  /// A tensor that stands in the file ExportOptions::external_location.
+  struct ExternalTensor {
+    std::uint64_t offset;  ///< in bytes, a multiple of buffer_alignment
+    TensorRef tensor;
+  };
+
+  std::shared_ptr<const onnx::ModelProto> model;
+  /// By offset. They refer to constants of the graph.
+  std::vector<ExternalTensor> external;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// Writes a graph as a model that import_model() reads as the same graph: the same operators on the same values in the same order, with the
+/// names, types and shapes that the graph knows. Constants become initializers of the main graph, each once. An output that is an input, or
+/// another output, is copied by an Identity. Private operators stay in their domain `hone`.
+/// `registry` is what the graph was imported with.
+/// Errors: not_implemented for a node that the registry resolves to another operator than the graph has.
+[[nodiscard]] ExportedModel export_model(const Graph& graph, const ModelMetadata& metadata, const OpRegistry& registry,
+                                         const ExportOptions& options = {});
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#define HONE_SINGLE_ONNX_EXPORTER_IMPL_HPP
+
+#define HONE_SINGLE_ONNX_INITIALIZER_WRITER_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// The initializers of a model: collected first, so that their sum decides where they stand.
+class InitializerWriter {
+ public:
+  /// What a feed may override.
+  void add_default(const std::string& name, const TensorRef& tensor) {
+    if (names_.insert(name).second) tensors_.emplace_back(name, tensor);
+  }
+  /// Does nothing for a name that is there.
+  void add_constant(const std::string& name, const TensorRef& tensor) {
+    add_default(name, tensor);
+    by_elements_.try_emplace(key(tensor), name);
+  }
+  /// The constant with these very elements; "" when there is none. Subgraphs hold the constants of the graphs around them too.
+  [[nodiscard]] std::string name_of(const TensorRef& tensor) const {
+    const auto found = by_elements_.find(key(tensor));
+    return found == by_elements_.end() ? std::string() : found->second;
+  }
+
+  /// Returns what has to be written to the external file.
+  [[nodiscard]] std::vector<ExportedModel::ExternalTensor> write(const ExportOptions& options, onnx::GraphProto& to) const {
+    std::size_t bytes = 0;
+    for (const auto& [name, tensor] : tensors_)
+      if (tensor.dtype != DType::string) bytes += tensor.bytes();
+    const bool external = bytes > options.max_inline_bytes && !options.external_location.empty();
+    constexpr std::size_t small = 1024;  // bytes; what models compute shapes from stays in the model
+    std::vector<ExportedModel::ExternalTensor> result;
+    std::uint64_t offset = 0;
+    for (const auto& [name, tensor] : tensors_) {
+      onnx::TensorProto& proto = *to.add_initializer();
+      if (!external || tensor.dtype == DType::string || tensor.bytes() < small) {
+        write_tensor(tensor, name, proto);
+        continue;
+      }
+      write_tensor_header(tensor, name, proto);
+      write_location(options.external_location, offset, tensor.bytes(), proto);
+      result.push_back({offset, tensor});
+      offset += align_up(tensor.bytes());
+    }
+    return result;
+  }
+
+ private:
+  using Key = std::tuple<const void*, DType, std::vector<std::int64_t>>;
+
+  static Key key(const TensorRef& tensor) { return {tensor.data, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()}}; }
+
+  static void write_location(const std::string& location, std::uint64_t offset, std::size_t length, onnx::TensorProto& to) {
+    to.set_data_location(onnx::TensorProto::EXTERNAL);
+    const auto write = [&](const char* entry_key, const std::string& value) {
+      auto& entry = *to.add_external_data();
+      entry.set_key(entry_key);
+      entry.set_value(value);
+    };
+    write("location", location);
+    write("offset", std::to_string(offset));
+    write("length", std::to_string(length));
+  }
+
+  std::vector<std::pair<std::string, TensorRef>> tensors_;
+  std::unordered_set<std::string> names_;
+  std::map<Key, std::string> by_elements_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+class Exporter {
+ public:
+  Exporter(const OpRegistry& registry, const ExportOptions& options) : registry_(registry), options_(options) {}
+
+  ExportedModel run(const Graph& graph, const ModelMetadata& metadata) {
+    const std::shared_ptr<onnx::ModelProto> model = make_model();
+    write_metadata(metadata, *model);
+    opsets_ = metadata.opset_imports;
+    if (opsets_.empty()) opsets_[""] = 1;  // as the importer has it
+    const Opsets imported = opsets_;
+    import_opsets(graph, imported);
+
+    onnx::GraphProto& proto = *model->mutable_graph();
+    proto.set_name(metadata.graph_name);
+    proto.set_doc_string(metadata.graph_description);
+    Names names(graph.values.size());
+    // Names that callers know are taken before all others.
+    for (const ValueId id : graph.inputs) claim(names[index(id)] = graph[id].name);
+    for (const auto& [id, constant] : graph.defaults) claim(names[index(id)] = graph[id].name);
+    for (const std::string& name : graph.output_names) claim(name);
+    const std::vector<std::size_t> copied = name_outputs(graph, names);
+
+    write_inputs(graph, names, proto);
+    for (const auto& [id, constant] : graph.defaults) {
+      write_value(graph[id], names[index(id)], *proto.add_input());
+      initializers_.add_default(names[index(id)], constant.tensor);
+    }
+    write_nodes(graph, names, proto);
+    for (const std::size_t i : copied) write_copy(name_of(graph, graph.outputs[i], names), graph.output_names[i], proto);
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+      GraphValue declared = graph[graph.outputs[i]];
+      if (i < options_.outputs.size()) {
+        declared.type = options_.outputs[i].value_type;
+        declared.shape = options_.outputs[i].shape;
+      }
+      (void)name_of(graph, graph.outputs[i], names);
+      write_value(declared, graph.output_names[i], *proto.add_output());
+    }
+    std::vector<ExportedModel::ExternalTensor> external = initializers_.write(options_, proto);
+    for (const auto& [domain, version] : opsets_) {
+      auto& import = *model->add_opset_import();
+      import.set_domain(domain);
+      import.set_version(version);
+    }
+    return {model, std::move(external)};
+  }
+
+ private:
+  /// Names in the model of the values of one graph, by ValueId; empty until a value is met.
+  using Names = std::vector<std::string>;
+
+  static void write_metadata(const ModelMetadata& metadata, onnx::ModelProto& to) {
+    // The first version in which initializers need not be inputs.
+    to.set_ir_version(std::max<std::int64_t>(metadata.ir_version, 4));
+    to.set_producer_name(metadata.producer_name);
+    to.set_producer_version(metadata.producer_version);
+    to.set_domain(metadata.domain);
+    to.set_doc_string(metadata.description);
+    to.set_model_version(metadata.version);
+    for (const auto& [key, value] : metadata.custom_metadata_map) {
+      auto& entry = *to.add_metadata_props();
+      entry.set_key(key);
+      entry.set_value(value);
+    }
+  }
+
+  /// Keeps the versions that the model imports, by which most nodes were read. Of domains that it does not import, the newest one in use.
+  void import_opsets(const Graph& graph, const Opsets& imported) {
+    for (const Node& node : graph.nodes) {
+      if (!imported.contains(node.domain)) {
+        int& version = opsets_[node.domain];
+        version = std::max(version, node.opset);
+      }
+      for (const Subgraph& subgraph : node.subgraphs) import_opsets(*subgraph.graph, imported);
+    }
+  }
+
+  void claim(const std::string& name) { taken_.insert(name); }
+  /// The name, made longer when it stands for another value already. Names are unique over all graphs of the model, so that none hides one
+  /// of a graph around it.
+  std::string unique(const std::string& name) {
+    std::string result = name.empty() ? "value" : name;
+    for (int i = 1; !taken_.insert(result).second; ++i) result = text(name.empty() ? "value" : name, "_", i);
+    return result;
+  }
+
+  /// Gives values the names of the outputs that they are. Returns the outputs that need a copy, since their value has another name.
+  static std::vector<std::size_t> name_outputs(const Graph& graph, Names& names) {
+    std::vector<std::size_t> copied;
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+      std::string& name = names[index(graph.outputs[i])];
+      if (name.empty()) name = graph.output_names[i];
+      if (name != graph.output_names[i]) copied.push_back(i);
+    }
+    return copied;
+  }
+
+  /// Of a constant, the name of the initializer with its elements.
+  const std::string& name_of(const Graph& graph, ValueId id, Names& names) {
+    std::string& name = names[index(id)];
+    const GraphValue& value = graph[id];
+    if (!value.constant) {
+      if (name.empty()) name = unique(value.name);
+      return name;
+    }
+    const TensorRef& tensor = value.constant->tensor;
+    if (name.empty()) name = initializers_.name_of(tensor);
+    if (name.empty()) name = unique(value.name);
+    initializers_.add_constant(name, tensor);
+    return name;
+  }
+
+  static void write_value(const GraphValue& value, const std::string& name, onnx::ValueInfoProto& to) {
+    to.set_name(name);
+    if (!value.type.is_known()) return;
+    write_type(value.type, *to.mutable_type());
+    write_dims(value.shape, *to.mutable_type());
+  }
+
+  void write_inputs(const Graph& graph, Names& names, onnx::GraphProto& to) {
+    for (const ValueId id : graph.inputs) write_value(graph[id], name_of(graph, id, names), *to.add_input());
+  }
+
+  void write_nodes(const Graph& graph, Names& names, onnx::GraphProto& to) {
+    for (const Node& node : graph.nodes) {
+      onnx::NodeProto& proto = *to.add_node();
+      write_node(graph, node, names, proto);
+      for (const ValueId id : node.outputs) {
+        if (id != no_value && graph[id].type.is_known() && !is_output(graph, id))
+          write_value(graph[id], names[index(id)], *to.add_value_info());
+      }
+    }
+  }
+  static bool is_output(const Graph& graph, ValueId id) {
+    return std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
+  }
+
+  void write_node(const Graph& graph, const Node& node, Names& names, onnx::NodeProto& to) {
+    if (node.op != nullptr && registry_.find(node.domain, node.op_type, node.opset) != &node.op->info()) {
+      throw Error(ErrorCode::not_implemented, "it cannot be saved: another operator has its name", node.name, node.qualified_op(),
+                  node.opset);
+    }
+    to.set_name(node.name);
+    to.set_domain(node.domain);
+    to.set_op_type(node.op_type);
+    const int version = opsets_.at(node.domain);
+    std::vector<std::string> inputs;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const ValueId id = node.inputs[k];
+      if (id == no_value || (version == node.opset && write_moved(graph, node, k, to))) {
+        inputs.emplace_back();
+      } else {
+        inputs.push_back(name_of(graph, id, names));
+      }
+    }
+    while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
+    for (std::string& input : inputs) to.add_input(std::move(input));
+    for (const ValueId id : node.outputs) to.add_output(id == no_value ? std::string() : name_of(graph, id, names));
+    for (const auto& [name, attribute] : node.attributes) write_attribute(name, attribute, *to.add_attribute());
+    for (const Subgraph& subgraph : node.subgraphs) write_subgraph(node, subgraph, graph, names, to);
+    if (!reads_alike(node, version, registry_))
+      write_attribute(std::string(opset_attribute), std::int64_t{node.opset}, *to.add_attribute());
+  }
+
+  /// Writes an input as the attribute that it is in the opset of the node; false when it is none, or has become no constant.
+  static bool write_moved(const Graph& graph, const Node& node, std::size_t input, onnx::NodeProto& to) {
+    const GraphValue& value = graph[node.inputs[input]];
+    const auto moved =
+        std::find_if(node.moved_inputs.begin(), node.moved_inputs.end(), [&](const MovedInput& entry) { return entry.input == input; });
+    if (moved == node.moved_inputs.end() || !value.constant) return false;
+    const std::optional<Attribute> attribute = attribute_for(value.constant->tensor);
+    if (attribute) write_attribute(moved->attribute, *attribute, *to.add_attribute());
+    return attribute.has_value();
+  }
+
+  void write_subgraph(const Node& node, const Subgraph& subgraph, const Graph& outer, Names& outer_names, onnx::NodeProto& to) {
+    onnx::GraphProto& proto = graph_attribute(node, subgraph.attribute, to);
+    const Graph& graph = *subgraph.graph;
+    proto.set_name(graph.name);
+    Names names(graph.values.size());
+    for (const Capture& capture : graph.captures) names[index(capture.inner)] = name_of(outer, capture.outer, outer_names);
+    write_inputs(graph, names, proto);
+    write_nodes(graph, names, proto);
+    for (const ValueId id : graph.outputs) write_value(graph[id], subgraph_output(graph, id, names, proto), *proto.add_output());
+  }
+  /// ONNX wants the outputs of a subgraph made in it.
+  std::string subgraph_output(const Graph& graph, ValueId id, Names& names, onnx::GraphProto& to) {
+    const GraphValue& value = graph[id];
+    const bool captured =
+        std::any_of(graph.captures.begin(), graph.captures.end(), [&](const Capture& capture) { return capture.inner == id; });
+    if (!value.constant && !captured) return name_of(graph, id, names);
+    std::string name = unique(value.name);
+    if (captured) {
+      write_copy(name_of(graph, id, names), name, to);
+      return name;
+    }
+    onnx::NodeProto& node = add_node("Constant", name, to);
+    write_attribute("value", *value.constant, *node.add_attribute());
+    return name;
+  }
+  /// Where the next graph of an attribute goes.
+  static onnx::GraphProto& graph_attribute(const Node& node, const std::string& name, onnx::NodeProto& to) {
+    for (auto& written : *to.mutable_attribute())
+      if (written.name() == name) return *written.add_graphs();
+    onnx::AttributeProto& attribute = *to.add_attribute();
+    attribute.set_name(name);
+    const auto count =
+        std::count_if(node.subgraphs.begin(), node.subgraphs.end(), [&](const Subgraph& other) { return other.attribute == name; });
+    attribute.set_type(count > 1 ? onnx::AttributeProto::GRAPHS : onnx::AttributeProto::GRAPH);
+    return count > 1 ? *attribute.add_graphs() : *attribute.mutable_g();
+  }
+
+  /// Adds a node of ai.onnx that makes `output`.
+  onnx::NodeProto& add_node(const char* op_type, const std::string& output, onnx::GraphProto& to) {
+    opsets_.emplace("", 1);
+    onnx::NodeProto& node = *to.add_node();
+    node.set_name(output);
+    node.set_op_type(op_type);
+    node.add_output(output);
+    return node;
+  }
+  void write_copy(const std::string& from, const std::string& to, onnx::GraphProto& graph) {
+    add_node("Identity", to, graph).add_input(from);
+  }
+
+  const OpRegistry& registry_;
+  const ExportOptions& options_;
+  Opsets opsets_;
+  std::unordered_set<std::string> taken_;
+  InitializerWriter initializers_;
+};
+
+}  // namespace detail
+
+HONE_INLINE ExportedModel export_model(const Graph& graph, const ModelMetadata& metadata, const OpRegistry& registry,
+                                       const ExportOptions& options) {
+  return detail::Exporter(registry, options).run(graph, metadata);
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif
+
+namespace hone::inline HONE_ABI {
+
+/// Writes export_model() to `file`. Weights beyond ExportOptions::max_inline_bytes go to a file beside it, whose name is that of `file` and
+/// ".data"; ExportOptions::external_location is set here. Both files take the place of older ones only when they are complete.
+/// Errors: those of export_model(); no_such_file with the path and the reason of the system; resource_exhausted for what protobuf cannot
+/// write.
+void save_model(const std::filesystem::path& file, const Graph& graph, const ModelMetadata& metadata, const OpRegistry& registry,
+                ExportOptions options = {});
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#define HONE_SINGLE_ONNX_SAVE_MODEL_IMPL_HPP
+
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#define HONE_SINGLE_CORE_OUTPUT_FILE_HPP
+
+#include <cerrno>
+#include <cstdio>
+
+namespace hone::inline HONE_ABI {
+
+/// A file that takes its name when it is complete: who opens that name meanwhile, or has the file mapped, keeps what was there before.
+/// Without commit() nothing is left.
+/// Errors of all functions: no_such_file with the path and the reason that the system gives.
+class OutputFile {
+ public:
+  explicit OutputFile(std::filesystem::path path) : path_(std::move(path)) {
+    // Exclusive, since other processes may be writing the same file.
+    for (int i = 0; stream_ == nullptr; ++i) {
+      temporary_ = path_;
+      temporary_ += text(".", i, ".tmp");
+      stream_ = std::fopen(temporary_.string().c_str(), "wbx");
+      if (stream_ == nullptr && (errno != EEXIST || i == 1000)) refuse(errno);
+    }
+  }
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile() {
+    if (stream_ != nullptr) (void)std::fclose(stream_);
+    if (!temporary_.empty()) (void)std::remove(temporary_.string().c_str());
+  }
+
+  void write(const void* data, std::size_t bytes) {
+    if (bytes != 0 && std::fwrite(data, 1, bytes, stream_) != bytes) refuse(errno);
+  }
+  /// Gives the file its name, in place of one that has it.
+  void commit() {
+    if (std::fclose(std::exchange(stream_, nullptr)) != 0) refuse(errno);
+    std::error_code error;
+    std::filesystem::rename(temporary_, path_, error);
+    if (error) refuse(error.value());
+    temporary_.clear();
+  }
+
+ private:
+  [[noreturn]] void refuse(int reason) const {
+    fail(ErrorCode::no_such_file, "'", path_.string(), "' cannot be written: ", std::generic_category().message(reason));
+  }
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  std::FILE* stream_ = nullptr;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// What protobuf writes to. Keeps the error of the file, which must not pass through protobuf.
+class MessageOutput final : public google::protobuf::io::CopyingOutputStream {
+ public:
+  explicit MessageOutput(OutputFile& file) : file_(file) {}
+  bool Write(const void* buffer, int size) override {
+    try {
+      file_.write(buffer, static_cast<std::size_t>(size));
+      return true;
+    } catch (...) {
+      error_ = std::current_exception();
+      return false;
+    }
+  }
+  [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+
+ private:
+  OutputFile& file_;
+  std::exception_ptr error_;
+};
+
+inline void write_message(const onnx::ModelProto& model, OutputFile& file) {
+  if (model.ByteSizeLong() > 0x7fffffffu)
+    fail(ErrorCode::resource_exhausted, "the model takes ", model.ByteSizeLong(), " bytes without its weights; protobuf writes 2 GiB");
+  MessageOutput output(file);
+  bool written = false;
+  {
+    google::protobuf::io::CopyingOutputStreamAdaptor stream(&output);
+    written = model.SerializeToZeroCopyStream(&stream) && stream.Flush();
+  }
+  if (output.error() != nullptr) std::rethrow_exception(output.error());
+  if (!written) fail(ErrorCode::invalid_graph, "protobuf cannot write the model");
+}
+
+inline void write_external(const std::vector<ExportedModel::ExternalTensor>& tensors, OutputFile& file) {
+  static constexpr std::byte zeros[buffer_alignment]{};
+  std::uint64_t at = 0;
+  for (const auto& [offset, tensor] : tensors) {
+    file.write(zeros, static_cast<std::size_t>(offset - at));
+    file.write(tensor.data, tensor.bytes());
+    at = offset + tensor.bytes();
+  }
+}
+
+}  // namespace detail
+
+HONE_INLINE void save_model(const std::filesystem::path& file, const Graph& graph, const ModelMetadata& metadata,
+                            const OpRegistry& registry, ExportOptions options) {
+  options.external_location = file.filename().string() + ".data";
+  const ExportedModel exported = export_model(graph, metadata, registry, options);
+  if (!exported.external.empty()) {
+    OutputFile data(file.parent_path() / options.external_location);
+    detail::write_external(exported.external, data);
+    data.commit();
+  }
+  OutputFile model(file);
+  detail::write_message(*exported.model, model);
+  model.commit();
 }
 
 }  // namespace hone::inline HONE_ABI
@@ -26264,16 +26987,19 @@ struct Patch {
 
 namespace rewrites {
 
-/// A node that runs `op`, in place of `of`, whose name it takes. `attributes` are those that `op` would be read from.
+/// A node that runs `op`, in place of `of`, whose name it takes, and whose opset where that has the operator. `attributes` are those that
+/// `op` would be read from.
 template <class Op>
 [[nodiscard]] Node make_node(const Node& of, Op op, Attributes attributes, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
   Node node;
   node.name = of.name;
   node.domain = op_info<Op>.domain;
   node.op_type = op_info<Op>.name;
-  node.opset = op_info<Op>.since;
+  const bool of_its_opset = of.domain == op_info<Op>.domain && op_info<Op>.since <= of.opset && of.opset <= op_info<Op>.until;
+  node.opset = of_its_opset ? of.opset : op_info<Op>.since;
   node.op = std::make_unique<Operator>(op_info<Op>, AnyObject::make<Op>(std::move(op)));
   node.attributes = std::move(attributes);
+  if (of.as<Op>() != nullptr) node.moved_inputs = of.moved_inputs;
   while (!inputs.empty() && inputs.back() == no_value) inputs.pop_back();
   node.inputs = std::move(inputs);
   node.outputs = std::move(outputs);
@@ -27540,7 +28266,7 @@ struct BlockChannels {
     const ValueId other = operand(b, node.inputs[1 - first], *channels);
     if (x == no_value || other == no_value) return std::nullopt;
     ops::PointwiseStep step;
-    step.op = ops::detail::pointwise_name(node.op_type);
+    step.op = ops::detail::pointwise_name(node.op_type, true);
     step.operand = 0;
     step.swapped = first == 1;
     ops::Pointwise op;
@@ -27726,7 +28452,8 @@ struct EliminateNoOps {
     if (node.as<ops::Cast>() != nullptr || node.as<ops::CastLike>() != nullptr)
       return flow[x].type.is_known() && flow[x].type == flow[y].type;
     if (const auto* transpose = node.as<ops::Transpose>()) {
-      return transpose->perm ? std::is_sorted(transpose->perm->begin(), transpose->perm->end()) : flow.rank(x).value_or(2) < 2;
+      if (!transpose->perm) return flow.rank(x).value_or(2) < 2;
+      return std::is_sorted(transpose->perm->begin(), transpose->perm->end()) && ops::is_permutation(*transpose->perm);
     }
     if (node.as<ops::Clip>() != nullptr) {
       return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [](ValueId bound) { return bound == no_value; });
@@ -28115,11 +28842,7 @@ using Permutation = std::vector<std::int64_t>;
     if (!rank) return std::nullopt;
     for (std::size_t i = *rank; i-- > 0;) result.push_back(static_cast<std::int64_t>(i));
   }
-  Permutation sorted = result;
-  std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = 0; i < sorted.size(); ++i)
-    if (sorted[i] != static_cast<std::int64_t>(i)) return std::nullopt;
-  return result;
+  return ops::is_permutation(result) ? std::optional(std::move(result)) : std::nullopt;
 }
 
 /// The order after `first` and then `second`. Precondition: they have the same size.
@@ -30602,7 +31325,6 @@ HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const 
 #endif
 #define HONE_SINGLE_SESSION_PROFILER_HPP
 
-#include <cstdio>
 #include <ctime>
 
 #if defined(__linux__)
@@ -31017,6 +31739,35 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
 }
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_OPTIMIZED_MODEL_HPP
+
+/// A saved model says in its metadata how far it has been rewritten. A session of that level or a lower one takes it as it is: the graph,
+/// and with it every bit of the results, is that of the session that saved it, where rewriting again could find patterns that the first
+/// time left.
+namespace hone::inline HONE_ABI::detail {
+
+inline constexpr const char* level_property = "hone.graph_optimization_level";
+
+/// How far the model has been rewritten already.
+[[nodiscard]] inline GraphOptimizationLevel level_of(const ModelMetadata& metadata) {
+  const auto found = metadata.custom_metadata_map.find(level_property);
+  if (found == metadata.custom_metadata_map.end()) return GraphOptimizationLevel::disabled;
+  return parse_level(found->second).value_or(GraphOptimizationLevel::disabled);
+}
+
+/// How far a session of the level `asked` rewrites the model.
+[[nodiscard]] inline GraphOptimizationLevel level_to_apply(const ModelMetadata& metadata, GraphOptimizationLevel asked) {
+  return asked > level_of(metadata) ? asked : GraphOptimizationLevel::disabled;
+}
+
+/// The metadata of the model that a session of the level `level` saves.
+[[nodiscard]] inline ModelMetadata metadata_of_optimized(ModelMetadata metadata, GraphOptimizationLevel level) {
+  level = std::max(level, level_of(metadata));
+  if (level != GraphOptimizationLevel::disabled) metadata.custom_metadata_map[level_property] = name(level);
+  return metadata;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_SESSION_SESSION_STATE_HPP
 
 #define HONE_SINGLE_SESSION_RUNNABLE_HPP
@@ -31140,6 +31891,9 @@ class SessionState {
  private:
   void load();
   [[nodiscard]] ImportOptions import_options(InitializerInputs initializer_inputs) const;
+  void rewrite_graph(Graph& graph, Report& to) const;
+  /// Writes the graph to SessionOptions::optimized_model_filepath.
+  void save(const Graph& graph) const;
   [[nodiscard]] std::unique_ptr<Runnable> make_runnable(Graph graph, Report& to) const;
   /// The program in which initializers are inputs, made when a feed first overrides one.
   [[nodiscard]] Runnable& overridden_program();
@@ -31263,7 +32017,10 @@ HONE_INLINE void SessionState::load() {
     ImportedModel imported = import_model(model_, folder_, registry_, import_options(InitializerInputs::constant));
     const auto read = Profiler::Clock::now();
     if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
-    if (interface == nullptr) interface = interface_of(imported);
+    const bool is_new = interface == nullptr;
+    if (is_new) interface = interface_of(imported);
+    rewrite_graph(imported.graph, report);
+    if (is_new && !options.optimized_model_filepath.empty()) save(imported.graph);
     fixed_ = make_runnable(std::move(imported.graph), report);
     if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
   } catch (const std::exception& error) {
@@ -31300,9 +32057,18 @@ HONE_INLINE ImportOptions SessionState::import_options(InitializerInputs initial
           .stop_token = options.stop_token};
 }
 
-HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
+HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
   check_cancelled(options.stop_token);
-  rewrite(graph, {options.graph_optimization_level, providers_, *pool_, options.disabled_optimizers}, to.rewrites);
+  rewrite(graph, {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers},
+          to.rewrites);
+}
+
+HONE_INLINE void SessionState::save(const Graph& graph) const {
+  save_model(options.optimized_model_filepath, graph, metadata_of_optimized(interface->metadata, options.graph_optimization_level),
+             registry_, {.outputs = interface->outputs});
+}
+
+HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
   return std::make_unique<Runnable>(make_program(std::move(graph), providers_, options, to), environment_);
 }
 
@@ -31310,7 +32076,9 @@ HONE_INLINE Runnable& SessionState::overridden_program() {
   const std::lock_guard lock(mutex_);
   if (!overridden_) {
     Report ignored;
-    overridden_ = make_runnable(import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph, ignored);
+    Graph graph = import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph;
+    rewrite_graph(graph, ignored);
+    overridden_ = make_runnable(std::move(graph), ignored);
   }
   return *overridden_;
 }

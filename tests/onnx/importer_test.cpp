@@ -43,7 +43,7 @@ TEST_CASE("a cycle is an error that names a node of it") {
 }
 
 TEST_CASE("broken graphs are errors") {
-  const auto error = [](GraphBuilder&& graph) { return error_of([&] { Session session(model(17, graph)); }); };
+  const auto error = [](const GraphBuilder& graph) { return error_of([&] { Session session(model(17, graph)); }); };
   CHECK(contains(error(GraphBuilder().input("x", DType::float32, {2}).node(NodeBuilder("Relu", {"q"}, {"y"})).output("y")),
                  "nothing makes its input 'q'"));
   CHECK(contains(error(GraphBuilder().input("x", DType::float32, {2}).output("y")), "nothing makes the output 'y'"));

@@ -4,6 +4,7 @@
 //   HONE_MUTATION_TRACE   prints the number of each before it is tried, which finds the one that a sanitizer ends the program at
 #include "support/mutation.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <iostream>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <stop_token>
@@ -27,7 +29,9 @@
 #include <hone/session/session.hpp>
 
 #include "../../tools/random_input.hpp"
+#include "../../tools/temporary_folder.hpp"
 #include "../../tools/test_case.hpp"
+#include "support/model.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 // As much as the limit below, which the sanitizer itself would not fit in.
@@ -85,13 +89,112 @@ inline std::string read(const fs::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-/// The digits model, the model of one node, and a few dozen small ones of the conformance suite, spread evenly over it.
+/// The sample as a session saves it, when that has operators of hone alone: what reads those must bear damage too.
+inline std::optional<Sample> rewritten(const Sample& sample) try {
+  const tools::TemporaryFolder folder;
+  const fs::path file = folder.path() / "model.onnx";
+  const hone::Session session(std::as_bytes(std::span(sample.bytes)), {.optimized_model_filepath = file});
+  const auto& nodes = session.report().nodes;
+  if (std::none_of(nodes.begin(), nodes.end(), [](const hone::NodeReport& node) { return node.op.starts_with("hone."); }))
+    return std::nullopt;
+  onnx::ModelProto model;
+  if (!model.ParseFromString(read(file))) return std::nullopt;
+  model.clear_metadata_props();  // without which the rewrites would leave the model alone
+  Sample result{sample.name + ", rewritten", model.SerializeAsString(), {}};
+  for (const auto& [name, value] : sample.feeds) result.feeds.emplace_back(name, value.clone());
+  return result;
+} catch (const hone::Error&) {
+  return std::nullopt;
+}
+
+/// Attention with a mask as exporters write it, which becomes one operator of hone.
+inline Sample attention() {
+  using namespace hone_test;
+  const auto transpose = [](const std::string& x, const std::string& y, const Dims& perm) {
+    return NodeBuilder("Transpose", {x}, {y}).attribute("perm", perm);
+  };
+  return {"attention",
+          serialized(model(17, GraphBuilder()
+                                   .input("q", DType::float32, {2, 5, 3, 4})
+                                   .input("k", DType::float32, {2, 7, 3, 4})
+                                   .input("v", DType::float32, {2, 7, 3, 4})
+                                   .input("mask", DType::float32, {2, 1, 1, 7})
+                                   .node(transpose("q", "qh", {0, 2, 1, 3}))
+                                   .node(transpose("k", "kt", {0, 2, 3, 1}))
+                                   .node(transpose("v", "vh", {0, 2, 1, 3}))
+                                   .node(NodeBuilder("MatMul", {"qh", "kt"}, {"qk"}))
+                                   .node(NodeBuilder("Add", {"qk", "mask"}, {"scores"}))
+                                   .node(NodeBuilder("Softmax", {"scores"}, {"w"}).attribute("axis", std::int64_t{-1}))
+                                   .node(NodeBuilder("MatMul", {"w", "vh"}, {"yh"}))
+                                   .node(transpose("yh", "y", {0, 2, 1, 3}))
+                                   .output("y"))),
+          {}};
+}
+
+/// Convolutions, depthwise and of 3 x 3, with poolings and a concatenation between them, which compute blocks of channels.
+inline Sample convolutions() {
+  using namespace hone_test;
+  const auto weights = [](const std::string& name, const Dims& dims) {
+    onnx::TensorProto proto = tensor<float>(name, dims, {});
+    std::int64_t count = 1;
+    for (const std::int64_t dim : dims) count *= dim;
+    std::string bytes;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float value = static_cast<float>(i % 7) - 3;
+      bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    proto.set_raw_data(bytes);
+    return proto;
+  };
+  const auto pool = [](const std::string& op, const std::string& x, const std::string& y) {
+    return NodeBuilder(op, {x}, {y})
+        .attribute("kernel_shape", Dims{3, 3})
+        .attribute("strides", Dims{2, 2})
+        .attribute("pads", Dims{1, 1, 1, 1});
+  };
+  return {
+      "convolutions",
+      serialized(model(
+          17, GraphBuilder()
+                  .input("x", DType::float32, {1, 3, 12, 12})
+                  .initializer(weights("a", {16, 3, 3, 3}))
+                  .initializer(weights("b", {16, 1, 3, 3}))
+                  .initializer(weights("c", {20, 16, 1, 1}))
+                  .initializer(weights("bias", {16}))
+                  .node(NodeBuilder("Conv", {"x", "a", "bias"}, {"c1"}).attribute("pads", Dims{1, 1, 1, 1}))
+                  .node(NodeBuilder("Relu", {"c1"}, {"r1"}))
+                  .node(NodeBuilder("Conv", {"r1", "b"}, {"c2"}).attribute("pads", Dims{1, 1, 1, 1}).attribute("group", std::int64_t{16}))
+                  .node(NodeBuilder("Add", {"c2", "r1"}, {"s"}))
+                  .node(pool("MaxPool", "s", "p1"))
+                  .node(pool("AveragePool", "s", "p2"))
+                  .node(NodeBuilder("Concat", {"p1", "p2"}, {"both"}).attribute("axis", std::int64_t{1}))
+                  .node(NodeBuilder("Slice", {"both", "zero", "sixteen", "one"}, {"half"}))
+                  .node(NodeBuilder("Mul", {"p1", "p2"}, {"m"}))
+                  .node(NodeBuilder("Conv", {"m", "c"}, {"c3"}))
+                  .node(NodeBuilder("GlobalAveragePool", {"c3"}, {"y"}))
+                  .initializer(tensor<std::int64_t>("zero", {1}, {0}))
+                  .initializer(tensor<std::int64_t>("sixteen", {1}, {16}))
+                  .initializer(tensor<std::int64_t>("one", {1}, {1}))
+                  .output("y")
+                  .output("half"))),
+      {}};
+}
+
+/// The digits model, the model of one node, attention, convolutions, and a few dozen small ones of the conformance suite, spread evenly
+/// over it; and what becomes of them.
 inline std::vector<Sample> samples() {
   constexpr std::size_t most = 200;
   constexpr std::uintmax_t small = 16 * 1024;  // bytes
   const fs::path root = HONE_SOURCE_DIR;
   std::vector<Sample> result;
-  for (const char* file : {"examples/digits/digits.onnx", "tests/packaging/matmul.onnx"}) result.push_back({file, read(root / file), {}});
+  const auto add = [&](Sample sample) {
+    std::optional<Sample> saved = rewritten(sample);
+    result.push_back(std::move(sample));
+    if (saved) result.push_back(std::move(*saved));
+  };
+  for (const char* file : {"examples/digits/digits.onnx", "tests/packaging/matmul.onnx"}) add({file, read(root / file), {}});
+  add(attention());
+  add(convolutions());
 
   const char* given = std::getenv("HONE_CONFORMANCE_DIR");
   const fs::path suite = (given != nullptr && *given != '\0' ? fs::path(given) : root / "build" / "conformance") / "node";
@@ -110,7 +213,7 @@ inline std::vector<Sample> samples() {
     } catch (const hone::Error&) {
       // a case that hone does not pass: its damaged forms must be refused all the same
     }
-    result.push_back(std::move(sample));
+    add(std::move(sample));
   }
   return result;
 }

@@ -56,7 +56,7 @@ inline onnx::TensorProto truths(const std::string& name, const Dims& dims, std::
 }
 
 /// A node from "x" to "a", and one behind it.
-inline Rewritten between(int opset, GraphBuilder&& graph, const NodeBuilder& node) {
+inline Rewritten between(int opset, GraphBuilder graph, const NodeBuilder& node) {
   return rewritten(model(opset, std::move(graph).node(node).node(NodeBuilder("Neg", {"a"}, {"y"})).output("y")),
                    GraphOptimizationLevel::basic);
 }

@@ -33,7 +33,7 @@ GraphBuilder heads() {
       .node(transpose("v", "vh", {0, 2, 1, 3}));
 }
 
-GraphBuilder finished(GraphBuilder&& graph, const std::string& scores, std::int64_t axis = -1) {
+GraphBuilder finished(GraphBuilder graph, const std::string& scores, std::int64_t axis = -1) {
   return std::move(graph)
       .node(NodeBuilder("Softmax", {scores}, {"w"}).attribute("axis", axis))
       .node(NodeBuilder("MatMul", {"w", "vh"}, {"yh"}))
@@ -103,6 +103,25 @@ TEST_CASE("a transpose that moves the last dimension stays") {
                                                    .output("y")));
   CHECK(join_ops(result) == "hone.ScaledAttention Transpose");
   CHECK(result.error < 1e-5);
+}
+
+TEST_CASE("a Transpose that is none is left to its own error") {
+  for (const Dims& perm : {Dims{0, 2, 3, 9}, Dims{0, 2, -1, 1}, Dims{0, 2, 2, 1}}) {
+    const auto proto = model(17, finished(GraphBuilder()
+                                              .input("qh", DType::float32, {2, 3, 5, 4})
+                                              .input("k", DType::float32, {2, 7, 3, 4})
+                                              .input("vh", DType::float32, {2, 3, 7, 4})
+                                              .node(transpose("k", "kt", perm))
+                                              .node(NodeBuilder("MatMul", {"qh", "kt"}, {"scores"})),
+                                          "scores"));
+    const hone::Session session(proto);
+    const hone::Tensor<float> q({2, 3, 5, 4});
+    const hone::Tensor<float> k({2, 7, 3, 4});
+    const hone::Tensor<float> v({2, 3, 7, 4});
+    const std::string error = error_of([&] { (void)session.run({{"qh", q}, {"k", k}, {"vh", v}}); });
+    CAPTURE(error);
+    CHECK(contains(error, "(Transpose"));
+  }
 }
 
 }  // namespace fuse_attention_test

@@ -27,7 +27,7 @@ inline NodeBuilder gather(const std::string& index, const std::string& y, std::i
 inline NodeBuilder slice(const std::string& from, const std::string& to, const std::string& y) {
   return NodeBuilder("Slice", {"x", from, to, "1"}, {y});
 }
-inline GraphBuilder add_three(GraphBuilder&& graph) {
+inline GraphBuilder add_three(GraphBuilder graph) {
   return std::move(graph).node(NodeBuilder("Mul", {"a", "b"}, {"ab"})).node(NodeBuilder("Sub", {"ab", "c"}, {"y"})).output("y");
 }
 inline Rewritten basic(const GraphBuilder& graph) { return rewritten(model(17, graph), GraphOptimizationLevel::basic); }

@@ -43,7 +43,7 @@ NodeBuilder transpose(const std::string& x, const std::string& y, const Dims& pe
   return NodeBuilder("Transpose", {x}, {y}).attribute("perm", perm);
 }
 /// The attention of "q", "k" and "v", each (2, 5, 6).
-GraphBuilder attention(GraphBuilder&& graph) {
+GraphBuilder attention(GraphBuilder graph) {
   return std::move(graph)
       .node(NodeBuilder("Reshape", {"q", "heads"}, {"q4"}))
       .node(NodeBuilder("Reshape", {"k", "heads"}, {"k4"}))

@@ -37,7 +37,7 @@ GraphBuilder images() {
       .initializer(tensor<std::int64_t>("end", {2}, {4, -1}))
       .initializer(tensor<std::int64_t>("pads", {8}, {0, 1, 0, 0, 0, 0, 2, 0}));
 }
-GraphBuilder conv(GraphBuilder&& graph, const std::string& x, const std::string& y) {
+GraphBuilder conv(GraphBuilder graph, const std::string& x, const std::string& y) {
   return std::move(graph)
       .node(transpose(x, x + "/nchw", to_nchw))
       .node(NodeBuilder("Conv", {x + "/nchw", "w"}, {y + "/nchw"}))

@@ -168,6 +168,24 @@ class Mutator {
           }
         }
         break;
+      case onnx::AttributeProto::FLOATS:
+        if (one_in(4)) {
+          attribute.add_floats(static_cast<float>(hostile()));
+        } else if (attribute.floats_size() != 0) {
+          attribute.mutable_floats()->RemoveLast();
+        }
+        break;
+      case onnx::AttributeProto::STRINGS:
+        if (one_in(4)) {
+          attribute.add_strings(op_types_[below(op_types_.size())]);
+        } else if (attribute.strings_size() != 0) {
+          if (one_in(4)) {
+            attribute.mutable_strings()->RemoveLast();
+          } else {
+            attribute.set_strings(some(attribute.strings_size()), op_types_[below(op_types_.size())]);
+          }
+        }
+        break;
       case onnx::AttributeProto::TENSOR:
         change(*attribute.mutable_t());
         break;

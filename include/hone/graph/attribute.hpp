@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +55,30 @@ class Attributes {
   std::vector<std::pair<std::string, Attribute>> entries_;
 };
 
+/// The opset version by which a node is read. It remembers how it compared: by every version that would have compared the same, the node
+/// means the same.
+class ReadingOpset {
+ public:
+  explicit ReadingOpset(int version) noexcept : version_(version) {}
+
+  bool operator<(int version) noexcept {
+    if (version_ < version) {
+      last_ = std::min(last_, version - 1);
+      return true;
+    }
+    first_ = std::max(first_, version);
+    return false;
+  }
+  bool operator>=(int version) noexcept { return !(*this < version); }
+
+  [[nodiscard]] bool compares_like(int version) const noexcept { return first_ <= version && version <= last_; }
+
+ private:
+  int version_;
+  int first_ = std::numeric_limits<int>::min();
+  int last_ = std::numeric_limits<int>::max();
+};
+
 /// An attribute of an older opset that is an input in newer ones.
 struct MovedAttribute {
   std::string name;
@@ -67,8 +93,8 @@ class AttributeReader {
  public:
   AttributeReader(const Attributes& attributes, int opset) : attributes_(attributes), opset_(opset) {}
 
-  /// The opset version by which the node is to be read.
-  [[nodiscard]] int opset() const noexcept { return opset_; }
+  /// The opset version by which the node is to be read, to be compared with numbers.
+  [[nodiscard]] ReadingOpset& opset() noexcept { return opset_; }
 
   /// Sets `field` to the attribute, or to `absent` when the node does not have it.
   /// Errors: invalid_graph when the attribute is of another kind.
@@ -129,7 +155,7 @@ class AttributeReader {
   }
 
   const Attributes& attributes_;
-  int opset_;
+  ReadingOpset opset_;
   std::vector<std::string_view> taken_;
   std::vector<MovedAttribute> moved_;
 };

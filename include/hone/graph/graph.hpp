@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -51,6 +52,12 @@ struct Subgraph {
   std::unique_ptr<Graph> graph;
 };
 
+/// An input of a node that is an attribute in the opset by which the node was read.
+struct MovedInput {
+  std::string attribute;
+  std::size_t input;
+};
+
 /// One operation. Opset differences are gone: attributes that became inputs are inputs.
 struct Node {
   std::string name;
@@ -61,6 +68,8 @@ struct Node {
   std::unique_ptr<Operator> op;
   /// What `op` was read from, but for the attributes that became inputs.
   Attributes attributes;
+  /// Those.
+  std::vector<MovedInput> moved_inputs;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::vector<Subgraph> subgraphs;

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -15,6 +18,7 @@
 #include <hone/onnx/function_proto.hpp>
 #include <hone/onnx/read_tensor.hpp>
 #include <hone/onnx/type_proto.hpp>
+#include <hone/onnx/write_tensor.hpp>
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -63,6 +67,42 @@ inline Attribute read_attribute(const onnx::AttributeProto& proto, const std::st
   }
 }
 
+/// The counterpart of read_attribute().
+inline void write_attribute(const std::string& name, const Attribute& attribute, onnx::AttributeProto& to) {
+  to.set_name(name);
+  const auto write = [&]<class T>(const T& value) {
+    if constexpr (std::is_same_v<T, std::int64_t>) {
+      to.set_type(onnx::AttributeProto::INT);
+      to.set_i(value);
+    } else if constexpr (std::is_same_v<T, float>) {
+      to.set_type(onnx::AttributeProto::FLOAT);
+      to.set_f(value);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      to.set_type(onnx::AttributeProto::STRING);
+      to.set_s(value);
+    } else if constexpr (std::is_same_v<T, Constant>) {
+      to.set_type(onnx::AttributeProto::TENSOR);
+      write_tensor(value.tensor, {}, *to.mutable_t());
+    } else if constexpr (std::is_same_v<T, Type>) {
+      to.set_type(onnx::AttributeProto::TYPE_PROTO);
+      write_type(value, *to.mutable_tp());
+    } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+      to.set_type(onnx::AttributeProto::INTS);
+      to.mutable_ints()->Add(value.begin(), value.end());
+    } else if constexpr (std::is_same_v<T, std::vector<float>>) {
+      to.set_type(onnx::AttributeProto::FLOATS);
+      to.mutable_floats()->Add(value.begin(), value.end());
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+      to.set_type(onnx::AttributeProto::STRINGS);
+      for (const std::string& text : value) to.add_strings(text);
+    } else {
+      to.set_type(onnx::AttributeProto::TENSORS);
+      for (const Constant& constant : value) write_tensor(constant.tensor, {}, *to.add_tensors());
+    }
+  };
+  std::visit(write, attribute);
+}
+
 /// The tensor that an attribute stands for: a scalar for a number or a string, a 1-D tensor for a list; null for other kinds.
 /// A number is a `float_dtype` when it is no integer.
 inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_dtype) {
@@ -77,6 +117,40 @@ inline std::shared_ptr<Value> value_of(const Attribute& attribute, DType float_d
   if (const auto* values = std::get_if<std::vector<float>>(&attribute)) return list(*values);
   if (const auto* values = std::get_if<std::vector<std::string>>(&attribute)) return list(*values);
   return nullptr;
+}
+
+/// The attribute for which value_of() gives this tensor; nothing when there is none.
+inline std::optional<Attribute> attribute_for(const TensorRef& tensor) {
+  std::optional<Attribute> result;
+  const auto read = [&]<class T>(const T* values) {
+    if (tensor.shape.rank() == 0) result = *values;
+    if (tensor.shape.rank() == 1) result = std::vector<T>(values, values + tensor.elements());
+  };
+  switch (tensor.dtype) {
+    case DType::int64:
+      read(tensor.as<const std::int64_t>());
+      return result;
+    case DType::string:
+      read(tensor.as<const std::string>());
+      return result;
+    case DType::float32:
+      read(tensor.as<const float>());
+      return result;
+    case DType::float64:
+      if (tensor.shape.rank() == 0) result = static_cast<float>(*tensor.as<const double>());
+      break;
+    case DType::float16:
+      if (tensor.shape.rank() == 0) result = static_cast<float>(*tensor.as<const Half>());
+      break;
+    case DType::bfloat16:
+      if (tensor.shape.rank() == 0) result = static_cast<float>(*tensor.as<const BFloat16>());
+      break;
+    default:
+      break;
+  }
+  // A double may be no float.
+  if (result && std::memcmp(value_of(*result, tensor.dtype)->ref().data, tensor.data, tensor.bytes()) != 0) result.reset();
+  return result;
 }
 
 /// Gives a node the input that an attribute of an older opset stands for.

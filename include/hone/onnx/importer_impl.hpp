@@ -16,6 +16,7 @@
 #include <hone/onnx/function_proto.hpp>
 #include <hone/onnx/gradient_function.hpp>
 #include <hone/onnx/importer.hpp>
+#include <hone/onnx/node_opset.hpp>
 #include <hone/onnx/read_metadata.hpp>
 #include <hone/onnx/read_tensor.hpp>
 #include <hone/onnx/topological_order.hpp>
@@ -244,6 +245,7 @@ class Importer {
   }
 
   void import_operation(const onnx::NodeProto& proto, Node node, Scope& scope) {
+    node.opset = opset_of(proto, node.opset);
     for (const auto& input : proto.input()) {
       const ValueId id = input.empty() ? no_value : look_up(scope, input);
       if (id == no_value && !input.empty()) fail(ErrorCode::invalid_graph, "nothing makes its input '", input, "'");
@@ -259,7 +261,10 @@ class Importer {
       reader.check_all_known();
       for (const MovedAttribute& moved : reader.moved()) append_input(moved, node, *scope.graph);
       node.attributes = attributes;
-      for (const MovedAttribute& moved : reader.moved()) node.attributes.erase(moved.name);
+      for (const MovedAttribute& moved : reader.moved()) {
+        node.attributes.erase(moved.name);
+        node.moved_inputs.push_back({moved.name, moved.input});
+      }
     } else if (!scope.opsets->contains(node.domain)) {
       fail(ErrorCode::invalid_graph, "the model imports no opset of the domain '", node.domain, "'");
     } else {
@@ -304,6 +309,7 @@ class Importer {
       if (proto == nullptr) return;
     }
     const std::string& name = written.name();
+    if (name == opset_attribute) return;
     switch (attribute_type(*proto)) {
       case onnx::AttributeProto::GRAPH:
         return import_subgraph(name, proto->g(), scope, node);

@@ -13,6 +13,7 @@
 #include <hone/config.hpp>
 #include <hone/onnx/read_tensor.hpp>
 #include <hone/onnx/tensor_proto.hpp>
+#include <hone/onnx/write_tensor.hpp>
 
 namespace hone::inline HONE_ABI {
 
@@ -72,14 +73,7 @@ HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type
 
 HONE_INLINE void write_tensor(const std::filesystem::path& file, const Value& tensor, std::string_view name) {
   onnx::TensorProto proto;
-  proto.set_name(std::string(name));
-  proto.set_data_type(static_cast<int>(tensor.dtype()));
-  for (const std::int64_t dim : tensor.shape()) proto.add_dims(dim);
-  if (tensor.dtype() == DType::string) {
-    for (const std::string& text : tensor.view<const std::string>()) proto.add_string_data(text);
-  } else {
-    proto.set_raw_data(tensor.ref().data, tensor.ref().bytes());
-  }
+  detail::write_tensor(tensor.ref(), name, proto);
   std::ofstream stream(file, std::ios::binary);
   if (!stream || !proto.SerializeToOstream(&stream)) fail(ErrorCode::no_such_file, "'", file.string(), "' cannot be written");
 }

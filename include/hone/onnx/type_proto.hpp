@@ -37,6 +37,26 @@ inline Type read_type(const onnx::TypeProto& proto) {
   }
 }
 
+/// The counterpart of read_type().
+inline void write_type(const Type& type, onnx::TypeProto& to) {
+  const auto element_type = static_cast<int>(type.dtype);
+  switch (type.kind) {
+    case Type::Kind::tensor:
+      return to.mutable_tensor_type()->set_elem_type(element_type);
+    case Type::Kind::sparse_tensor:
+      return to.mutable_sparse_tensor_type()->set_elem_type(element_type);
+    case Type::Kind::sequence:
+      return write_type(*type.element, *to.mutable_sequence_type()->mutable_elem_type());
+    case Type::Kind::optional:
+      return write_type(*type.element, *to.mutable_optional_type()->mutable_elem_type());
+    case Type::Kind::map:
+      to.mutable_map_type()->set_key_type(element_type);
+      return write_type(*type.element, *to.mutable_map_type()->mutable_value_type());
+    case Type::Kind::undefined:
+      return to.Clear();
+  }
+}
+
 /// The dimensions that a tensor type declares, when it does.
 inline std::optional<std::vector<Dim>> read_dims(const onnx::TypeProto& proto) {
   if (proto.value_case() != onnx::TypeProto::kTensorType || !proto.tensor_type().has_shape()) return std::nullopt;
@@ -47,6 +67,20 @@ inline std::optional<std::vector<Dim>> read_dims(const onnx::TypeProto& proto) {
     if (dim.has_dim_param()) added.symbol = dim.dim_param();
   }
   return dims;
+}
+
+/// The counterpart of read_dims(); writes nothing when `to` is no tensor type.
+inline void write_dims(const std::optional<std::vector<Dim>>& dims, onnx::TypeProto& to) {
+  if (!dims || to.value_case() != onnx::TypeProto::kTensorType) return;
+  onnx::TensorShapeProto& shape = *to.mutable_tensor_type()->mutable_shape();
+  for (const Dim& dim : *dims) {
+    auto& added = *shape.add_dim();
+    if (dim.value >= 0) {
+      added.set_dim_value(dim.value);
+    } else if (!dim.symbol.empty()) {
+      added.set_dim_param(dim.symbol);
+    }
+  }
 }
 
 }  // namespace hone::inline HONE_ABI::detail

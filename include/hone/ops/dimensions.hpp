@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include <hone/config.hpp>
 #include <hone/core/error.hpp>
@@ -112,5 +113,16 @@ class AxisSet {
  private:
   std::array<bool, Shape::max_rank> members_{};
 };
+
+/// Whether `perm` holds every axis from 0 to its length, once.
+[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept {
+  std::array<bool, Shape::max_rank> seen{};
+  if (perm.size() > seen.size()) return false;
+  for (const std::int64_t axis : perm) {
+    if (axis < 0 || axis >= static_cast<std::int64_t>(perm.size()) || seen[static_cast<std::size_t>(axis)]) return false;
+    seen[static_cast<std::size_t>(axis)] = true;
+  }
+  return true;
+}
 
 }  // namespace hone::inline HONE_ABI::ops

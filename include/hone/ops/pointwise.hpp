@@ -49,8 +49,16 @@ struct PointwiseChain {
   /// Sets the attributes that attributes() reads.
   void write(Attributes& a) const;
   /// The shape of v, `v` at first, after all steps; `first` is the input that is operand 0.
+  /// Errors: invalid_argument when an operand is missing or does not fit.
   [[nodiscard]] Shape shape(Shape v, const ShapeContext& c, std::size_t first) const {
-    for (std::size_t i = first; i < c.input_count(); ++i) v = broadcast(v, c.shape(i));
+    for (const PointwiseStep& step : steps) {
+      if (step.operand >= 0 && first + static_cast<std::size_t>(step.operand) >= c.input_count())
+        fail(ErrorCode::invalid_argument, "its step ", step.op, " takes operand ", step.operand, ", which is missing");
+    }
+    for (std::size_t i = first; i < c.input_count(); ++i) {
+      if (!c.has_input(i)) fail(ErrorCode::invalid_argument, "its operand ", i - first, " is missing");
+      v = broadcast(v, c.shape(i));
+    }
     return v;
   }
 };
@@ -63,12 +71,12 @@ bool visit_op(OpList<Ops...>, std::string_view name, const Visit& visit) {
   return ((Ops::name == name && (visit(Ops{}), true)) || ...);
 }
 
-/// The name of an operator in one of the lists, in memory that lives as long as the program. Errors: invalid_graph.
-inline std::string_view pointwise_name(std::string_view name) {
+/// The name of an operator with or without an operand, in memory that lives as long as the program. Errors: invalid_graph.
+inline std::string_view pointwise_name(std::string_view name, bool with_operand) {
   std::string_view found;
   const auto keep = [&](const auto& op) { found = op.name; };
-  if (!visit_op(PointwiseUnary{}, name, keep) && !visit_op(PointwiseBinary{}, name, keep)) {
-    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator");
+  if (!(with_operand ? visit_op(PointwiseBinary{}, name, keep) : visit_op(PointwiseUnary{}, name, keep))) {
+    fail(ErrorCode::invalid_graph, "'", name, "' is no pointwise operator ", with_operand ? "with" : "without", " an operand");
   }
   return found;
 }
@@ -92,7 +100,8 @@ void PointwiseChain::attributes(auto& a) {
     if (operands[i] < -1 || operands[i] >= static_cast<std::int64_t>(max_operands)) {
       fail(ErrorCode::invalid_graph, "step ", i, " has operand ", operands[i], "; expected -1 to ", max_operands - 1);
     }
-    steps.push_back({detail::pointwise_name(names[i]), {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
+    const std::string_view op = detail::pointwise_name(names[i], operands[i] >= 0);
+    steps.push_back({op, {parameters[2 * i], parameters[2 * i + 1]}, operands[i], swapped[i] != 0});
   }
 }
 

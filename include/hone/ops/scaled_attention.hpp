@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
@@ -16,7 +17,8 @@ namespace hone::inline HONE_ABI::ops {
 /// exporters write for it.
 /// Shapes: q (*, S, D), k (*, L, D), v (*, L, E), mask (*, S, L) -> y (*, S, E). A tensor whose `perm` is not empty is given with its
 /// dimensions in another order: dimension i of the shapes here is dimension perm[i] of the tensor. Where a tensor has one dimension more
-/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor.
+/// than its `perm` names, only the elements at index `part` of that dimension count: so q, k and v may lie side by side in one tensor. The
+/// last dimension of y stays the last.
 struct ScaledAttention {
   static constexpr std::string_view domain = "hone";
   static constexpr std::string_view name = "ScaledAttention";
@@ -38,6 +40,10 @@ struct ScaledAttention {
     a("q_part", q_part, 0);
     a("k_part", k_part, 0);
     a("v_part", v_part, 0);
+    if (!is_permutation(y_perm))
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' is (", join(y_perm, ", "), "), no order of dimensions");
+    if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
   }
 
   /// The dimension of a tensor that is dimension `i` of the shapes above.

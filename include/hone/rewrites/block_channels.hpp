@@ -357,7 +357,7 @@ struct BlockChannels {
     const ValueId other = operand(b, node.inputs[1 - first], *channels);
     if (x == no_value || other == no_value) return std::nullopt;
     ops::PointwiseStep step;
-    step.op = ops::detail::pointwise_name(node.op_type);
+    step.op = ops::detail::pointwise_name(node.op_type, true);
     step.operand = 0;
     step.swapped = first == 1;
     ops::Pointwise op;

@@ -97,7 +97,8 @@ struct EliminateNoOps {
     if (node.as<ops::Cast>() != nullptr || node.as<ops::CastLike>() != nullptr)
       return flow[x].type.is_known() && flow[x].type == flow[y].type;
     if (const auto* transpose = node.as<ops::Transpose>()) {
-      return transpose->perm ? std::is_sorted(transpose->perm->begin(), transpose->perm->end()) : flow.rank(x).value_or(2) < 2;
+      if (!transpose->perm) return flow.rank(x).value_or(2) < 2;
+      return std::is_sorted(transpose->perm->begin(), transpose->perm->end()) && ops::is_permutation(*transpose->perm);
     }
     if (node.as<ops::Clip>() != nullptr) {
       return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [](ValueId bound) { return bound == no_value; });

@@ -10,6 +10,7 @@
 
 #include <hone/config.hpp>
 #include <hone/ops/binary.hpp>
+#include <hone/ops/dimensions.hpp>
 #include <hone/ops/matmul.hpp>
 #include <hone/ops/scaled_attention.hpp>
 #include <hone/ops/softmax.hpp>

@@ -39,16 +39,19 @@ struct Patch {
 
 namespace rewrites {
 
-/// A node that runs `op`, in place of `of`, whose name it takes. `attributes` are those that `op` would be read from.
+/// A node that runs `op`, in place of `of`, whose name it takes, and whose opset where that has the operator. `attributes` are those that
+/// `op` would be read from.
 template <class Op>
 [[nodiscard]] Node make_node(const Node& of, Op op, Attributes attributes, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
   Node node;
   node.name = of.name;
   node.domain = op_info<Op>.domain;
   node.op_type = op_info<Op>.name;
-  node.opset = op_info<Op>.since;
+  const bool of_its_opset = of.domain == op_info<Op>.domain && op_info<Op>.since <= of.opset && of.opset <= op_info<Op>.until;
+  node.opset = of_its_opset ? of.opset : op_info<Op>.since;
   node.op = std::make_unique<Operator>(op_info<Op>, AnyObject::make<Op>(std::move(op)));
   node.attributes = std::move(attributes);
+  if (of.as<Op>() != nullptr) node.moved_inputs = of.moved_inputs;
   while (!inputs.empty() && inputs.back() == no_value) inputs.pop_back();
   node.inputs = std::move(inputs);
   node.outputs = std::move(outputs);

@@ -30,11 +30,7 @@ using Permutation = std::vector<std::int64_t>;
     if (!rank) return std::nullopt;
     for (std::size_t i = *rank; i-- > 0;) result.push_back(static_cast<std::int64_t>(i));
   }
-  Permutation sorted = result;
-  std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = 0; i < sorted.size(); ++i)
-    if (sorted[i] != static_cast<std::int64_t>(i)) return std::nullopt;
-  return result;
+  return ops::is_permutation(result) ? std::optional(std::move(result)) : std::nullopt;
 }
 
 /// The order after `first` and then `second`. Precondition: they have the same size.

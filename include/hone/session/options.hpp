@@ -57,6 +57,12 @@ struct SessionOptions {
   GraphOptimizationLevel graph_optimization_level = GraphOptimizationLevel::all;
   /// Names of rewrites that are left out, as Report::rewrites lists them.
   std::vector<std::string> disabled_optimizers = {};
+  /// When not empty, a new session writes its graph, after all rewrites, to this file as an ONNX model, in place of one that is there.
+  /// Weights beyond 2 GiB go to a file beside it, with ".data" added to the name. What a feed could override is constant in it, free
+  /// dimensions are what the overrides make them, and operators that only hone has stand in the domain `hone`. A session that loads it, of
+  /// no higher graph_optimization_level, does not rewrite it and gives the same bits. Errors of the session: no_such_file with the path and
+  /// the reason, when the file cannot be written.
+  std::filesystem::path optimized_model_filepath = {};
 
   /// Threads that work on one node, the calling one among them; 0 takes as many as the machine has.
   int intra_op_num_threads = 0;

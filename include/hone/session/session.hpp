@@ -72,8 +72,9 @@ class Outputs {
 /// even small things fit does std::bad_alloc come out.
 class Session {
  public:
-  /// Errors: no_such_file, invalid_protobuf, invalid_graph, not_implemented (one error lists all nodes that no provider runs),
-  /// invalid_argument (an option that does not make sense), resource_exhausted (SessionOptions::limits), cancelled; std::bad_alloc.
+  /// Errors: no_such_file (of SessionOptions::optimized_model_filepath too), invalid_protobuf, invalid_graph, not_implemented (one error
+  /// lists all nodes that no provider runs), invalid_argument (an option that does not make sense), resource_exhausted
+  /// (SessionOptions::limits), cancelled; std::bad_alloc.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
   /// A serialized model in memory, which is not needed after the call. External data is looked for in
   /// SessionOptions::external_data_folder, by default the current directory.

@@ -45,6 +45,9 @@ class SessionState {
  private:
   void load();
   [[nodiscard]] ImportOptions import_options(InitializerInputs initializer_inputs) const;
+  void rewrite_graph(Graph& graph, Report& to) const;
+  /// Writes the graph to SessionOptions::optimized_model_filepath.
+  void save(const Graph& graph) const;
   [[nodiscard]] std::unique_ptr<Runnable> make_runnable(Graph graph, Report& to) const;
   /// The program in which initializers are inputs, made when a feed first overrides one.
   [[nodiscard]] Runnable& overridden_program();

@@ -12,9 +12,11 @@
 #include <hone/config.hpp>
 #include <hone/core/denormals.hpp>
 #include <hone/onnx/importer.hpp>
+#include <hone/onnx/save_model.hpp>
 #include <hone/rewrites/pipeline.hpp>
 #include <hone/session/config_entries.hpp>
 #include <hone/session/executor_impl.hpp>
+#include <hone/session/optimized_model.hpp>
 #include <hone/session/session_state.hpp>
 
 namespace hone::inline HONE_ABI::detail {
@@ -117,7 +119,10 @@ HONE_INLINE void SessionState::load() {
     ImportedModel imported = import_model(model_, folder_, registry_, import_options(InitializerInputs::constant));
     const auto read = Profiler::Clock::now();
     if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
-    if (interface == nullptr) interface = interface_of(imported);
+    const bool is_new = interface == nullptr;
+    if (is_new) interface = interface_of(imported);
+    rewrite_graph(imported.graph, report);
+    if (is_new && !options.optimized_model_filepath.empty()) save(imported.graph);
     fixed_ = make_runnable(std::move(imported.graph), report);
     if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
   } catch (const std::exception& error) {
@@ -154,9 +159,18 @@ HONE_INLINE ImportOptions SessionState::import_options(InitializerInputs initial
           .stop_token = options.stop_token};
 }
 
-HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
+HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
   check_cancelled(options.stop_token);
-  rewrite(graph, {options.graph_optimization_level, providers_, *pool_, options.disabled_optimizers}, to.rewrites);
+  rewrite(graph, {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers},
+          to.rewrites);
+}
+
+HONE_INLINE void SessionState::save(const Graph& graph) const {
+  save_model(options.optimized_model_filepath, graph, metadata_of_optimized(interface->metadata, options.graph_optimization_level),
+             registry_, {.outputs = interface->outputs});
+}
+
+HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
   return std::make_unique<Runnable>(make_program(std::move(graph), providers_, options, to), environment_);
 }
 
@@ -164,7 +178,9 @@ HONE_INLINE Runnable& SessionState::overridden_program() {
   const std::lock_guard lock(mutex_);
   if (!overridden_) {
     Report ignored;
-    overridden_ = make_runnable(import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph, ignored);
+    Graph graph = import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph;
+    rewrite_graph(graph, ignored);
+    overridden_ = make_runnable(std::move(graph), ignored);
   }
   return *overridden_;
 }

@@ -66,13 +66,13 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Sizes s = sizes(c);
-    return packed_bytes(s) + share(s) * static_cast<std::size_t>(c.pool().size());
+    return is_empty(s) ? 0 : packed_bytes(s) + share(s) * static_cast<std::size_t>(c.pool().size());
   }
 
   void run(Context& c) const {
     const Sizes s = sizes(c);
+    if (is_empty(s)) return;
     const std::int64_t matrices = s.lead.elements();
-    if (matrices == 0 || s.queries == 0 || s.value_size == 0) return;
     const Operands operands(op_, s, c);
     const std::int64_t block = block_rows(s);
     const std::int64_t blocks = (s.queries + block - 1) / block;
@@ -159,6 +159,10 @@ class Kernel<ops::ScaledAttention, Cpu, T> {
     using Op = ops::ScaledAttention;
     return Op::sizes(Op::permuted(c.input(0).shape, op_.q_perm, op_.q_part), Op::permuted(c.input(1).shape, op_.k_perm, op_.k_part),
                      Op::permuted(c.input(2).shape, op_.v_perm, op_.v_part), c.has_input(3) ? &c.input(3).shape : nullptr);
+  }
+  /// Whether the result has no elements; sizes of what is not computed may then be larger than memory.
+  [[nodiscard]] static bool is_empty(const Sizes& s) noexcept {
+    return s.queries == 0 || s.value_size == 0 || std::find(s.lead.begin(), s.lead.end(), 0) != s.lead.end();
   }
   [[nodiscard]] std::size_t packed_keys_bytes(const Sizes& s) const noexcept { return align_up(product_.pack_b_bytes(s.size, s.keys)); }
   /// Bytes of the packed keys and values of one matrix, where there are several blocks of queries.

@@ -1,0 +1,74 @@
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <hone/ops/scaled_attention.hpp>
+#include <hone/providers/cpu.hpp>
+#include <hone/session/session.hpp>
+
+#include "support/model.hpp"
+
+// Models from files may hold what rewrites never write.
+namespace scaled_attention_test {
+
+using namespace hone_test;
+using hone::DType;
+using hone::Session;
+using hone::Tensor;
+
+inline onnx::ModelProto attention(const std::string& attribute, const Dims& perm) {
+  NodeBuilder node("ScaledAttention", {"q", "k", "v"}, {"y"}, "hone");
+  if (!attribute.empty()) node = std::move(node).attribute(attribute, perm);
+  onnx::ModelProto proto = model(17, GraphBuilder()
+                                         .input("q", DType::float32, {2, 2, 2})
+                                         .input("k", DType::float32, {2, 2, 2})
+                                         .input("v", DType::float32, {2, 2, 2})
+                                         .node(node)
+                                         .output("y"));
+  auto* import = proto.add_opset_import();
+  import->set_domain("hone");
+  import->set_version(1);
+  return proto;
+}
+
+/// What is wrong with the model, or "no error".
+inline std::string problem(const std::string& attribute, const Dims& perm) {
+  return error_of([&] {
+    const Session session(attention(attribute, perm));
+    const Tensor<float> x({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+    (void)session.run({{"q", x}, {"k", x}, {"v", x}});
+  });
+}
+
+TEST_CASE("orders of dimensions that are none") {
+  CHECK(problem("", {}) == "no error");
+  CHECK(problem("y_perm", {1, 0, 2}) == "no error");
+  CHECK(problem("k_perm", {2, 0, 1}) == "no error");
+  for (const std::string attribute : {"q_perm", "k_perm", "v_perm", "y_perm"}) {
+    CAPTURE(attribute);
+    CHECK(contains(problem(attribute, {0, 1, -1}), "'" + attribute + "' is (0, 1, -1), no order of dimensions"));
+    for (const Dims& perm : {Dims{0, 1, 3}, Dims{0, 0, 2}, Dims(13, 0)})
+      CHECK(contains(problem(attribute, perm), "no order of dimensions"));
+    CHECK(contains(problem(attribute, {0, 1}), "a perm of 2 axes for"));
+  }
+  CHECK(contains(problem("y_perm", {0, 2, 1}), "'y_perm' moves the last dimension"));
+}
+
+TEST_CASE("sizes of what has no elements may be larger than memory") {
+  auto proto = attention("", {});
+  auto set = [&](int input, const Dims& dims) {
+    proto.mutable_graph()->mutable_input(input)->clear_type();
+    set_type(*proto.mutable_graph()->mutable_input(input), proto.graph().input(input).name(), DType::float32, dims);
+  };
+  const std::int64_t huge = std::int64_t{1} << 60;
+  set(0, {0, 2, 0});
+  set(1, {0, huge, 0});
+  set(2, {0, huge, 1});
+  const Session session(proto);
+  const Tensor<float> q({0, 2, 0}, {});
+  const Tensor<float> k({0, huge, 0}, {});
+  const Tensor<float> v({0, huge, 1}, {});
+  CHECK(session.run({{"q", q}, {"k", k}, {"v", v}})["y"].shape() == hone::Shape{0, 2, 1});
+}
+
+}  // namespace scaled_attention_test
