@@ -4150,16 +4150,19 @@ class AxisSet {
   std::array<bool, Shape::max_rank> members_{};
 };
 
-/// Whether `perm` holds every axis from 0 to its length, once.
-[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept {
-  std::array<bool, Shape::max_rank> seen{};
-  if (perm.size() > seen.size()) return false;
-  for (const std::int64_t axis : perm) {
-    if (axis < 0 || axis >= static_cast<std::int64_t>(perm.size()) || seen[static_cast<std::size_t>(axis)]) return false;
+/// Whether `axes` are among the first `rank`, none of them twice.
+[[nodiscard]] inline bool are_distinct_axes(std::span<const std::int64_t> axes, std::size_t rank) noexcept {
+  std::array<bool, Shape::max_rank + 1> seen{};
+  if (axes.size() > Shape::max_rank || rank > seen.size()) return false;
+  for (const std::int64_t axis : axes) {
+    if (axis < 0 || axis >= static_cast<std::int64_t>(rank) || seen[static_cast<std::size_t>(axis)]) return false;
     seen[static_cast<std::size_t>(axis)] = true;
   }
   return true;
 }
+
+/// Whether `perm` holds every axis from 0 to its length, once.
+[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept { return are_distinct_axes(perm, perm.size()); }
 
 }  // namespace hone::inline HONE_ABI::ops
 
@@ -4709,8 +4712,14 @@ struct ScaledAttention {
     a("q_part", q_part, 0);
     a("k_part", k_part, 0);
     a("v_part", v_part, 0);
-    if (!is_permutation(y_perm))
-      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' is (", join(y_perm, ", "), "), no order of dimensions");
+    const auto check = [](std::string_view attribute, const Perm& perm, std::size_t rank) {
+      if (!are_distinct_axes(perm, rank))
+        fail(ErrorCode::invalid_graph, "the attribute '", attribute, "' is (", join(perm, ", "), "), no order of dimensions");
+    };
+    check("q_perm", q_perm, q_perm.size() + 1);
+    check("k_perm", k_perm, k_perm.size() + 1);
+    check("v_perm", v_perm, v_perm.size() + 1);
+    check("y_perm", y_perm, y_perm.size());
     if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
       fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
   }
@@ -4733,11 +4742,8 @@ struct ScaledAttention {
     if (!perm.empty()) {
       if (rank != shape.rank() && rank + 1 != shape.rank())
         fail(ErrorCode::invalid_argument, "a perm of ", rank, " axes for the shape ", shape);
-      AxisSet seen;
-      for (const std::int64_t axis : perm) {
-        if (axis < 0) fail(ErrorCode::invalid_argument, "a perm holds ", axis);
-        seen.insert(axis, shape.rank());
-      }
+      if (!are_distinct_axes(perm, shape.rank()))
+        fail(ErrorCode::invalid_argument, "a perm of (", join(perm, ", "), ") for the shape ", shape);
       const std::size_t at = part_axis(perm, shape.rank());
       if (at < shape.rank() && (part < 0 || part >= shape[at]))
         fail(ErrorCode::invalid_argument, "part ", part, " of axis ", at, " of the shape ", shape);

@@ -114,15 +114,18 @@ class AxisSet {
   std::array<bool, Shape::max_rank> members_{};
 };
 
-/// Whether `perm` holds every axis from 0 to its length, once.
-[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept {
-  std::array<bool, Shape::max_rank> seen{};
-  if (perm.size() > seen.size()) return false;
-  for (const std::int64_t axis : perm) {
-    if (axis < 0 || axis >= static_cast<std::int64_t>(perm.size()) || seen[static_cast<std::size_t>(axis)]) return false;
+/// Whether `axes` are among the first `rank`, none of them twice.
+[[nodiscard]] inline bool are_distinct_axes(std::span<const std::int64_t> axes, std::size_t rank) noexcept {
+  std::array<bool, Shape::max_rank + 1> seen{};
+  if (axes.size() > Shape::max_rank || rank > seen.size()) return false;
+  for (const std::int64_t axis : axes) {
+    if (axis < 0 || axis >= static_cast<std::int64_t>(rank) || seen[static_cast<std::size_t>(axis)]) return false;
     seen[static_cast<std::size_t>(axis)] = true;
   }
   return true;
 }
+
+/// Whether `perm` holds every axis from 0 to its length, once.
+[[nodiscard]] inline bool is_permutation(std::span<const std::int64_t> perm) noexcept { return are_distinct_axes(perm, perm.size()); }
 
 }  // namespace hone::inline HONE_ABI::ops

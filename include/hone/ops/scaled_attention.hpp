@@ -40,8 +40,14 @@ struct ScaledAttention {
     a("q_part", q_part, 0);
     a("k_part", k_part, 0);
     a("v_part", v_part, 0);
-    if (!is_permutation(y_perm))
-      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' is (", join(y_perm, ", "), "), no order of dimensions");
+    const auto check = [](std::string_view attribute, const Perm& perm, std::size_t rank) {
+      if (!are_distinct_axes(perm, rank))
+        fail(ErrorCode::invalid_graph, "the attribute '", attribute, "' is (", join(perm, ", "), "), no order of dimensions");
+    };
+    check("q_perm", q_perm, q_perm.size() + 1);
+    check("k_perm", k_perm, k_perm.size() + 1);
+    check("v_perm", v_perm, v_perm.size() + 1);
+    check("y_perm", y_perm, y_perm.size());
     if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
       fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
   }
@@ -64,11 +70,8 @@ struct ScaledAttention {
     if (!perm.empty()) {
       if (rank != shape.rank() && rank + 1 != shape.rank())
         fail(ErrorCode::invalid_argument, "a perm of ", rank, " axes for the shape ", shape);
-      AxisSet seen;
-      for (const std::int64_t axis : perm) {
-        if (axis < 0) fail(ErrorCode::invalid_argument, "a perm holds ", axis);
-        seen.insert(axis, shape.rank());
-      }
+      if (!are_distinct_axes(perm, shape.rank()))
+        fail(ErrorCode::invalid_argument, "a perm of (", join(perm, ", "), ") for the shape ", shape);
       const std::size_t at = part_axis(perm, shape.rank());
       if (at < shape.rank() && (part < 0 || part >= shape[at]))
         fail(ErrorCode::invalid_argument, "part ", part, " of axis ", at, " of the shape ", shape);
