@@ -51,6 +51,7 @@ class ThreadPool {
     state_->spin = options.spin;
     state_->denormals_as_zero = options.denormals_as_zero;
     state_->size = size_;
+    state_->shares = std::make_unique<State::Share[]>(static_cast<std::size_t>(size_));
     if (!options.affinities.empty()) {
       check_affinities(options.affinities, executor_ != nullptr ? 0 : static_cast<std::size_t>(size_ - 1));
     }
@@ -163,7 +164,6 @@ class ThreadPool {
 
     alignas(64) std::atomic<std::uint32_t> gate{0};
     alignas(64) std::atomic<std::uint32_t> generation{0};
-    alignas(64) std::atomic<std::int64_t> next{0};
     alignas(64) std::atomic<bool> busy{false};
     std::atomic<bool> stop{false};
     bool spin = true;
@@ -173,10 +173,16 @@ class ThreadPool {
     std::atomic<std::int64_t> owners{1};
     /// Helpers of an executor that have entered the section.
     std::atomic<int> helpers{0};
+    /// The indices that a thread begins with; the others take what it leaves. In one section after the other a thread has the same part of
+    /// the work, and finds in its cache what it has written there.
+    struct alignas(64) Share {
+      std::atomic<std::int64_t> next{0};
+      std::int64_t end = 0;
+    };
     // The section; written only while the gate is closed and nobody is inside.
     const Body* body = nullptr;
-    std::int64_t count = 0;
     std::int64_t range = 0;
+    std::unique_ptr<Share[]> shares;
 
     void wake() noexcept {
       generation.fetch_add(1, std::memory_order_seq_cst);
@@ -186,9 +192,11 @@ class ThreadPool {
     void fork_join(Body section, std::int64_t total, std::int64_t grain, Executor* executor) noexcept {
       const std::int64_t blocks = (total - 1) / grain + 1;
       body = &section;
-      count = total;
       range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * size)) * grain;
-      next.store(0, std::memory_order_relaxed);
+      for (std::int64_t slot = 0; slot < size; ++slot) {
+        shares[static_cast<std::size_t>(slot)].next.store(blocks * slot / size * grain, std::memory_order_relaxed);
+        shares[static_cast<std::size_t>(slot)].end = std::min(total, blocks * (slot + 1) / size * grain);
+      }
       helpers.store(0, std::memory_order_relaxed);
       gate.store(open, std::memory_order_release);
       if (executor != nullptr) {
@@ -231,12 +239,14 @@ class ThreadPool {
 
     void take_ranges(int slot) noexcept {
       const Body& section = *body;
-      const std::int64_t total = count;
       const std::int64_t step = range;
-      for (;;) {
-        const std::int64_t begin = next.fetch_add(step, std::memory_order_relaxed);
-        if (begin >= total) return;
-        section(begin, std::min(begin + step, total), slot);
+      for (int k = 0; k < size; ++k) {
+        Share& share = shares[static_cast<std::size_t>((slot + k) % size)];
+        for (;;) {
+          const std::int64_t begin = share.next.fetch_add(step, std::memory_order_relaxed);
+          if (begin >= share.end) break;
+          section(begin, std::min(begin + step, share.end), slot);
+        }
       }
     }
 

@@ -241,8 +241,8 @@ class Kernel<ops::BlockedMaxPool, Cpu, float> {
   void run(Context& c) const {
     const cpu::BlockedProblem p(op_.window, c, 1, 1);
     if (p.empty()) return;
-    cpu::for_blocked_planes(c, p, [&](std::int64_t, const float* x, float* y) {
-      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * cpu::channel_block) {
+    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+      for (std::int64_t row = first; row < last; ++row, y += p.w.output * cpu::channel_block) {
         cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
           float* to = y + run.first * cpu::channel_block;
           if (run.windows.rows == 0) {
@@ -268,8 +268,8 @@ class Kernel<ops::BlockedAveragePool, Cpu, float> {
   void run(Context& c) const {
     const cpu::BlockedProblem p(op_.window, c, 1, 1);
     if (p.empty()) return;
-    cpu::for_blocked_planes(c, p, [&](std::int64_t, const float* x, float* y) {
-      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * cpu::channel_block) {
+    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+      for (std::int64_t row = first; row < last; ++row, y += p.w.output * cpu::channel_block) {
         cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
           const std::size_t taps = run.windows.rows * run.windows.columns;
           const float count = static_cast<float>(op_.count_include_pad ? run.padded : static_cast<std::int64_t>(taps));

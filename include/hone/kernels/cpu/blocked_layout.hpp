@@ -65,6 +65,9 @@ struct BlockedProblem {
   return result;
 }
 
+/// Bytes of the part of an input that is worked on at a time, so that it stays in L2.
+inline constexpr std::int64_t blocked_band_bytes = 256 * 1024;
+
 /// Multiply-adds that are worth a thread.
 inline constexpr std::int64_t blocked_worth_a_thread = 256 * 1024;
 

@@ -74,8 +74,6 @@ class DirectConv {
  private:
   /// The outputs of an image in pieces whose windows stay in L2.
   struct Bands {
-    static constexpr std::int64_t band_bytes = 256 * 1024;
-
     Bands(const BlockedProblem& p, const DirectConv& conv) {
       const auto& h = p.h;
       const auto& w = p.w;
@@ -94,10 +92,10 @@ class DirectConv {
       const std::int64_t bytes = static_cast<std::int64_t>(sizeof(float)) * channels;
       if (flat) {
         rows = 1;
-        columns = std::clamp<std::int64_t>(band_bytes / bytes / 56 * 56, 56, std::max<std::int64_t>(total_columns, 56));
+        columns = std::clamp<std::int64_t>(blocked_band_bytes / bytes / 56 * 56, 56, std::max<std::int64_t>(total_columns, 56));
       } else {
         const std::int64_t row_bytes = bytes * row_size / p.step();
-        rows = std::clamp<std::int64_t>((band_bytes / row_bytes - h.extent()) / (h.stride / row_step) + 1, 1, total_rows);
+        rows = std::clamp<std::int64_t>((blocked_band_bytes / row_bytes - h.extent()) / (h.stride / row_step) + 1, 1, total_rows);
         columns = total_columns;
       }
       input_rows = (rows - 1) * (h.stride / row_step) + h.extent();
