@@ -1817,6 +1817,7 @@ class ThreadPool {
     state_->spin = options.spin;
     state_->denormals_as_zero = options.denormals_as_zero;
     state_->size = size_;
+    state_->shares = std::make_unique<State::Share[]>(static_cast<std::size_t>(size_));
     if (!options.affinities.empty()) {
       check_affinities(options.affinities, executor_ != nullptr ? 0 : static_cast<std::size_t>(size_ - 1));
     }
@@ -1929,7 +1930,6 @@ class ThreadPool {
 
     alignas(64) std::atomic<std::uint32_t> gate{0};
     alignas(64) std::atomic<std::uint32_t> generation{0};
-    alignas(64) std::atomic<std::int64_t> next{0};
     alignas(64) std::atomic<bool> busy{false};
     std::atomic<bool> stop{false};
     bool spin = true;
@@ -1939,10 +1939,16 @@ class ThreadPool {
     std::atomic<std::int64_t> owners{1};
     /// Helpers of an executor that have entered the section.
     std::atomic<int> helpers{0};
+    /// The indices that a thread begins with; the others take what it leaves. In one section after the other a thread has the same part of
+    /// the work, and finds in its cache what it has written there.
+    struct alignas(64) Share {
+      std::atomic<std::int64_t> next{0};
+      std::int64_t end = 0;
+    };
     // The section; written only while the gate is closed and nobody is inside.
     const Body* body = nullptr;
-    std::int64_t count = 0;
     std::int64_t range = 0;
+    std::unique_ptr<Share[]> shares;
 
     void wake() noexcept {
       generation.fetch_add(1, std::memory_order_seq_cst);
@@ -1952,9 +1958,11 @@ class ThreadPool {
     void fork_join(Body section, std::int64_t total, std::int64_t grain, Executor* executor) noexcept {
       const std::int64_t blocks = (total - 1) / grain + 1;
       body = &section;
-      count = total;
       range = std::max<std::int64_t>(1, blocks / (ranges_per_thread * size)) * grain;
-      next.store(0, std::memory_order_relaxed);
+      for (std::int64_t slot = 0; slot < size; ++slot) {
+        shares[static_cast<std::size_t>(slot)].next.store(blocks * slot / size * grain, std::memory_order_relaxed);
+        shares[static_cast<std::size_t>(slot)].end = std::min(total, blocks * (slot + 1) / size * grain);
+      }
       helpers.store(0, std::memory_order_relaxed);
       gate.store(open, std::memory_order_release);
       if (executor != nullptr) {
@@ -1997,12 +2005,14 @@ class ThreadPool {
 
     void take_ranges(int slot) noexcept {
       const Body& section = *body;
-      const std::int64_t total = count;
       const std::int64_t step = range;
-      for (;;) {
-        const std::int64_t begin = next.fetch_add(step, std::memory_order_relaxed);
-        if (begin >= total) return;
-        section(begin, std::min(begin + step, total), slot);
+      for (int k = 0; k < size; ++k) {
+        Share& share = shares[static_cast<std::size_t>((slot + k) % size)];
+        for (;;) {
+          const std::int64_t begin = share.next.fetch_add(step, std::memory_order_relaxed);
+          if (begin >= share.end) break;
+          section(begin, std::min(begin + step, share.end), slot);
+        }
       }
     }
 
@@ -14036,6 +14046,9 @@ struct BlockedProblem {
   return result;
 }
 
+/// Bytes of the part of an input that is worked on at a time, so that it stays in L2.
+inline constexpr std::int64_t blocked_band_bytes = 256 * 1024;
+
 /// Multiply-adds that are worth a thread.
 inline constexpr std::int64_t blocked_worth_a_thread = 256 * 1024;
 
@@ -14713,12 +14726,23 @@ void for_window_runs(const BlockedProblem& p, const float* x, std::int64_t row, 
   }
 }
 
-/// body(plane, x, y) for each image and block of channels, on the threads of the session.
+/// body(plane, first row, last row, x, y) for parts of each image and block of channels, on the threads of the session; `y` is at the first
+/// row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
 template <class Body>
-void for_blocked_planes(const Context& c, const BlockedProblem& p, const Body& body) {
-  const std::int64_t work = p.output_plane() * p.h.kernel * p.w.kernel;
-  c.parallel_for(p.batch * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane) body(plane, p.x + plane * p.input_plane(), p.y + plane * p.output_plane());
+void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& body) {
+  const std::int64_t bytes = p.input_blocks * p.input_plane() * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t parts = c.pool().size() == 1 ? 1
+                                                  : std::clamp<std::int64_t>(bytes / blocked_band_bytes, 1,
+                                                                             std::min<std::int64_t>(p.h.output, 4 * c.pool().size()));
+  const std::int64_t work = p.output_plane() * p.h.kernel * p.w.kernel / parts;
+  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t part = task / p.output_blocks % parts;
+      const std::int64_t plane = task / (p.output_blocks * parts) * p.output_blocks + task % p.output_blocks;
+      const std::int64_t first = p.h.output * part / parts;
+      const std::int64_t last = p.h.output * (part + 1) / parts;
+      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block);
+    }
   });
 }
 
@@ -14741,10 +14765,10 @@ class BlockedDepthwise {
 
   void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
     const std::int64_t weights_row = p.w.kernel * channel_block;
-    for_blocked_planes(c, p, [&](std::int64_t plane, const float* x, float* y) {
+    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y) {
       const std::int64_t block = plane % p.output_blocks;
       const float* weights = static_cast<const float*>(packed_.data()) + block * taps_ * channel_block;
-      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * channel_block) {
+      for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {
         for_window_runs(p, x, row, [&](const BlockedWindowRun& run) {
           kernels_->depthwise(run.windows, static_cast<std::size_t>(run.count),
                               weights + run.tap_row * weights_row + run.tap_column * channel_block, weights_row,
@@ -14752,7 +14776,8 @@ class BlockedDepthwise {
                               y + run.first * channel_block);
         });
       }
-      if (store.epilogue != nullptr) (*store.epilogue)(plane * p.output_plane(), p.output_plane());
+      const std::int64_t row_size = p.w.output * channel_block;
+      if (store.epilogue != nullptr) (*store.epilogue)(plane * p.output_plane() + first * row_size, (last - first) * row_size);
     });
   }
 
@@ -15010,8 +15035,6 @@ class DirectConv {
  private:
   /// The outputs of an image in pieces whose windows stay in L2.
   struct Bands {
-    static constexpr std::int64_t band_bytes = 256 * 1024;
-
     Bands(const BlockedProblem& p, const DirectConv& conv) {
       const auto& h = p.h;
       const auto& w = p.w;
@@ -15030,10 +15053,10 @@ class DirectConv {
       const std::int64_t bytes = static_cast<std::int64_t>(sizeof(float)) * channels;
       if (flat) {
         rows = 1;
-        columns = std::clamp<std::int64_t>(band_bytes / bytes / 56 * 56, 56, std::max<std::int64_t>(total_columns, 56));
+        columns = std::clamp<std::int64_t>(blocked_band_bytes / bytes / 56 * 56, 56, std::max<std::int64_t>(total_columns, 56));
       } else {
         const std::int64_t row_bytes = bytes * row_size / p.step();
-        rows = std::clamp<std::int64_t>((band_bytes / row_bytes - h.extent()) / (h.stride / row_step) + 1, 1, total_rows);
+        rows = std::clamp<std::int64_t>((blocked_band_bytes / row_bytes - h.extent()) / (h.stride / row_step) + 1, 1, total_rows);
         columns = total_columns;
       }
       input_rows = (rows - 1) * (h.stride / row_step) + h.extent();
@@ -16574,8 +16597,8 @@ class Kernel<ops::BlockedMaxPool, Cpu, float> {
   void run(Context& c) const {
     const cpu::BlockedProblem p(op_.window, c, 1, 1);
     if (p.empty()) return;
-    cpu::for_blocked_planes(c, p, [&](std::int64_t, const float* x, float* y) {
-      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * cpu::channel_block) {
+    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+      for (std::int64_t row = first; row < last; ++row, y += p.w.output * cpu::channel_block) {
         cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
           float* to = y + run.first * cpu::channel_block;
           if (run.windows.rows == 0) {
@@ -16601,8 +16624,8 @@ class Kernel<ops::BlockedAveragePool, Cpu, float> {
   void run(Context& c) const {
     const cpu::BlockedProblem p(op_.window, c, 1, 1);
     if (p.empty()) return;
-    cpu::for_blocked_planes(c, p, [&](std::int64_t, const float* x, float* y) {
-      for (std::int64_t row = 0; row < p.h.output; ++row, y += p.w.output * cpu::channel_block) {
+    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+      for (std::int64_t row = first; row < last; ++row, y += p.w.output * cpu::channel_block) {
         cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
           const std::size_t taps = run.windows.rows * run.windows.columns;
           const float count = static_cast<float>(op_.count_include_pad ? run.padded : static_cast<std::int64_t>(taps));
