@@ -653,7 +653,8 @@ inline constexpr std::size_t buffer_alignment = 64;
 
 namespace detail {
 
-/// Asks for large pages under what lies whole inside of the memory: weights are read once per run, and each page that they touch costs a look-up.
+/// Asks for large pages under what lies whole inside of the memory: weights are read once per run, and each page that they touch costs a
+/// look-up.
 inline void prefer_large_pages(void* data, std::size_t bytes) noexcept {
 #if defined(MADV_HUGEPAGE)
   constexpr std::size_t page = std::size_t{1} << 21;
