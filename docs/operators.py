@@ -5,7 +5,8 @@ usage: operators.py FILE [--tool build/release/bin/hone_support] [--cases build/
 
 For each schema in the package `onnx` (operator and version), each type variable of it and each type that the variable allows, the library
 is asked to create a session for a model of one node where the variable has the type. The other variables have the types that they have in
-a case of the conformance suite, or whichever the library takes. The outputs must then have the types that the schema gives them.
+a case of the conformance suite; where a provider refuses those, any that it takes make the type partly supported. The outputs must have the
+types that the schema gives them.
 """
 import argparse
 import itertools
@@ -38,7 +39,7 @@ cmake --build --preset release --target hone_support
 ```
 
 Versions are those in which an operator changed; deprecated ones are left out. "all" stands for every type that the schemas allow, and `…`
-in a reason for the type.
+in a reason for the type. Types after "Partly" are supported with some attributes, or some types of the other variables, alone.
 
 """
 
@@ -77,8 +78,14 @@ def problem(model: NodeModel, answer: str) -> str:
     return "" if rest.split() == [canonical(output) for output in model.outputs] else "its outputs have other types"
 
 
-def refusals(tool: pathlib.Path, cases: pathlib.Path, asked: list[Question]) -> dict[Question, str]:
+class Refusals(NamedTuple):
     """The questions that are answered with no, with the reasons."""
+
+    always: dict[Question, str]
+    likeliest: dict[Question, str]  # by the provider, but only for the likeliest node
+
+
+def refusals(tool: pathlib.Path, cases: pathlib.Path, asked: list[Question]) -> Refusals:
     examples = Examples(cases)
 
     def candidates(question: Question):
@@ -89,7 +96,13 @@ def refusals(tool: pathlib.Path, cases: pathlib.Path, asked: list[Question]) -> 
     further = [(question, model) for question in refused for model in itertools.islice(candidates(question), 1, MOST_CANDIDATES)]
     for (question, _), answer in zip(further, ask(tool, [model for _, model in further])):
         refused[question].append(answer)
-    return {question: reason(question, answers) for question, answers in refused.items() if all(answers)}
+    result = Refusals({}, {})
+    for question, answers in refused.items():
+        if all(answers):
+            result.always[question] = reason(question, answers)
+        elif re.search("CPUExecutionProvider: |its input .* has type", answers[0]):
+            result.likeliest[question] = reason(question, answers[:1])
+    return result
 
 
 def reason(question: Question, answers: list[str]) -> str:
@@ -105,23 +118,30 @@ def plain(kind: str) -> str:
     return re.sub(r"^tensor\((\w+)\)$", r"\1", kind)
 
 
-def cell(asked: list[Question], refused: dict[Question, str]) -> str:
-    """What the table says of the types of one operator."""
+def listed(asked: list[Question], reasons: dict[Question, str]) -> str:
+    """The types of the questions that have reasons, those of one reason together."""
     versions = defaultdict(list)
     for question in asked:
-        if question in refused:
-            versions[question.variable, refused[question], question.type].append(question.schema.since_version)
-    if not versions:
-        return "all"
+        if question in reasons:
+            versions[question.variable, reasons[question], question.type].append(question.schema.since_version)
     groups = defaultdict(list)
     for (variable, why, kind), since in versions.items():
         groups[variable, why, tuple(since)].append(plain(kind))
     lines = [f"`{variable}` {', '.join(kinds)} ({', '.join(map(str, since))}): {why}" for (variable, why, since), kinds in groups.items()]
-    count = sum(question not in refused for question in asked)
-    return f"{count} of {len(asked)}, not " + "; ".join(lines)
+    return "; ".join(lines)
 
 
-def table(domain: str, asked: list[Question], refused: dict[Question, str]) -> str:
+def cell(asked: list[Question], refused: Refusals) -> str:
+    """What the table says of the types of one operator."""
+    result = "all"
+    if never := listed(asked, refused.always):
+        result = f"{sum(question not in refused.always for question in asked)} of {len(asked)}, not {never}"
+    if partly := listed(asked, refused.likeliest):
+        result += f". Partly: {partly}"
+    return result
+
+
+def table(domain: str, asked: list[Question], refused: Refusals) -> str:
     operators = defaultdict(list)
     for question in asked:
         if question.schema.domain == domain:
@@ -133,8 +153,9 @@ def table(domain: str, asked: list[Question], refused: dict[Question, str]) -> s
     return "\n".join(lines) + "\n"
 
 
-def totals(asked: list[Question], refused: dict[Question, str]) -> str:
+def totals(asked: list[Question], refusal: Refusals) -> str:
     """A table of how much is supported: an operator or a version counts when none of its types is refused."""
+    refused = refusal.always
     lines = ["| | of the standard | all types | some types |", "|---|---|---|---|"]
     for what, key in (
         ("operators", lambda schema: (schema.domain, schema.name)),
@@ -145,7 +166,7 @@ def totals(asked: list[Question], refused: dict[Question, str]) -> str:
         none = everything - {key(question.schema) for question in asked if question not in refused}
         lines.append(f"| {what} | {len(everything)} | {len(everything - partly)} | {len(partly - none)} |")
     lines.append(f"| types of versions of operators | {len(asked)} | {len(asked) - len(refused)} | |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + f"\n\nOf the last number, {len(refusal.likeliest)} are supported partly.\n"
 
 
 def main() -> None:
@@ -160,7 +181,7 @@ def main() -> None:
     domains = sorted({question.schema.domain for question in asked})
     tables = [table(domain, asked, refused) for domain in domains]
     arguments.file.write_text(HEAD.format(onnx=onnx.__version__) + counted + "\n" + "\n".join(tables))
-    print(f"operators: {len(asked) - len(refused)} of {len(asked)} types of versions of operators are supported")
+    print(f"operators: {len(asked) - len(refused.always)} of {len(asked)} types of versions of operators are supported")
 
 
 if __name__ == "__main__":
