@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
-#   tests/run.sh STEP...      only these steps: release conformance zoo zoo_wide differential packaging header-only single asan style, or
-#                             nightly, which searches longer for races, for damaged models that do harm and for differences, and is not
-#                             part of everything
+#   tests/run.sh STEP...      only these steps: release conformance operators zoo zoo_wide differential packaging header-only single asan
+#                             style, or nightly, which searches longer for races, for damaged models that do harm and for differences, and
+#                             is not part of everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -65,9 +65,11 @@ run_ctest() {
   fi
 }
 
-# run_cases LIST TOOL [ARGUMENT...] -- runs hone_conformance. What LIST names must pass; what it does not name may fail, and counts as skipped.
+# run_cases LIST WHAT TOOL [ARGUMENT...] -- runs hone_conformance. What LIST names must pass; what it does not name may fail, and counts as
+# skipped. Leaves the number of cases in `ran`.
 run_cases() {
   local list=$1 what=$2 tool=$3
+  ran=0
   shift 3
   local log
   log=$(mktemp)
@@ -88,10 +90,23 @@ run_cases() {
   n_good=$(grep -c '^PASS ' "$log" || true)
   n_all=$(grep -cE '^(PASS|FAIL) ' "$log" || true)
   n_lost=$(grep -c . <<<"$lost" || true)
+  ran=$n_all
   echo "$what: $n_good of $n_all pass, $n_lost of those that must pass fail, $more pass that $list does not name"
   for name in $lost; do grep -F "FAIL $name:" "$log" | cut -c 1-400; done
   count "$n_good" "$n_lost" $((n_all - n_good - n_lost)) "$what"
   rm "$log"
+}
+
+# expected_cases NAME -- what tests/conformance/counts.txt says of NAME.
+expected_cases() {
+  sed -n "s/^$1 //p" tests/conformance/counts.txt
+}
+
+# all_cases_ran WHAT NUMBER -- whether the last run_cases ran NUMBER cases.
+all_cases_ran() {
+  ((ran == $2)) && return
+  echo "$1: $ran cases ran; tests/conformance/counts.txt has $2"
+  return 1
 }
 
 # The cases of the ONNX suite, which tests read too.
@@ -108,14 +123,33 @@ step_conformance() {
   write_cases || return 1
   build release hone_conformance || return 0
   local tool=build/release/bin/hone_conformance folder
+  check "tests/conformance/counts.txt is of the onnx in tests/requirements.txt" grep -qx "onnx==$(expected_cases onnx)" tests/requirements.txt
   for folder in node simple pytorch-converted pytorch-operator light; do
     run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
+    check "number of cases in conformance/$folder" all_cases_ran "conformance/$folder" "$(expected_cases "$folder")"
   done
   run_cases tests/conformance/passing.txt "conformance, saved and loaded" "$tool" --reload build/conformance
   for arch in $(tests/conformance/arches.sh); do
     HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level disabled, $arch" "$tool" --level disabled build/conformance
     [[ $arch == avx512 ]] || HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level all, $arch" "$tool" build/conformance
   done
+}
+
+operators_table() {
+  local table
+  table=$(mktemp)
+  if .venv/bin/python docs/operators.py "$table" && diff docs/operators.md "$table"; then
+    rm "$table"
+    return 0
+  fi
+  rm "$table"
+  echo "docs/operators.md is not what the library says: see its head for the commands that write it"
+  return 1
+}
+
+step_operators() {
+  write_cases || return 1
+  build release hone_support && check "docs/operators.md is up to date" operators_table
 }
 
 step_zoo() {
@@ -260,7 +294,7 @@ main() {
   jobs=$(nproc)
   configure=()
   steps=("$@")
-  (($#)) || steps=(release conformance zoo zoo_wide differential packaging header-only single asan style)
+  (($#)) || steps=(release conformance operators zoo zoo_wide differential packaging header-only single asan style)
   for step in "${steps[@]}"; do
     declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
     echo "== $step"

@@ -12862,7 +12862,11 @@ class AttentionMask {
     if (!c.has_input(3)) return;
     const TensorRef& mask = c.input(3);
     const std::size_t rank = mask.shape.rank();
-    (mask.dtype == DType::boolean ? allowed_ : added_) = mask.data;
+    if (mask.dtype == DType::boolean || mask.dtype == dtype_of<T>) {
+      (mask.dtype == DType::boolean ? allowed_ : added_) = mask.data;
+    } else {
+      numbers_ = &mask;
+    }
     width_ = mask.shape.back();
     for (std::size_t i = 0; i + 1 < rank; ++i) strides_[i + 4 - rank] = mask.shape[i] == 1 ? 0 : mask.shape.stride(i);
   }
@@ -12888,14 +12892,16 @@ class AttentionMask {
       }
       return any;
     }
-    if (added_ != nullptr) {
-      const T* added = static_cast<const T*>(added_) + at;
+    const auto add = [&](auto added) {
       for (std::int64_t j = begin; j < end; ++j) {
-        any = any || added[j] != never;
-        scores[j] = added[j] == never ? never : scores[j] + added[j];
+        const T number = added(at + j);
+        any = any || number != never;
+        scores[j] = number == never ? never : scores[j] + number;
       }
       return any;
-    }
+    };
+    if (added_ != nullptr) return add([from = static_cast<const T*>(added_)](std::int64_t j) { return from[j]; });
+    if (numbers_ != nullptr) return add([this](std::int64_t j) { return static_cast<T>(ops::number_at(*numbers_, j)); });
     return begin < end;
   }
 
@@ -12908,6 +12914,7 @@ class AttentionMask {
   const std::int64_t* valid_ = nullptr;
   const void* allowed_ = nullptr;
   const void* added_ = nullptr;
+  const TensorRef* numbers_ = nullptr;  ///< what is added, in another type
   std::int64_t width_ = -1;
   std::array<std::int64_t, 3> strides_{};
 };
@@ -12934,7 +12941,7 @@ class Kernel<ops::Attention, Cpu, T> {
     for (const std::size_t i : {1, 2, 4, 5}) {
       if (node.has_input(i) && node.input_dtype(i) != own) return Support::no("queries of ", name(own), " and ", name(node.input_dtype(i)));
     }
-    if (node.has_input(3) && node.input_dtype(3) != own && node.input_dtype(3) != DType::boolean) {
+    if (node.has_input(3) && node.input_dtype(3) != DType::boolean && !real_numbers.contains(node.input_dtype(3))) {
       return Support::no("a mask of ", name(node.input_dtype(3)));
     }
     return Support::yes();
@@ -18273,8 +18280,7 @@ class Kernel<ops::NonZero, Cpu> {
  public:
   static Support supports(const NodeView& node) {
     const DType dtype = node.input_dtype(0);
-    if (dtype == DType::string || element_size(dtype) == 0 || element_size(dtype) > 8) return Support::no("NonZero of ", hone::name(dtype));
-    return Support::yes();
+    return element_size(dtype) != 0 ? Support::yes() : Support::no("NonZero of ", hone::name(dtype));
   }
   Kernel(const NodeView&, const CpuDevice&) {}
 
@@ -18291,6 +18297,10 @@ class Kernel<ops::NonZero, Cpu> {
         return find<std::uint64_t>(c, 0x7fffffffffffffff);
       case DType::complex64:
         return find<std::uint64_t>(c, 0x7fffffff7fffffff);
+      case DType::complex128:
+        return find(c, [x = c.in<std::complex<double>>(0)](std::int64_t i) { return x[i] != 0.0; });
+      case DType::string:
+        return find(c, [x = c.in<std::string>(0)](std::int64_t i) { return !x[i].empty(); });
       case DType::float8e4m3fn:
       case DType::float8e5m2:
         return find<std::uint8_t>(c, 0x7f);
@@ -18311,19 +18321,20 @@ class Kernel<ops::NonZero, Cpu> {
 
  private:
   template <class Word>
-  static bool is_set(const std::byte* x, std::int64_t i, Word mask) noexcept {
-    Word word;
-    std::memcpy(&word, x + i * static_cast<std::int64_t>(sizeof word), sizeof word);
-    return (word & mask) != 0;
+  static void find(Context& c, Word mask) {
+    find(c, [x = c.in<std::byte>(0), mask](std::int64_t i) {
+      Word word;
+      std::memcpy(&word, x + i * static_cast<std::int64_t>(sizeof word), sizeof word);
+      return (word & mask) != 0;
+    });
   }
 
-  template <class Word>
-  static void find(Context& c, Word mask) {
+  template <std::predicate<std::int64_t> IsSet>
+  static void find(Context& c, IsSet is_set) {
     const Shape shape = c.input(0).shape;
-    const std::byte* x = c.in<std::byte>(0);
     const std::int64_t n = shape.elements();
     std::int64_t count = 0;
-    for (std::int64_t i = 0; i < n; ++i) count += is_set(x, i, mask) ? 1 : 0;
+    for (std::int64_t i = 0; i < n; ++i) count += is_set(i) ? 1 : 0;
     const TensorRef& out = c.allocate(0, DType::int64, {static_cast<std::int64_t>(shape.rank()), count});
     if (shape.rank() == 0 || count == 0) return;
     const std::size_t inner = shape.rank() - 1;
@@ -18333,7 +18344,7 @@ class Kernel<ops::NonZero, Cpu> {
     std::int64_t found = 0;
     for (std::int64_t begin = 0; begin < n; begin += row) {
       for (std::int64_t i = 0; i < row; ++i) {
-        if (!is_set(x, begin + i, mask)) continue;
+        if (!is_set(begin + i)) continue;
         for (std::size_t d = 0; d < inner; ++d) y[static_cast<std::int64_t>(d) * count + found] = at[d];
         y[static_cast<std::int64_t>(inner) * count + found] = i;
         ++found;
@@ -18695,14 +18706,14 @@ class Kernel<ops::Unique, Cpu> {
   static Support supports(const NodeView& node) {
     const DType dtype = node.input_dtype(0);
     const bool good = is_integral(dtype) || dtype == DType::boolean || dtype == DType::float32 || dtype == DType::float64 ||
-                      dtype == DType::float16 || dtype == DType::bfloat16 || dtype == DType::string;
+                      dtype == DType::float16 || dtype == DType::bfloat16 || dtype == DType::string || is_complex(dtype);
     return good ? Support::yes() : Support::no("Unique of ", hone::name(dtype));
   }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Unique>()) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const TensorRef& x = c.input(0);
-    const std::size_t keys = x.dtype == DType::string ? 0 : static_cast<std::size_t>(x.elements());
+    const std::size_t keys = x.dtype == DType::string ? 0 : static_cast<std::size_t>(x.elements() * keys_of(x.dtype));
     return (keys + static_cast<std::size_t>(Slices(op_, x.shape).n) * lists) * 8;
   }
 
@@ -18723,6 +18734,10 @@ class Kernel<ops::Unique, Cpu> {
 
  private:
   static constexpr std::int64_t lists = 6;  // of one number per slice, in the workspace
+
+  static bool is_complex(DType dtype) noexcept { return dtype == DType::complex64 || dtype == DType::complex128; }
+  /// Keys per element: complex numbers are ordered by their real parts, then by their imaginary parts.
+  static std::int64_t keys_of(DType dtype) noexcept { return is_complex(dtype) ? 2 : 1; }
 
   /// x as (outer, n, inner).
   struct Slices {
@@ -18746,13 +18761,15 @@ class Kernel<ops::Unique, Cpu> {
   static void make_keys(const TensorRef& x, std::uint64_t* keys) {
     const auto fill = [&]<class T>(const T*) {
       const T* from = x.as<const T>();
-      const std::int64_t n = x.elements();
+      const std::int64_t n = x.elements() * keys_of(x.dtype);
       for (std::int64_t i = 0; i < n; ++i) keys[i] = order_key(from[i]);
     };
     switch (x.dtype) {
       case DType::float32:
+      case DType::complex64:
         return fill(static_cast<const float*>(nullptr));
       case DType::float64:
+      case DType::complex128:
         return fill(static_cast<const double*>(nullptr));
       case DType::float16:
         return fill(static_cast<const Half*>(nullptr));
@@ -18785,11 +18802,12 @@ class Kernel<ops::Unique, Cpu> {
     std::int64_t* count = memory + 3 * s.n;
     std::int64_t* groups = memory + 4 * s.n;    // the groups in the order of the output
     std::int64_t* position = memory + 5 * s.n;  // and the inverse
+    const std::int64_t inner = s.inner * keys_of(c.input(0).dtype);
     const auto compare = [&](std::int64_t a, std::int64_t b) {
       for (std::int64_t o = 0; o < s.outer; ++o) {
-        const Key* left = keys + (o * s.n + a) * s.inner;
-        const Key* right = keys + (o * s.n + b) * s.inner;
-        for (std::int64_t i = 0; i < s.inner; ++i)
+        const Key* left = keys + (o * s.n + a) * inner;
+        const Key* right = keys + (o * s.n + b) * inner;
+        for (std::int64_t i = 0; i < inner; ++i)
           if (left[i] != right[i]) return left[i] < right[i] ? -1 : 1;
       }
       return 0;

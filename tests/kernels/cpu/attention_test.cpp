@@ -1,5 +1,7 @@
 #include <cmath>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -23,6 +25,19 @@ TEST_CASE("Attention: a query that may see one key gives its value, one that may
   check_tensor<float>(y[0], {1, 1, 3, 1}, {7, 9, 0});
   CHECK(y[1].shape() == hone::Shape{1, 1, 2, 2});
   CHECK(y[3].shape() == hone::Shape{1, 1, 3, 2});
+}
+
+TEST_CASE("Attention: a mask of integers is added as one of floats is") {
+  const auto run = [](hone::Value mask) {
+    return run_node<hone::ops::Attention>(
+        23, {}, values(iota<float>({1, 1, 2, 2}), iota<float>({1, 1, 2, 2}), tensor<float>({1, 1, 2, 1}, {7, 9}), std::move(mask)));
+  };
+  const Values y = run(tensor<float>({2, 2}, {3, -1, 0, 2}));
+  const auto wanted = y[0].view<float>();
+  CHECK(wanted[0] != wanted[1]);
+  check_tensor<float>(run(tensor<std::int8_t>({2, 2}, {3, -1, 0, 2}))[0], {1, 1, 2, 1}, {wanted[0], wanted[1]});
+  check_tensor<float>(run(tensor<std::int64_t>({2, 2}, {3, -1, 0, 2}))[0], {1, 1, 2, 1}, {wanted[0], wanted[1]});
+  CHECK_THROWS_AS(run(tensor<std::string>({2, 2}, {"", "", "", ""})), hone::Error);
 }
 
 TEST_CASE("Attention: packed heads, shared keys and a past are what they are apart") {

@@ -11,6 +11,7 @@
 #include <hone/config.hpp>
 #include <hone/kernels/cpu/matrix_product.hpp>
 #include <hone/ops/attention.hpp>
+#include <hone/ops/dimensions.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 #include <hone/simd/softmax.hpp>
@@ -32,7 +33,11 @@ class AttentionMask {
     if (!c.has_input(3)) return;
     const TensorRef& mask = c.input(3);
     const std::size_t rank = mask.shape.rank();
-    (mask.dtype == DType::boolean ? allowed_ : added_) = mask.data;
+    if (mask.dtype == DType::boolean || mask.dtype == dtype_of<T>) {
+      (mask.dtype == DType::boolean ? allowed_ : added_) = mask.data;
+    } else {
+      numbers_ = &mask;
+    }
     width_ = mask.shape.back();
     for (std::size_t i = 0; i + 1 < rank; ++i) strides_[i + 4 - rank] = mask.shape[i] == 1 ? 0 : mask.shape.stride(i);
   }
@@ -58,14 +63,16 @@ class AttentionMask {
       }
       return any;
     }
-    if (added_ != nullptr) {
-      const T* added = static_cast<const T*>(added_) + at;
+    const auto add = [&](auto added) {
       for (std::int64_t j = begin; j < end; ++j) {
-        any = any || added[j] != never;
-        scores[j] = added[j] == never ? never : scores[j] + added[j];
+        const T number = added(at + j);
+        any = any || number != never;
+        scores[j] = number == never ? never : scores[j] + number;
       }
       return any;
-    }
+    };
+    if (added_ != nullptr) return add([from = static_cast<const T*>(added_)](std::int64_t j) { return from[j]; });
+    if (numbers_ != nullptr) return add([this](std::int64_t j) { return static_cast<T>(ops::number_at(*numbers_, j)); });
     return begin < end;
   }
 
@@ -78,6 +85,7 @@ class AttentionMask {
   const std::int64_t* valid_ = nullptr;
   const void* allowed_ = nullptr;
   const void* added_ = nullptr;
+  const TensorRef* numbers_ = nullptr;  ///< what is added, in another type
   std::int64_t width_ = -1;
   std::array<std::int64_t, 3> strides_{};
 };
@@ -104,7 +112,7 @@ class Kernel<ops::Attention, Cpu, T> {
     for (const std::size_t i : {1, 2, 4, 5}) {
       if (node.has_input(i) && node.input_dtype(i) != own) return Support::no("queries of ", name(own), " and ", name(node.input_dtype(i)));
     }
-    if (node.has_input(3) && node.input_dtype(3) != own && node.input_dtype(3) != DType::boolean) {
+    if (node.has_input(3) && node.input_dtype(3) != DType::boolean && !real_numbers.contains(node.input_dtype(3))) {
       return Support::no("a mask of ", name(node.input_dtype(3)));
     }
     return Support::yes();

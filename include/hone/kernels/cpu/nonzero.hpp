@@ -1,7 +1,11 @@
 #pragma once
 
 #include <array>
+#include <complex>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include <hone/config.hpp>
@@ -16,8 +20,7 @@ class Kernel<ops::NonZero, Cpu> {
  public:
   static Support supports(const NodeView& node) {
     const DType dtype = node.input_dtype(0);
-    if (dtype == DType::string || element_size(dtype) == 0 || element_size(dtype) > 8) return Support::no("NonZero of ", hone::name(dtype));
-    return Support::yes();
+    return element_size(dtype) != 0 ? Support::yes() : Support::no("NonZero of ", hone::name(dtype));
   }
   Kernel(const NodeView&, const CpuDevice&) {}
 
@@ -34,6 +37,10 @@ class Kernel<ops::NonZero, Cpu> {
         return find<std::uint64_t>(c, 0x7fffffffffffffff);
       case DType::complex64:
         return find<std::uint64_t>(c, 0x7fffffff7fffffff);
+      case DType::complex128:
+        return find(c, [x = c.in<std::complex<double>>(0)](std::int64_t i) { return x[i] != 0.0; });
+      case DType::string:
+        return find(c, [x = c.in<std::string>(0)](std::int64_t i) { return !x[i].empty(); });
       case DType::float8e4m3fn:
       case DType::float8e5m2:
         return find<std::uint8_t>(c, 0x7f);
@@ -54,19 +61,20 @@ class Kernel<ops::NonZero, Cpu> {
 
  private:
   template <class Word>
-  static bool is_set(const std::byte* x, std::int64_t i, Word mask) noexcept {
-    Word word;
-    std::memcpy(&word, x + i * static_cast<std::int64_t>(sizeof word), sizeof word);
-    return (word & mask) != 0;
+  static void find(Context& c, Word mask) {
+    find(c, [x = c.in<std::byte>(0), mask](std::int64_t i) {
+      Word word;
+      std::memcpy(&word, x + i * static_cast<std::int64_t>(sizeof word), sizeof word);
+      return (word & mask) != 0;
+    });
   }
 
-  template <class Word>
-  static void find(Context& c, Word mask) {
+  template <std::predicate<std::int64_t> IsSet>
+  static void find(Context& c, IsSet is_set) {
     const Shape shape = c.input(0).shape;
-    const std::byte* x = c.in<std::byte>(0);
     const std::int64_t n = shape.elements();
     std::int64_t count = 0;
-    for (std::int64_t i = 0; i < n; ++i) count += is_set(x, i, mask) ? 1 : 0;
+    for (std::int64_t i = 0; i < n; ++i) count += is_set(i) ? 1 : 0;
     const TensorRef& out = c.allocate(0, DType::int64, {static_cast<std::int64_t>(shape.rank()), count});
     if (shape.rank() == 0 || count == 0) return;
     const std::size_t inner = shape.rank() - 1;
@@ -76,7 +84,7 @@ class Kernel<ops::NonZero, Cpu> {
     std::int64_t found = 0;
     for (std::int64_t begin = 0; begin < n; begin += row) {
       for (std::int64_t i = 0; i < row; ++i) {
-        if (!is_set(x, begin + i, mask)) continue;
+        if (!is_set(begin + i)) continue;
         for (std::size_t d = 0; d < inner; ++d) y[static_cast<std::int64_t>(d) * count + found] = at[d];
         y[static_cast<std::int64_t>(inner) * count + found] = i;
         ++found;

@@ -21,14 +21,14 @@ class Kernel<ops::Unique, Cpu> {
   static Support supports(const NodeView& node) {
     const DType dtype = node.input_dtype(0);
     const bool good = is_integral(dtype) || dtype == DType::boolean || dtype == DType::float32 || dtype == DType::float64 ||
-                      dtype == DType::float16 || dtype == DType::bfloat16 || dtype == DType::string;
+                      dtype == DType::float16 || dtype == DType::bfloat16 || dtype == DType::string || is_complex(dtype);
     return good ? Support::yes() : Support::no("Unique of ", hone::name(dtype));
   }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Unique>()) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const TensorRef& x = c.input(0);
-    const std::size_t keys = x.dtype == DType::string ? 0 : static_cast<std::size_t>(x.elements());
+    const std::size_t keys = x.dtype == DType::string ? 0 : static_cast<std::size_t>(x.elements() * keys_of(x.dtype));
     return (keys + static_cast<std::size_t>(Slices(op_, x.shape).n) * lists) * 8;
   }
 
@@ -49,6 +49,10 @@ class Kernel<ops::Unique, Cpu> {
 
  private:
   static constexpr std::int64_t lists = 6;  // of one number per slice, in the workspace
+
+  static bool is_complex(DType dtype) noexcept { return dtype == DType::complex64 || dtype == DType::complex128; }
+  /// Keys per element: complex numbers are ordered by their real parts, then by their imaginary parts.
+  static std::int64_t keys_of(DType dtype) noexcept { return is_complex(dtype) ? 2 : 1; }
 
   /// x as (outer, n, inner).
   struct Slices {
@@ -72,13 +76,15 @@ class Kernel<ops::Unique, Cpu> {
   static void make_keys(const TensorRef& x, std::uint64_t* keys) {
     const auto fill = [&]<class T>(const T*) {
       const T* from = x.as<const T>();
-      const std::int64_t n = x.elements();
+      const std::int64_t n = x.elements() * keys_of(x.dtype);
       for (std::int64_t i = 0; i < n; ++i) keys[i] = order_key(from[i]);
     };
     switch (x.dtype) {
       case DType::float32:
+      case DType::complex64:
         return fill(static_cast<const float*>(nullptr));
       case DType::float64:
+      case DType::complex128:
         return fill(static_cast<const double*>(nullptr));
       case DType::float16:
         return fill(static_cast<const Half*>(nullptr));
@@ -111,11 +117,12 @@ class Kernel<ops::Unique, Cpu> {
     std::int64_t* count = memory + 3 * s.n;
     std::int64_t* groups = memory + 4 * s.n;    // the groups in the order of the output
     std::int64_t* position = memory + 5 * s.n;  // and the inverse
+    const std::int64_t inner = s.inner * keys_of(c.input(0).dtype);
     const auto compare = [&](std::int64_t a, std::int64_t b) {
       for (std::int64_t o = 0; o < s.outer; ++o) {
-        const Key* left = keys + (o * s.n + a) * s.inner;
-        const Key* right = keys + (o * s.n + b) * s.inner;
-        for (std::int64_t i = 0; i < s.inner; ++i)
+        const Key* left = keys + (o * s.n + a) * inner;
+        const Key* right = keys + (o * s.n + b) * inner;
+        for (std::int64_t i = 0; i < inner; ++i)
           if (left[i] != right[i]) return left[i] < right[i] ? -1 : 1;
       }
       return 0;
