@@ -4,6 +4,7 @@
 
 namespace onnx {
 class ModelProto;
+class TensorProto;
 }
 
 namespace hone::inline HONE_ABI {

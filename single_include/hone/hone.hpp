@@ -1113,6 +1113,7 @@ class ResultRef {
 
 namespace onnx {
 class ModelProto;
+class TensorProto;
 }
 
 namespace hone::inline HONE_ABI {
@@ -1266,6 +1267,9 @@ namespace hone::inline HONE_ABI {
 struct Constant {
   TensorRef tensor;
   std::shared_ptr<const void> owner;
+
+  /// What is left for those who only ask for type and shape: data is null.
+  [[nodiscard]] Constant without_elements() const { return {{nullptr, tensor.dtype, tensor.shape}, nullptr}; }
 };
 
 /// The value of one attribute. Graph attributes are not here: they become Node::subgraphs.
@@ -2194,6 +2198,15 @@ class Graph {
   }
 };
 
+/// Calls visit(value) for each value of its graph that a node uses, those that its subgraphs capture too, once per use.
+template <class Visit>
+void for_each_use(const Node& node, const Visit& visit) {
+  for (const ValueId id : node.inputs)
+    if (id != no_value) visit(id);
+  for (const Subgraph& subgraph : node.subgraphs)
+    for (const Capture& capture : subgraph.graph->captures) visit(capture.outer);
+}
+
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
@@ -2216,8 +2229,8 @@ struct Widening {
   DType from = DType::undefined;
   DType to = DType::undefined;
   InputSet shape_inputs = 0;
-  /// One per input: constants of type `from` in the wider type, else empty.
-  std::vector<Value> constants;
+  /// One per input: constants of type `from` in the wider type, else none.
+  std::vector<std::optional<Constant>> constants;
 
   [[nodiscard]] Type operator()(const Type& type) const { return type == Type(from) ? Type(to) : type; }
 };
@@ -2248,7 +2261,7 @@ class NodeView {
   /// The input when its elements are known for good, else null. Kernels pack such weights when they are made.
   [[nodiscard]] const TensorRef* constant(std::size_t i) const noexcept {
     if (!has_input(i)) return nullptr;
-    if (widening_ != nullptr && widening_->constants[i].has_value()) return &widening_->constants[i].ref();
+    if (widening_ != nullptr && widening_->constants[i]) return &widening_->constants[i]->tensor;
     const auto& constant = (*graph_)[node_->inputs[i]].constant;
     return constant ? &constant->tensor : nullptr;
   }
@@ -2388,6 +2401,9 @@ class AnyKernel {
   virtual ~AnyKernel() = default;
   /// Bytes of scratch for the shapes in `context`, whose tensors have no data yet. None by default.
   [[nodiscard]] virtual std::size_t workspace(const Context&) const { return 0; }
+  /// Constant inputs that the kernel has packed: it knows their shapes from the context, but never reads their elements again, which may be
+  /// gone (their data are then null). None by default.
+  [[nodiscard]] virtual InputSet packed_inputs() const { return 0; }
   virtual void run(Context& context) const = 0;
 };
 
@@ -2395,6 +2411,7 @@ class AnyKernel {
 ///   static Support supports(const NodeView&)      optional; asked when the deciding input holds T
 ///   Kernel(const NodeView&, const Device&)        reads attributes, packs constant weights
 ///   std::size_t workspace(const Context&) const   optional; bytes
+///   InputSet packed_inputs() const                optional; see AnyKernel
 ///   void run(Context&) const
 ///   using Shared                                  optional; a base that runs the kernels of many Op and T, which add nothing to it
 template <class Op, class Provider, class... T>
@@ -2439,10 +2456,11 @@ struct KindOf<Bytes<Size>> {
   static constexpr ElementKind value{DType::undefined, Size};
 };
 
-/// How a kernel of one type is run. `workspace` is null when it needs none.
+/// How a kernel of one type is run. `workspace` is null when it needs none, `packed_inputs` when it packs none.
 struct KernelFunctions {
   void (*run)(const void* kernel, Context&);
   std::size_t (*workspace)(const void* kernel, const Context&);
+  InputSet (*packed_inputs)(const void* kernel);
 };
 
 template <class K>
@@ -2453,12 +2471,17 @@ template <class K>
 std::size_t kernel_workspace(const void* kernel, const Context& context) {
   return static_cast<const K*>(kernel)->workspace(context);
 }
+template <class K>
+InputSet kernel_packed_inputs(const void* kernel) {
+  return static_cast<const K*>(kernel)->packed_inputs();
+}
 
 template <class K>
 inline constexpr KernelFunctions kernel_functions = [] {
-  KernelFunctions functions{&run_kernel<K>, nullptr};
+  KernelFunctions functions{&run_kernel<K>, nullptr, nullptr};
   if constexpr (requires(const K& kernel, const Context& context) { kernel.workspace(context); })
     functions.workspace = &kernel_workspace<K>;
+  if constexpr (requires(const K& kernel) { kernel.packed_inputs(); }) functions.packed_inputs = &kernel_packed_inputs<K>;
   return functions;
 }();
 
@@ -2468,6 +2491,9 @@ class HeldKernel final : public AnyKernel {
   HeldKernel(AnyObject kernel, const KernelFunctions& functions) : kernel_(std::move(kernel)), functions_(&functions) {}
   [[nodiscard]] std::size_t workspace(const Context& context) const override {
     return functions_->workspace != nullptr ? functions_->workspace(kernel_.get(), context) : 0;
+  }
+  [[nodiscard]] InputSet packed_inputs() const override {
+    return functions_->packed_inputs != nullptr ? functions_->packed_inputs(kernel_.get()) : 0;
   }
   void run(Context& context) const override { functions_->run(kernel_.get(), context); }
 
@@ -3321,6 +3347,20 @@ class MappedFile {
 
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
+  /// Says that a part of bytes() is not needed for now: its memory goes back to the system. Who reads it again waits for the file.
+  void release(std::span<const std::byte> part) const noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    // Whole pages only: others have parts that stay needed.
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t begin = align_up(static_cast<std::size_t>(part.data() - data_), page);
+    const std::size_t end = static_cast<std::size_t>(part.data() - data_) + part.size();
+    const std::size_t last = end == size_ ? align_up(end, page) : end / page * page;
+    if (begin < last) ::madvise(const_cast<std::byte*>(data_) + begin, last - begin, MADV_DONTNEED);
+#else
+    (void)part;
+#endif
+  }
+
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
@@ -3330,6 +3370,122 @@ class MappedFile {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_ONNX_MODEL_PROTO_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Raw data taken out of tensors of a message.
+using RawData = std::unordered_map<const onnx::TensorProto*, std::shared_ptr<const std::string>>;
+
+/// A model whose tensors have owners of their own: the elements of each are freed when nothing refers to them any more.
+struct ModelParts {
+  std::shared_ptr<const onnx::ModelProto> message;
+  /// Of initializers and attributes of the main graph.
+  RawData raw_data = {};
+};
+
+/// Parses the serialized ModelProto in a file, and gives back the memory of what it has read. Errors: invalid_protobuf.
+[[nodiscard]] ModelParts parse_model(const MappedFile& file);
+/// Parses a serialized ModelProto. Errors: invalid_protobuf.
+[[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
+/// A copy that the importer can share.
+[[nodiscard]] std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model);
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#define HONE_SINGLE_ONNX_MODEL_PROTO_IMPL_HPP
+
+#include <google/protobuf/arena.h>
+#include <google/protobuf/io/zero_copy_stream.h>
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
+/// part of a message that stands on the heap.
+inline std::shared_ptr<onnx::ModelProto> make_model() {
+  auto arena = std::make_shared<google::protobuf::Arena>();
+#if GOOGLE_PROTOBUF_VERSION >= 5026000
+  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
+#else
+  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
+#endif
+  return {std::move(arena), model};
+}
+
+/// What protobuf reads a file from: piece by piece, each of which leaves memory when the next one comes, since the message has a copy.
+class MappedInput final : public google::protobuf::io::ZeroCopyInputStream {
+ public:
+  explicit MappedInput(const MappedFile& file) : file_(file) {}
+  ~MappedInput() override { file_.release(file_.bytes()); }
+  bool Next(const void** data, int* size) override {
+    file_.release(file_.bytes().subspan(piece_, at_ - piece_));
+    piece_ = at_;
+    at_ = std::min(at_ + piece_bytes, file_.bytes().size());
+    *data = file_.bytes().data() + piece_;
+    *size = static_cast<int>(at_ - piece_);
+    return *size != 0;
+  }
+  void BackUp(int count) override { at_ -= static_cast<std::size_t>(count); }
+  bool Skip(int count) override {
+    const std::size_t skipped = std::min(static_cast<std::size_t>(count), file_.bytes().size() - at_);
+    at_ += skipped;
+    return skipped == static_cast<std::size_t>(count);
+  }
+  std::int64_t ByteCount() const override { return static_cast<std::int64_t>(at_); }
+
+ private:
+  static constexpr std::size_t piece_bytes = std::size_t{1} << 20;
+
+  const MappedFile& file_;
+  std::size_t piece_ = 0;  ///< where the piece begins that was read last
+  std::size_t at_ = 0;
+};
+
+/// A message of `bytes` bytes; parse(message) says whether it could be read.
+template <class Parse>
+std::shared_ptr<onnx::ModelProto> parsed_model(std::size_t bytes, const Parse& parse) {
+  if (bytes == 0) fail(ErrorCode::invalid_protobuf, "the model is empty");
+  if (bytes > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
+  std::shared_ptr<onnx::ModelProto> model = make_model();
+  if (!parse(*model)) fail(ErrorCode::invalid_protobuf, "the ", bytes, " bytes are not an ONNX model, or only a part of one");
+  return model;
+}
+
+}  // namespace detail
+
+HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
+  return detail::parsed_model(bytes.size(),
+                              [&](onnx::ModelProto& model) { return model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())); });
+}
+
+HONE_INLINE ModelParts parse_model(const MappedFile& file) {
+  const std::shared_ptr<onnx::ModelProto> model = detail::parsed_model(file.bytes().size(), [&](onnx::ModelProto& message) {
+    detail::MappedInput input(file);
+    return message.ParseFromZeroCopyStream(&input);
+  });
+  ModelParts parts{model};
+  const auto take = [&](onnx::TensorProto& tensor) {
+    if (tensor.has_raw_data()) parts.raw_data.emplace(&tensor, std::make_shared<std::string>(std::move(*tensor.mutable_raw_data())));
+  };
+  if (!model->has_graph()) return parts;
+  for (auto& tensor : *model->mutable_graph()->mutable_initializer()) take(tensor);
+  for (auto& node : *model->mutable_graph()->mutable_node())
+    for (auto& attribute : *node.mutable_attribute())
+      if (attribute.has_t()) take(*attribute.mutable_t());
+  return parts;
+}
+
+HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
+  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
+  copy->CopyFrom(model);
+  return copy;
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif
 #define HONE_SINGLE_ONNX_TYPE_PROTO_HPP
 
 namespace hone::inline HONE_ABI::detail {
@@ -3413,18 +3569,17 @@ namespace hone::inline HONE_ABI::detail {
 static_assert(std::endian::native == std::endian::little, "ONNX stores raw tensors little-endian; big-endian hosts are not supported");
 
 /// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder. Those that the
-/// caller has in memory are taken from there.
+/// caller has in memory are taken from there. So is raw data that was taken out of the message.
 class ExternalData {
  public:
-  /// Bytes, and what keeps them alive.
   struct File {
     std::span<const std::byte> bytes;
-    std::shared_ptr<const void> owner;
+    std::shared_ptr<const MappedFile> mapped;  ///< null: the bytes are the caller's
   };
 
   explicit ExternalData(std::filesystem::path folder, const std::map<std::string, std::span<const std::byte>>* in_memory = nullptr,
-                        const Limits& limits = {})
-      : folder_(std::move(folder)), in_memory_(in_memory), limits_(limits) {}
+                        const RawData* raw_data = nullptr, const Limits& limits = {})
+      : folder_(std::move(folder)), in_memory_(in_memory), raw_data_(raw_data), limits_(limits) {}
 
   File open(const std::string& location) {
     if (in_memory_ != nullptr)
@@ -3432,6 +3587,17 @@ class ExternalData {
     auto& file = files_[location];
     if (!file) file = std::make_shared<const MappedFile>(confined(location));
     return {file->bytes(), file};
+  }
+  /// An owner of a part of a file, whose memory goes back to the system with it.
+  static std::shared_ptr<const void> owner_of(std::span<const std::byte> part, const File& file) {
+    if (file.mapped == nullptr) return nullptr;
+    return {part.data(), [part, mapped = file.mapped](const void*) { mapped->release(part); }};
+  }
+  /// The raw data of a tensor, where it was taken out of the message; else null.
+  [[nodiscard]] std::shared_ptr<const std::string> raw_data(const onnx::TensorProto& tensor) const {
+    if (raw_data_ == nullptr) return nullptr;
+    const auto found = raw_data_->find(&tensor);
+    return found != raw_data_->end() ? found->second : nullptr;
   }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
@@ -3451,6 +3617,7 @@ class ExternalData {
 
   std::filesystem::path folder_;
   const std::map<std::string, std::span<const std::byte>>* in_memory_;
+  const RawData* raw_data_;
   Limits limits_;
   std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
@@ -3470,7 +3637,8 @@ Constant converted(const Shape& shape, DType dtype, const Repeated& from) {
   return {ref, std::move(value)};
 }
 
-/// The constant of a TensorProto. It refers into `owner`, which holds the message, or into a mapped file, wherever the layout allows.
+/// The constant of a TensorProto. It refers into `owner`, which holds the message, to external data or into a mapped file, wherever the
+/// layout allows. With a null `owner` it does not refer into the message.
 /// Errors: invalid_graph when size and shape disagree or the data lie outside their file; no_such_file.
 inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_ptr<const void>& owner, ExternalData& external) {
   const auto broken = [&](const auto&... why) { fail(ErrorCode::invalid_graph, "the tensor '", proto.name(), "' ", why...); };
@@ -3485,6 +3653,9 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     const std::size_t alignment = std::min<std::size_t>(std::max<std::size_t>(element_size(dtype), 1), 8);
     if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0) return aligned_copy(ref);
     return {ref, keeper};
+  };
+  const auto refer_message = [&](const void* data) {
+    return owner != nullptr ? refer(data, owner) : aligned_copy({const_cast<void*>(data), dtype, shape});
   };
 
   if (proto.has_data_location() && proto.data_location() == onnx::TensorProto::EXTERNAL) {
@@ -3506,12 +3677,15 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     if (length != bytes) broken("needs ", bytes, " bytes, but its external data has ", length);
     if (offset > size || bytes > size - offset) broken("lies beyond the end of '", location, "'");
     if (bytes == 0) return aligned_copy({nullptr, dtype, shape});
-    return refer(file.bytes.data() + offset, file.owner);
+    const std::span<const std::byte> part = file.bytes.subspan(static_cast<std::size_t>(offset), bytes);
+    return refer(part.data(), ExternalData::owner_of(part, file));
   }
   if (proto.has_raw_data()) {
     if (dtype == DType::string) broken("holds strings as raw data, which ONNX does not allow");
-    if (proto.raw_data().size() != bytes) broken("needs ", bytes, " bytes, but has ", proto.raw_data().size());
-    return refer(proto.raw_data().data(), owner);
+    const std::shared_ptr<const std::string> taken = external.raw_data(proto);
+    const std::string& raw = taken != nullptr ? *taken : proto.raw_data();
+    if (raw.size() != bytes) broken("needs ", bytes, " bytes, but has ", raw.size());
+    return taken != nullptr ? refer(raw.data(), taken) : refer_message(raw.data());
   }
 
   const auto expect = [&](std::size_t wanted, int found) {
@@ -3520,25 +3694,25 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
   switch (dtype) {
     case DType::float32:
       expect(elements, proto.float_data_size());
-      return refer(proto.float_data().data(), owner);
+      return refer_message(proto.float_data().data());
     case DType::complex64:
       expect(elements * 2, proto.float_data_size());
-      return refer(proto.float_data().data(), owner);
+      return refer_message(proto.float_data().data());
     case DType::float64:
       expect(elements, proto.double_data_size());
-      return refer(proto.double_data().data(), owner);
+      return refer_message(proto.double_data().data());
     case DType::complex128:
       expect(elements * 2, proto.double_data_size());
-      return refer(proto.double_data().data(), owner);
+      return refer_message(proto.double_data().data());
     case DType::int64:
       expect(elements, proto.int64_data_size());
-      return refer(proto.int64_data().data(), owner);
+      return refer_message(proto.int64_data().data());
     case DType::uint64:
       expect(elements, proto.uint64_data_size());
-      return refer(proto.uint64_data().data(), owner);
+      return refer_message(proto.uint64_data().data());
     case DType::int32:
       expect(elements, proto.int32_data_size());
-      return refer(proto.int32_data().data(), owner);
+      return refer_message(proto.int32_data().data());
     case DType::uint32:
       expect(elements, proto.uint64_data_size());
       return converted<std::uint32_t>(shape, dtype, proto.uint64_data());
@@ -10630,8 +10804,12 @@ inline void convert_elements(const TensorRef& from, const TensorRef& to, const C
 class WidenedKernel final : public AnyKernel {
  public:
   /// `kernel` is made for the node as `widening` shows it.
-  WidenedKernel(std::unique_ptr<AnyKernel> kernel, std::unique_ptr<const Widening> widening)
-      : kernel_(std::move(kernel)), widening_(std::move(widening)) {}
+  WidenedKernel(std::unique_ptr<AnyKernel> kernel, std::unique_ptr<Widening> widening)
+      : kernel_(std::move(kernel)), widening_(std::move(widening)) {
+    const InputSet packed = kernel_->packed_inputs();
+    for (std::size_t i = 0; i < widening_->constants.size(); ++i)
+      if (auto& constant = widening_->constants[i]; constant && contains(packed, i)) constant = constant->without_elements();
+  }
 
   static Support supports(const NodeView& node) {
     const auto is_tensor = [](const Type& type) { return type.is_tensor() || !type.is_known(); };
@@ -10644,7 +10822,7 @@ class WidenedKernel final : public AnyKernel {
   }
 
   /// The constants of the node in the wider type.
-  static std::unique_ptr<const Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
+  static std::unique_ptr<Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
     auto widening = std::make_unique<Widening>();
     widening->from = from;
     widening->to = to;
@@ -10653,10 +10831,20 @@ class WidenedKernel final : public AnyKernel {
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const TensorRef* constant = node.constant(i);
       if (constant == nullptr || !widens(*widening, i, constant->dtype)) continue;
-      widening->constants[i] = Value::tensor(to, constant->shape);
-      convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
+      auto value = std::make_shared<Value>(Value::tensor(to, constant->shape));
+      convert_elements(*constant, value->ref(), Context({}, {}, pool));
+      const TensorRef ref = value->ref();
+      widening->constants[i] = Constant{ref, std::move(value)};
     }
     return widening;
+  }
+
+  /// Those that were converted, and those that the kernel has packed.
+  [[nodiscard]] InputSet packed_inputs() const override {
+    InputSet result = kernel_->packed_inputs();
+    for (std::size_t i = 0; i < std::min<std::size_t>(widening_->constants.size(), 31); ++i)
+      if (widening_->constants[i]) result |= InputSet{1} << i;
+    return result;
   }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const override {
@@ -10711,7 +10899,7 @@ class WidenedKernel final : public AnyKernel {
     return dtype == widening.from && !(is_integral(dtype) && contains(widening.shape_inputs, input));
   }
   [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
-    return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input].has_value();
+    return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input];
   }
 
   /// Points the slots to the tensors of c, or to memory for converted ones; gives the bytes of the latter.
@@ -10726,7 +10914,7 @@ class WidenedKernel final : public AnyKernel {
       pointers[i] = c.has_input(i) ? &slots[i] : nullptr;
       if (!c.has_input(i)) continue;
       slots[i].tensor = c.input(i);
-      if (widening_->constants[i].has_value()) slots[i].tensor = widening_->constants[i].ref();
+      if (widening_->constants[i]) slots[i].tensor = widening_->constants[i]->tensor;
       if (!is_converted(c, i)) continue;
       convert(slots[i].tensor);
       // Kernels may need these to tell how much workspace they want.
@@ -10743,7 +10931,7 @@ class WidenedKernel final : public AnyKernel {
   }
 
   std::unique_ptr<AnyKernel> kernel_;
-  std::unique_ptr<const Widening> widening_;
+  std::unique_ptr<Widening> widening_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -10805,7 +10993,7 @@ class CpuProvider final : public Provider {
     const std::span<const DType> wider = wider_types(from, node.node().op->traits().integers);
     if (wider.empty() || !WidenedKernel::supports(node)) return false;
     for (const DType to : wider) {
-      std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
+      std::unique_ptr<Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
       const NodeView wide(node, *widening);
       const KernelChoice<CpuDevice> choice = choose(entry, wide);
       if (choice.kernel == nullptr) continue;
@@ -11733,7 +11921,7 @@ struct Gemm {
                       T* y, std::size_t y_stride) noexcept;
   Isa isa;
 
-  /// Rows of A up to which B is better read once, unpacked.
+  /// Rows of A up to which B is better read once, and not packed for one product.
   static constexpr int max_vector_rows = 4;
 
   template <class Arch>
@@ -11959,6 +12147,10 @@ void gemm_tile_integer(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_s
 /// The tile function for a number of rows that is known at run time. Short tiles do only their own rows' work.
 template <class T, class Arch, int Rows = GemmShape<T, Arch>::mr>
 void gemm_kernel(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride, const GemmTile<T>& tile) noexcept {
+  if constexpr (Rows == GemmShape<T, Arch>::mr && Rows > Gemm<T>::max_vector_rows) {
+    // Few rows come with little work for each tile.
+    if (tile.rows <= Gemm<T>::max_vector_rows) return gemm_kernel<T, Arch, Gemm<T>::max_vector_rows>(k, a, b, b_stride, tile);
+  }
   if constexpr (Rows > 1) {
     if (tile.rows < Rows) return gemm_kernel<T, Arch, Rows - 1>(k, a, b, b_stride, tile);
   }
@@ -12022,7 +12214,8 @@ struct ProductOptions {
 /// A and B are packed once per (kc, nc) step, by all threads; then the threads share the blocks of C. K is never split among
 /// threads, and its blocks depend on the type and the instruction set alone: results are bitwise equal for any number of threads.
 ///
-/// Products with at most 4 rows or columns are bound by reading the other matrix. They read it once, unpacked, each thread its part.
+/// Products with at most 4 rows or columns are bound by reading the other matrix. They read it once, each thread its part, and never pack
+/// it; a B that came packed they read as it is.
 /// With up to 2 mr rows an unpacked row-major B is not packed either: the copy would cost as much as the product.
 ///
 /// Allocates nothing, throws nothing; sizes may be 0 (k = 0 leaves the bias).
@@ -12123,6 +12316,7 @@ class MatrixProduct {
   void run_packed(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
                   std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
     if (m <= 0 || n <= 0) return;
+    if (m <= max_lines) return run_packed_lines(m, n, k, a, packed_b, c, c_row_stride, options, static_cast<T*>(workspace), pool);
     run_blocks(m, n, k, Left{.matrix = a}, Right{.packed = packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
   }
 
@@ -12270,6 +12464,39 @@ class MatrixProduct {
       const std::int64_t column = step.j0 + j_begin;
       (*options.finish)(c + row * c_row_stride + column, row, column, i_end - i_begin, j_end - j_begin);
     }
+  }
+
+  /// At most max_lines rows times a packed B, which is read once, in the order in which it stands. What run_blocks() would do, without its
+  /// search for blocks, which takes longer than a small product.
+  void run_packed_lines(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
+                        std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, T* workspace,
+                        const ThreadPool& pool) const noexcept {
+    std::int64_t p = 0;
+    do {
+      const std::int64_t depth = std::min(kc_, k - p);
+      // Of the panel of A only the rows that there are.
+      for (std::int64_t r = 0; r < m; ++r) {
+        const T* row = a.data + r * a.row_stride + p * a.column_stride;
+        for (std::int64_t i = 0; i < depth; ++i) workspace[i * mr() + r] = row[i * a.column_stride];
+      }
+      const T* const block = packed_b + p * round_up(n, nr());
+      pool.parallel_for(ceil_div(n, nr()), ceil_div(worth_a_thread / 2, (depth + 1) * nr()), [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t last = std::min(end * nr(), n);
+        for (std::int64_t j = begin * nr(); j < last; j += nr()) {
+          kernels_->kernel(static_cast<std::size_t>(depth), workspace, block + j * depth, nr(),
+                           {.c = c + j,
+                            .row_stride = c_row_stride,
+                            .rows = static_cast<int>(m),
+                            .columns = static_cast<int>(std::min(nr(), last - j)),
+                            .accumulate = p != 0 || options.accumulate,
+                            .row_bias = p == 0 ? options.row_bias : nullptr,
+                            .column_bias = p == 0 && options.column_bias != nullptr ? options.column_bias + j : nullptr,
+                            .fetch = j + nr() < last ? block + (j + nr()) * depth : nullptr});
+        }
+        if (p + depth >= k && options.finish != nullptr) (*options.finish)(c + begin * nr(), 0, begin * nr(), m, last - begin * nr());
+      });
+      p += depth;
+    } while (p < k);
   }
 
   /// At most max_lines lines times a matrix that is read once. Transposed: the lines are the columns of C.
@@ -15969,6 +16196,14 @@ class Kernel<ops::Fused<Base>, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<T>(op_.chain, device)) {}
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept {
+    if constexpr (requires { base_.packed_inputs(); }) {
+      return base_.packed_inputs();
+    } else {
+      return 0;
+    }
+  }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Shape shape = cpu::base_shape(op_, c);
     if (shape == c.output(0).shape) return base_workspace(c);
@@ -16462,6 +16697,8 @@ class Kernel<ops::BlockedConv, Cpu, float> {
     if (node.has_input(2)) bias_ = cpu::block_vector(node.constant(2)->as<const float>(), node.constant(2)->shape[0]);
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return inputs(1, 2); }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const cpu::BlockedProblem p(op_.window, c, kernel_[0], kernel_[1]);
     return std::visit(
@@ -16526,6 +16763,8 @@ class Kernel<ops::Fused<ops::BlockedConv>, Cpu, float> {
       after_residual_ = Tail(op_.chain, 1, device);
     }
   }
+
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return base_.packed_inputs(); }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Shape shape = cpu::base_shape(op_, c);
@@ -18955,9 +19194,11 @@ class Kernel<ops::Gemm, Cpu, T> {
     product_.pack_b(matrix(*b, op_.trans_b), k, n, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? inputs(1) : 0; }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Shape& y = c.output(0).shape;
-    return product_.workspace_bytes(y[0], y[1], depth(c), use_packed(y[0]));
+    return product_.workspace_bytes(y[0], y[1], depth(c), is_packed());
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
@@ -18981,7 +19222,7 @@ class Kernel<ops::Gemm, Cpu, T> {
     const typename cpu::ProductOptions<T>::Finish finish(finish_block);
     if (scales || epilogue != nullptr) options.finish = &finish;
     const cpu::MatrixRef<T> a = matrix(c.input(0), op_.trans_a);
-    if (use_packed(m)) {
+    if (is_packed()) {
       product_.run_packed(m, n, depth(c), a, static_cast<const T*>(packed_.data()), y, n, options, c.workspace(), c.pool());
     } else {
       product_.run(m, n, depth(c), a, matrix(c.input(1), op_.trans_b), y, n, options, c.workspace(), c.pool());
@@ -18994,7 +19235,7 @@ class Kernel<ops::Gemm, Cpu, T> {
     return transposed ? plain.transposed() : plain;
   }
   [[nodiscard]] std::int64_t depth(const Context& c) const noexcept { return c.input(0).shape[op_.trans_a ? 0 : 1]; }
-  [[nodiscard]] bool use_packed(std::int64_t m) const noexcept { return packed_.bytes() != 0 && m > simd::Gemm<T>::max_vector_rows; }
+  [[nodiscard]] bool is_packed() const noexcept { return packed_.bytes() != 0; }
   [[nodiscard]] static T scaled(T value, float factor) noexcept {
     return factor == 1 ? value : static_cast<T>(value * static_cast<T>(factor));
   }
@@ -19030,6 +19271,8 @@ class Kernel<ops::MatMul, Cpu, T> {
     product_.pack_b({b->as<const T>(), n, 1}, k, n, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? inputs(1) : 0; }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
     return per_product(batch) * static_cast<std::size_t>(shares_batch(batch, c.pool()) ? c.pool().size() : 1);
@@ -19048,11 +19291,11 @@ class Kernel<ops::MatMul, Cpu, T> {
     if (epilogue != nullptr) options.finish = &finish;
     const auto one = [&](std::int64_t i, std::byte* scratch, const ThreadPool& pool) {
       const cpu::MatrixRef<T> left{a + batch.offset_a(i), batch.k, 1};
-      const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
       T* out = y + i * batch.m * batch.n;
-      if (use_packed(batch)) {
+      if (is_packed()) {
         product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, options, scratch, pool);
       } else {
+        const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
         product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, options, scratch, pool);
       }
     };
@@ -19117,14 +19360,12 @@ class Kernel<ops::MatMul, Cpu, T> {
     }
   };
 
-  [[nodiscard]] bool use_packed(const Batch& batch) const noexcept {
-    return packed_.bytes() != 0 && batch.m > simd::Gemm<T>::max_vector_rows;
-  }
+  [[nodiscard]] bool is_packed() const noexcept { return packed_.bytes() != 0; }
   [[nodiscard]] static bool shares_batch(const Batch& batch, const ThreadPool& pool) noexcept {
     return pool.size() > 1 && batch.count >= 2 * pool.size();
   }
   [[nodiscard]] std::size_t per_product(const Batch& batch) const noexcept {
-    return align_up(product_.workspace_bytes(batch.m, batch.n, batch.k, use_packed(batch)));
+    return align_up(product_.workspace_bytes(batch.m, batch.n, batch.k, is_packed()));
   }
 
   cpu::MatrixProduct<T> product_;
@@ -22421,6 +22662,8 @@ class Kernel<Op, Cpu, T> {
     }
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return transposed_r_.bytes() != 0 ? inputs(1, 2) : 0; }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
     return p.bytes() + scratch_bytes(p);
@@ -24455,8 +24698,8 @@ namespace hone::inline HONE_ABI {
 
 /// Where the memory of a session is, in bytes.
 struct MemoryReport {
-  std::size_t weights = 0;        ///< constants that the graph refers to: in the parsed model, in mapped files, or computed
-  std::size_t packed = 0;         ///< copies of weights that kernels made for themselves, in the layout they read
+  std::size_t weights = 0;        ///< constants whose elements runs may read: in the parsed model, in mapped files, or computed
+  std::size_t packed = 0;         ///< weights that kernels have in a layout of their own, in place of those above
   std::size_t planned_arena = 0;  ///< the largest arena among the plans that are cached
   std::size_t contexts = 0;       ///< arenas and results of unplanned size that idle contexts keep for the next run
   std::size_t plans = 0;          ///< number of plans cached, subgraphs included
@@ -24581,8 +24824,10 @@ class Session {
   /// Errors: no_such_file (of SessionOptions::optimized_model_filepath too), invalid_protobuf, invalid_graph, not_implemented (one error
   /// lists all nodes that no provider runs), invalid_argument (an option that does not make sense), resource_exhausted
   /// (SessionOptions::limits), cancelled; std::bad_alloc.
+  ///
+  /// Weights are in memory once: those that kernels have packed are let go of, and set_providers() reads the file again.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
-  /// A serialized model in memory, which is not needed after the call. External data is looked for in
+  /// A serialized model in memory, which is not needed after the call: the session keeps the parsed message. External data is looked for in
   /// SessionOptions::external_data_folder, by default the current directory.
   explicit Session(std::span<const std::byte> model, SessionOptions options = {});
   /// The `length` bytes at `offset` of `buffer`. Errors: invalid_argument when they are not inside.
@@ -24670,8 +24915,8 @@ class Session {
   [[nodiscard]] const SessionOptions& options() const noexcept;
 
   /// Prepares the model again for other providers, in order of priority: `session.set_providers({hone::Cpu{.arch = "avx2"}})`. Runs that
-  /// have begun end on the old ones. Not while another thread calls this session. Errors: as when a session is created; it is then
-  /// unchanged.
+  /// have begun end on the old ones. A session made from a path reads the file again. Not while another thread calls this session. Errors:
+  /// as when a session is created; it is then unchanged.
   void set_providers(std::vector<AnyProvider> providers);
 
   /// Where the memory of the session is. May be called at any time.
@@ -24772,58 +25017,6 @@ class TaskQueue {
 };
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_ONNX_MODEL_PROTO_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// Parses a serialized ModelProto. Errors: invalid_protobuf.
-[[nodiscard]] std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes);
-/// A copy that the importer can share.
-[[nodiscard]] std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model);
-
-}  // namespace hone::inline HONE_ABI
-
-#if !HONE_COMPILED
-#define HONE_SINGLE_ONNX_MODEL_PROTO_IMPL_HPP
-
-#include <google/protobuf/arena.h>
-
-namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-/// An empty message in an arena of its own: it is freed at once, and when memory runs out while it is filled, where protobuf would leak a
-/// part of a message that stands on the heap.
-inline std::shared_ptr<onnx::ModelProto> make_model() {
-  auto arena = std::make_shared<google::protobuf::Arena>();
-#if GOOGLE_PROTOBUF_VERSION >= 5026000
-  auto* model = google::protobuf::Arena::Create<onnx::ModelProto>(arena.get());
-#else
-  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena.get());
-#endif
-  return {std::move(arena), model};
-}
-
-}  // namespace detail
-
-HONE_INLINE std::shared_ptr<const onnx::ModelProto> parse_model(std::span<const std::byte> bytes) {
-  if (bytes.empty()) fail(ErrorCode::invalid_protobuf, "the model is empty");
-  const std::shared_ptr<onnx::ModelProto> model = detail::make_model();
-  if (bytes.size() > 0x7fffffffu) fail(ErrorCode::invalid_protobuf, "the model has more than 2 GiB, the most that protobuf reads");
-  if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    fail(ErrorCode::invalid_protobuf, "the ", bytes.size(), " bytes are not an ONNX model, or only a part of one");
-  }
-  return model;
-}
-
-HONE_INLINE std::shared_ptr<const onnx::ModelProto> copy_model(const onnx::ModelProto& model) {
-  const std::shared_ptr<onnx::ModelProto> copy = detail::make_model();
-  copy->CopyFrom(model);
-  return copy;
-}
-
-}  // namespace hone::inline HONE_ABI
-#endif
 #define HONE_SINGLE_SESSION_SESSION_STATE_IMPL_HPP
 
 #define HONE_SINGLE_ONNX_IMPORTER_HPP
@@ -24890,13 +25083,15 @@ struct ImportOptions {
   const std::map<std::string, Constant, std::less<>>* initializers = nullptr;
   /// External data by location, to take in place of files.
   const std::map<std::string, std::span<const std::byte>>* external_files = nullptr;
+  /// Raw data that was taken out of the model: constants then refer to it, and to nothing in the model.
+  const RawData* raw_data = nullptr;
   Limits limits = {};
   std::stop_token stop_token = {};
 };
 
 /// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
 /// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
-/// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
+/// Constants refer into `model`, which they keep alive, to raw data, or into mapped files below `folder`.
 /// Errors: invalid_graph, no_such_file (external data), resource_exhausted, cancelled; invalid_argument for options that name what the
 /// model does not have.
 [[nodiscard]] ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,
@@ -25079,7 +25274,7 @@ inline Value float_scalar(DType dtype, float number) {
   }
 }
 
-/// An attribute of any kind but a graph. `owner` keeps the message alive. Errors: invalid_graph.
+/// An attribute of any kind but a graph. `owner` keeps the message alive; null: see read_tensor. Errors: invalid_graph.
 inline Attribute read_attribute(const onnx::AttributeProto& proto, const std::string& name,
                                 const std::shared_ptr<const onnx::ModelProto>& owner, ExternalData& external) {
   switch (attribute_type(proto)) {
@@ -25968,7 +26163,8 @@ class Importer {
            const ImportOptions& options)
       : model_(std::move(model)),
         options_(options),
-        external_(folder, options.external_files, options.limits),
+        owner_(options.raw_data == nullptr ? model_ : nullptr),
+        external_(folder, options.external_files, options.raw_data, options.limits),
         registry_(registry),
         dimensions_(options.free_dimension_overrides, options.free_dimension_overrides_by_denotation),
         opsets_(read_opsets(model_->opset_import())) {
@@ -26013,9 +26209,9 @@ class Importer {
 
     std::unordered_map<std::string_view, Constant> initializers;
     for (const auto& tensor : proto.initializer())
-      initializers[tensor.name()] = scope.parent == nullptr ? read_initializer(tensor) : read_tensor(tensor, model_, external_);
+      initializers[tensor.name()] = scope.parent == nullptr ? read_initializer(tensor) : read_tensor(tensor, owner_, external_);
     for (const auto& tensor : proto.sparse_initializer())
-      initializers[tensor.values().name()] = read_sparse_tensor(tensor, model_, external_);
+      initializers[tensor.values().name()] = read_sparse_tensor(tensor, owner_, external_);
 
     for (const auto& info : proto.input()) {
       GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
@@ -26063,7 +26259,7 @@ class Importer {
   Constant read_initializer(const onnx::TensorProto& proto) {
     const auto* given = options_.initializers;
     const auto found = given != nullptr ? given->find(proto.name()) : decltype(given->end()){};
-    if (given == nullptr || found == given->end()) return read_tensor(proto, model_, external_);
+    if (given == nullptr || found == given->end()) return read_tensor(proto, owner_, external_);
     ++initializers_used_;
     const TensorRef& tensor = found->second.tensor;
     Shape shape;
@@ -26236,7 +26432,7 @@ class Importer {
         for (const auto& graph : proto->graphs()) import_subgraph(name, graph, scope, node);
         return;
       default:
-        return attributes.set(name, read_attribute(*proto, name, model_, external_));
+        return attributes.set(name, read_attribute(*proto, name, owner_, external_));
     }
   }
 
@@ -26300,6 +26496,7 @@ class Importer {
   }
 
   std::shared_ptr<const onnx::ModelProto> model_;
+  std::shared_ptr<const onnx::ModelProto> owner_;  ///< of constants that stand in the message; null: they are copied
   const ImportOptions& options_;
   ExternalData external_;
   const OpRegistry& registry_;
@@ -27750,13 +27947,15 @@ class DataFlow {
     for (const Node& node : graph_.nodes) learn_shapes(graph_, shapes_, node);
   }
 
-  /// Removes nodes none of whose results is used; returns how many.
+  /// Removes nodes none of whose results is used, and constants that nobody uses; returns how many nodes.
   std::size_t remove_dead_nodes() {
     std::vector<std::size_t>& unused = unused_;
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) unused.push_back(i);
     sweep();
     const std::size_t count = std::erase_if(graph_.nodes, [](const Node& node) { return node.outputs.empty(); });
     if (count != 0) read();
+    for (std::size_t i = 0; i < graph_.values.size(); ++i)
+      if (users_[i].empty() && !is_output(ValueId{static_cast<std::uint32_t>(i)})) graph_.values[i].constant.reset();
     return count;
   }
 
@@ -27779,17 +27978,9 @@ class DataFlow {
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) attach(i);
   }
 
-  /// visit(value) for each value that a node uses, once per use.
-  static void for_uses(const Node& node, const auto& visit) {
-    for (const ValueId id : node.inputs)
-      if (id != no_value) visit(id);
-    for (const Subgraph& subgraph : node.subgraphs)
-      for (const Capture& capture : subgraph.graph->captures) visit(capture.outer);
-  }
-
   void attach(std::size_t at) {
     const Node& node = graph_.nodes[at];
-    for_uses(node, [&](ValueId id) { users_[index(id)].push_back(at); });
+    for_each_use(node, [&](ValueId id) { users_[index(id)].push_back(at); });
     for (const ValueId id : node.outputs) {
       if (id == no_value) continue;
       makers_[index(id)] = at;
@@ -27799,7 +27990,7 @@ class DataFlow {
   }
   void detach(std::size_t at) {
     const Node& node = graph_.nodes[at];
-    for_uses(node, [&](ValueId id) {
+    for_each_use(node, [&](ValueId id) {
       std::vector<std::size_t>& users = users_[index(id)];
       const auto found = std::find(users.begin(), users.end(), at);
       if (found != users.end()) users.erase(found);
@@ -30767,6 +30958,41 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
 
 #include <list>
 
+#define HONE_SINGLE_SESSION_CONSTANT_USES_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Counts the uses of the constants of a graph, and lets go of those whose elements nobody reads any more: every kernel that uses them has
+/// packed them. Their types and shapes stay.
+class ConstantUses {
+ public:
+  explicit ConstantUses(Graph& graph) : graph_(graph), uses_(graph.values.size(), 0) {
+    for (const Node& node : graph.nodes) for_each_use(node, [&](ValueId id) { ++uses_[index(id)]; });
+    for (const ValueId id : graph.outputs) ++uses_[index(id)];
+    for (std::size_t i = 0; i < uses_.size(); ++i)
+      if (uses_[i] == 0) release(graph.values[i]);
+  }
+
+  /// `kernel` runs the node.
+  void placed(const Node& node, const AnyKernel& kernel) {
+    const InputSet needed = ~kernel.packed_inputs() | node.op->traits().shape_inputs;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value || contains(needed, k)) continue;
+      if (--uses_[index(node.inputs[k])] == 0) release(graph_[node.inputs[k]]);
+    }
+  }
+
+ private:
+  static void release(GraphValue& value) {
+    if (value.constant) value.constant = value.constant->without_elements();
+  }
+
+  Graph& graph_;
+  std::vector<std::size_t> uses_;  // by value
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+
 namespace hone::inline HONE_ABI {
 
 struct Plan;
@@ -30865,6 +31091,7 @@ class Placer {
     auto program = std::make_unique<Program>();
     program->graph = std::move(graph);
     program->placed.reserve(program->graph.nodes.size());
+    ConstantUses uses(program->graph);
     for (Node& node : program->graph.nodes) {
       check_cancelled(options_.stop_token);
       Program::PlacedNode& placed = program->placed.emplace_back();
@@ -30876,6 +31103,7 @@ class Placer {
       const std::int64_t bytes_before = thread_buffer_bytes();
       place(program->graph, node, placed);
       program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
+      if (placed.kernel != nullptr) uses.placed(node, *placed.kernel);
       for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
     }
     return program;
@@ -31356,7 +31584,8 @@ HONE_INLINE void Program::forget_plans() const {
 
 HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const {
   for (const GraphValue& value : graph.values)
-    if (value.constant && counted.insert(value.constant->tensor.data).second) to.weights += value.constant->tensor.bytes();
+    if (value.constant && value.constant->tensor.data != nullptr && counted.insert(value.constant->tensor.data).second)
+      to.weights += value.constant->tensor.bytes();
   for (const auto& [id, constant] : graph.defaults)
     if (counted.insert(constant.tensor.data).second) to.weights += constant.tensor.bytes();
   to.packed += packed_bytes;
@@ -31818,6 +32047,40 @@ inline constexpr const char* level_property = "hone.graph_optimization_level";
 }  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_SESSION_SESSION_STATE_HPP
 
+#define HONE_SINGLE_SESSION_MODEL_SOURCE_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Where a session has its model from: a file, which is parsed whenever the model is read, so that no weights stay in memory for that, or a
+/// message that is kept.
+class ModelSource {
+ public:
+  explicit ModelSource(std::filesystem::path file) : file_(std::move(file)) {}
+  explicit ModelSource(std::shared_ptr<const onnx::ModelProto> message) : kept_{std::move(message)} {}
+
+  /// Of external data.
+  [[nodiscard]] std::filesystem::path folder() const { return file_.parent_path(); }
+  [[nodiscard]] bool is_kept() const noexcept { return kept_.message != nullptr; }
+  void keep(ModelParts model) { kept_ = std::move(model); }
+
+  /// Errors: no_such_file, invalid_protobuf, cancelled.
+  [[nodiscard]] ModelParts read(const std::stop_token& stop_token) const {
+    if (is_kept()) return kept_;
+    check_cancelled(stop_token);
+    const MappedFile file(file_);
+    try {
+      return parse_model(file);
+    } catch (const Error& error) {
+      throw Error(error.code(), text("'", file_.string(), "': ", error.what()));
+    }
+  }
+
+ private:
+  std::filesystem::path file_;
+  ModelParts kept_ = {};
+};
+
+}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_SESSION_RUNNABLE_HPP
 
 namespace hone::inline HONE_ABI::detail {
@@ -31917,8 +32180,8 @@ namespace hone::inline HONE_ABI::detail {
 /// What a session is made of. Runs share it, so that it lives until the last of them ends, whatever becomes of the session.
 class SessionState {
  public:
-  /// Errors: see Session. `folder`: of external data.
-  SessionState(std::shared_ptr<const onnx::ModelProto> model, std::filesystem::path folder, SessionOptions with);
+  /// Errors: see Session.
+  SessionState(ModelSource source, SessionOptions with);
   /// The same model with other providers.
   SessionState(const SessionState& other, std::vector<AnyProvider> providers);
   SessionState& operator=(const SessionState&) = delete;
@@ -31938,7 +32201,7 @@ class SessionState {
 
  private:
   void load();
-  [[nodiscard]] ImportOptions import_options(InitializerInputs initializer_inputs) const;
+  [[nodiscard]] ImportedModel import(InitializerInputs initializer_inputs);
   void rewrite_graph(Graph& graph, Report& to) const;
   /// Writes the graph to SessionOptions::optimized_model_filepath.
   void save(const Graph& graph) const;
@@ -31951,7 +32214,7 @@ class SessionState {
   [[nodiscard]] const TensorRef& result_memory(RunContext& context, std::size_t output) const;
   void take_results(RunContext& context, const Graph& graph) const;
 
-  std::shared_ptr<const onnx::ModelProto> model_;
+  ModelSource source_;
   std::filesystem::path folder_;
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<ThreadPool> inter_op_pool_;
@@ -32030,12 +32293,12 @@ inline std::shared_ptr<const ModelInterface> interface_of(ImportedModel& importe
   return result;
 }
 
-HONE_INLINE SessionState::SessionState(std::shared_ptr<const onnx::ModelProto> model, std::filesystem::path folder, SessionOptions with)
+HONE_INLINE SessionState::SessionState(ModelSource source, SessionOptions with)
     : options(checked(std::move(with))),
       logger(options.log_callback, options.log_severity, options.log_id),
       profiler(options.enable_profiling ? std::make_shared<Profiler>(options.profile_file_prefix) : nullptr),
-      model_(std::move(model)),
-      folder_(options.external_data_folder.empty() ? std::move(folder) : options.external_data_folder),
+      source_(std::move(source)),
+      folder_(options.external_data_folder.empty() ? source_.folder() : options.external_data_folder),
       pool_(pool_of(options, options.intra_op_num_threads, true)),
       inter_op_pool_(inter_op_pool_of(options)),
       environment_{*pool_, inter_op_pool_.get(), options.limits},
@@ -32048,7 +32311,7 @@ HONE_INLINE SessionState::SessionState(const SessionState& other, std::vector<An
       logger(other.logger),
       profiler(other.profiler),
       interface(other.interface),
-      model_(other.model_),
+      source_(other.source_),
       folder_(other.folder_),
       pool_(other.pool_),
       inter_op_pool_(other.inter_op_pool_),
@@ -32062,7 +32325,7 @@ HONE_INLINE void SessionState::load() {
   try {
     for (const AnyProvider& provider : providers_)
       for (const OpInfo* op : provider->operators()) registry_.add(op);
-    ImportedModel imported = import_model(model_, folder_, registry_, import_options(InitializerInputs::constant));
+    ImportedModel imported = import(InitializerInputs::constant);
     const auto read = Profiler::Clock::now();
     if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
     const bool is_new = interface == nullptr;
@@ -32095,14 +32358,20 @@ HONE_INLINE void SessionState::load() {
   }
 }
 
-HONE_INLINE ImportOptions SessionState::import_options(InitializerInputs initializer_inputs) const {
-  return {.initializer_inputs = initializer_inputs,
-          .free_dimension_overrides = &options.free_dimension_overrides,
-          .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
-          .initializers = &options.initializers,
-          .external_files = &options.external_files,
-          .limits = options.limits,
-          .stop_token = options.stop_token};
+HONE_INLINE ImportedModel SessionState::import(InitializerInputs initializer_inputs) {
+  ModelParts model = source_.read(options.stop_token);
+  ImportedModel imported = import_model(model.message, folder_, registry_,
+                                        {.initializer_inputs = initializer_inputs,
+                                         .free_dimension_overrides = &options.free_dimension_overrides,
+                                         .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
+                                         .initializers = &options.initializers,
+                                         .external_files = &options.external_files,
+                                         .raw_data = source_.is_kept() && model.raw_data.empty() ? nullptr : &model.raw_data,
+                                         .limits = options.limits,
+                                         .stop_token = options.stop_token});
+  // A run that overrides an initializer imports the model again, and must not depend on a file.
+  if (!imported.overridable_initializers.empty() && !source_.is_kept()) source_.keep(std::move(model));
+  return imported;
 }
 
 HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
@@ -32124,7 +32393,7 @@ HONE_INLINE Runnable& SessionState::overridden_program() {
   const std::lock_guard lock(mutex_);
   if (!overridden_) {
     Report ignored;
-    Graph graph = import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph;
+    Graph graph = import(InitializerInputs::overridable).graph;
     rewrite_graph(graph, ignored);
     overridden_ = make_runnable(std::move(graph), ignored);
   }
@@ -32246,16 +32515,6 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
-inline std::shared_ptr<const onnx::ModelProto> parse_model_file(const std::filesystem::path& path, const SessionOptions& options) {
-  check_cancelled(options.stop_token);
-  const MappedFile file(path);
-  try {
-    return parse_model(file.bytes());
-  } catch (const Error& error) {
-    throw Error(error.code(), text("'", path.string(), "': ", error.what()));
-  }
-}
-
 /// Puts feeds where the session looks for them. Returns whether one overrides an initializer.
 /// Errors: invalid_argument.
 inline bool place_feeds(const ModelInterface& interface, std::span<const Feed> feeds, RunContext& context) {
@@ -32316,23 +32575,21 @@ struct AsyncRun {
 
 }  // namespace detail
 
-HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options) {
-  auto parsed = detail::parse_model_file(model, options);
-  state_ = std::make_shared<detail::SessionState>(std::move(parsed), model.parent_path(), std::move(options));
-}
+HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options)
+    : state_(std::make_shared<detail::SessionState>(detail::ModelSource(model), std::move(options))) {}
 
 HONE_INLINE Session::Session(std::span<const std::byte> model, SessionOptions options)
-    : state_(std::make_shared<detail::SessionState>(parse_model(model), std::filesystem::path{}, std::move(options))) {}
+    : state_(std::make_shared<detail::SessionState>(detail::ModelSource(parse_model(model)), std::move(options))) {}
 
 HONE_INLINE Session::Session(std::span<const std::byte> buffer, std::size_t offset, std::size_t length, SessionOptions options) {
   if (offset > buffer.size() || length > buffer.size() - offset) {
     fail(ErrorCode::invalid_argument, length, " bytes at offset ", offset, " are not inside a buffer of ", buffer.size());
   }
-  state_ = std::make_shared<detail::SessionState>(parse_model(buffer.subspan(offset, length)), std::filesystem::path{}, std::move(options));
+  state_ = std::make_shared<detail::SessionState>(detail::ModelSource(parse_model(buffer.subspan(offset, length))), std::move(options));
 }
 
 HONE_INLINE Session::Session(const onnx::ModelProto& model, SessionOptions options)
-    : state_(std::make_shared<detail::SessionState>(copy_model(model), std::filesystem::path{}, std::move(options))) {}
+    : state_(std::make_shared<detail::SessionState>(detail::ModelSource(copy_model(model)), std::move(options))) {}
 
 HONE_INLINE Session::Session(Session&&) noexcept = default;
 HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;

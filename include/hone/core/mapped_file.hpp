@@ -60,6 +60,20 @@ class MappedFile {
 
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
+  /// Says that a part of bytes() is not needed for now: its memory goes back to the system. Who reads it again waits for the file.
+  void release(std::span<const std::byte> part) const noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    // Whole pages only: others have parts that stay needed.
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t begin = align_up(static_cast<std::size_t>(part.data() - data_), page);
+    const std::size_t end = static_cast<std::size_t>(part.data() - data_) + part.size();
+    const std::size_t last = end == size_ ? align_up(end, page) : end / page * page;
+    if (begin < last) ::madvise(const_cast<std::byte*>(data_) + begin, last - begin, MADV_DONTNEED);
+#else
+    (void)part;
+#endif
+  }
+
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;

@@ -25,6 +25,9 @@ namespace hone::inline HONE_ABI {
 struct Constant {
   TensorRef tensor;
   std::shared_ptr<const void> owner;
+
+  /// What is left for those who only ask for type and shape: data is null.
+  [[nodiscard]] Constant without_elements() const { return {{nullptr, tensor.dtype, tensor.shape}, nullptr}; }
 };
 
 /// The value of one attribute. Graph attributes are not here: they become Node::subgraphs.

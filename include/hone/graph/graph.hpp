@@ -154,4 +154,13 @@ class Graph {
   }
 };
 
+/// Calls visit(value) for each value of its graph that a node uses, those that its subgraphs capture too, once per use.
+template <class Visit>
+void for_each_use(const Node& node, const Visit& visit) {
+  for (const ValueId id : node.inputs)
+    if (id != no_value) visit(id);
+  for (const Subgraph& subgraph : node.subgraphs)
+    for (const Capture& capture : subgraph.graph->captures) visit(capture.outer);
+}
+
 }  // namespace hone::inline HONE_ABI

@@ -35,7 +35,7 @@ inline Value float_scalar(DType dtype, float number) {
   }
 }
 
-/// An attribute of any kind but a graph. `owner` keeps the message alive. Errors: invalid_graph.
+/// An attribute of any kind but a graph. `owner` keeps the message alive; null: see read_tensor. Errors: invalid_graph.
 inline Attribute read_attribute(const onnx::AttributeProto& proto, const std::string& name,
                                 const std::shared_ptr<const onnx::ModelProto>& owner, ExternalData& external) {
   switch (attribute_type(proto)) {

@@ -16,6 +16,7 @@
 #include <hone/fwd.hpp>
 #include <hone/graph/graph.hpp>
 #include <hone/graph/registry.hpp>
+#include <hone/onnx/model_proto.hpp>
 #include <hone/session/node_arg.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -44,13 +45,15 @@ struct ImportOptions {
   const std::map<std::string, Constant, std::less<>>* initializers = nullptr;
   /// External data by location, to take in place of files.
   const std::map<std::string, std::span<const std::byte>>* external_files = nullptr;
+  /// Raw data that was taken out of the model: constants then refer to it, and to nothing in the model.
+  const RawData* raw_data = nullptr;
   Limits limits = {};
   std::stop_token stop_token = {};
 };
 
 /// Makes the typed graph of a model: nodes sorted, functions inlined, each node resolved to one definition of `registry`, attributes
 /// read, types inferred. Nodes without a definition stay in the graph with `op` null and a `problem`.
-/// Constants refer into `model`, which they keep alive, or into mapped files below `folder`.
+/// Constants refer into `model`, which they keep alive, to raw data, or into mapped files below `folder`.
 /// Errors: invalid_graph, no_such_file (external data), resource_exhausted, cancelled; invalid_argument for options that name what the
 /// model does not have.
 [[nodiscard]] ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder,

@@ -49,7 +49,8 @@ class Importer {
            const ImportOptions& options)
       : model_(std::move(model)),
         options_(options),
-        external_(folder, options.external_files, options.limits),
+        owner_(options.raw_data == nullptr ? model_ : nullptr),
+        external_(folder, options.external_files, options.raw_data, options.limits),
         registry_(registry),
         dimensions_(options.free_dimension_overrides, options.free_dimension_overrides_by_denotation),
         opsets_(read_opsets(model_->opset_import())) {
@@ -94,9 +95,9 @@ class Importer {
 
     std::unordered_map<std::string_view, Constant> initializers;
     for (const auto& tensor : proto.initializer())
-      initializers[tensor.name()] = scope.parent == nullptr ? read_initializer(tensor) : read_tensor(tensor, model_, external_);
+      initializers[tensor.name()] = scope.parent == nullptr ? read_initializer(tensor) : read_tensor(tensor, owner_, external_);
     for (const auto& tensor : proto.sparse_initializer())
-      initializers[tensor.values().name()] = read_sparse_tensor(tensor, model_, external_);
+      initializers[tensor.values().name()] = read_sparse_tensor(tensor, owner_, external_);
 
     for (const auto& info : proto.input()) {
       GraphValue value{info.name(), read_type(info.type()), dimensions_.read(info.type()), {}};
@@ -144,7 +145,7 @@ class Importer {
   Constant read_initializer(const onnx::TensorProto& proto) {
     const auto* given = options_.initializers;
     const auto found = given != nullptr ? given->find(proto.name()) : decltype(given->end()){};
-    if (given == nullptr || found == given->end()) return read_tensor(proto, model_, external_);
+    if (given == nullptr || found == given->end()) return read_tensor(proto, owner_, external_);
     ++initializers_used_;
     const TensorRef& tensor = found->second.tensor;
     Shape shape;
@@ -317,7 +318,7 @@ class Importer {
         for (const auto& graph : proto->graphs()) import_subgraph(name, graph, scope, node);
         return;
       default:
-        return attributes.set(name, read_attribute(*proto, name, model_, external_));
+        return attributes.set(name, read_attribute(*proto, name, owner_, external_));
     }
   }
 
@@ -381,6 +382,7 @@ class Importer {
   }
 
   std::shared_ptr<const onnx::ModelProto> model_;
+  std::shared_ptr<const onnx::ModelProto> owner_;  ///< of constants that stand in the message; null: they are copied
   const ImportOptions& options_;
   ExternalData external_;
   const OpRegistry& registry_;

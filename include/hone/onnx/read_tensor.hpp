@@ -18,6 +18,7 @@
 #include <hone/core/mapped_file.hpp>
 #include <hone/core/value.hpp>
 #include <hone/graph/attribute.hpp>
+#include <hone/onnx/model_proto.hpp>
 #include <hone/onnx/type_proto.hpp>
 
 namespace hone::inline HONE_ABI::detail {
@@ -25,18 +26,17 @@ namespace hone::inline HONE_ABI::detail {
 static_assert(std::endian::native == std::endian::little, "ONNX stores raw tensors little-endian; big-endian hosts are not supported");
 
 /// The files beside a model that hold its large tensors: each is mapped once, and none may lie outside the model's folder. Those that the
-/// caller has in memory are taken from there.
+/// caller has in memory are taken from there. So is raw data that was taken out of the message.
 class ExternalData {
  public:
-  /// Bytes, and what keeps them alive.
   struct File {
     std::span<const std::byte> bytes;
-    std::shared_ptr<const void> owner;
+    std::shared_ptr<const MappedFile> mapped;  ///< null: the bytes are the caller's
   };
 
   explicit ExternalData(std::filesystem::path folder, const std::map<std::string, std::span<const std::byte>>* in_memory = nullptr,
-                        const Limits& limits = {})
-      : folder_(std::move(folder)), in_memory_(in_memory), limits_(limits) {}
+                        const RawData* raw_data = nullptr, const Limits& limits = {})
+      : folder_(std::move(folder)), in_memory_(in_memory), raw_data_(raw_data), limits_(limits) {}
 
   File open(const std::string& location) {
     if (in_memory_ != nullptr)
@@ -44,6 +44,17 @@ class ExternalData {
     auto& file = files_[location];
     if (!file) file = std::make_shared<const MappedFile>(confined(location));
     return {file->bytes(), file};
+  }
+  /// An owner of a part of a file, whose memory goes back to the system with it.
+  static std::shared_ptr<const void> owner_of(std::span<const std::byte> part, const File& file) {
+    if (file.mapped == nullptr) return nullptr;
+    return {part.data(), [part, mapped = file.mapped](const void*) { mapped->release(part); }};
+  }
+  /// The raw data of a tensor, where it was taken out of the message; else null.
+  [[nodiscard]] std::shared_ptr<const std::string> raw_data(const onnx::TensorProto& tensor) const {
+    if (raw_data_ == nullptr) return nullptr;
+    const auto found = raw_data_->find(&tensor);
+    return found != raw_data_->end() ? found->second : nullptr;
   }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
@@ -63,6 +74,7 @@ class ExternalData {
 
   std::filesystem::path folder_;
   const std::map<std::string, std::span<const std::byte>>* in_memory_;
+  const RawData* raw_data_;
   Limits limits_;
   std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
@@ -82,7 +94,8 @@ Constant converted(const Shape& shape, DType dtype, const Repeated& from) {
   return {ref, std::move(value)};
 }
 
-/// The constant of a TensorProto. It refers into `owner`, which holds the message, or into a mapped file, wherever the layout allows.
+/// The constant of a TensorProto. It refers into `owner`, which holds the message, to external data or into a mapped file, wherever the
+/// layout allows. With a null `owner` it does not refer into the message.
 /// Errors: invalid_graph when size and shape disagree or the data lie outside their file; no_such_file.
 inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_ptr<const void>& owner, ExternalData& external) {
   const auto broken = [&](const auto&... why) { fail(ErrorCode::invalid_graph, "the tensor '", proto.name(), "' ", why...); };
@@ -97,6 +110,9 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     const std::size_t alignment = std::min<std::size_t>(std::max<std::size_t>(element_size(dtype), 1), 8);
     if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0) return aligned_copy(ref);
     return {ref, keeper};
+  };
+  const auto refer_message = [&](const void* data) {
+    return owner != nullptr ? refer(data, owner) : aligned_copy({const_cast<void*>(data), dtype, shape});
   };
 
   if (proto.has_data_location() && proto.data_location() == onnx::TensorProto::EXTERNAL) {
@@ -118,12 +134,15 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     if (length != bytes) broken("needs ", bytes, " bytes, but its external data has ", length);
     if (offset > size || bytes > size - offset) broken("lies beyond the end of '", location, "'");
     if (bytes == 0) return aligned_copy({nullptr, dtype, shape});
-    return refer(file.bytes.data() + offset, file.owner);
+    const std::span<const std::byte> part = file.bytes.subspan(static_cast<std::size_t>(offset), bytes);
+    return refer(part.data(), ExternalData::owner_of(part, file));
   }
   if (proto.has_raw_data()) {
     if (dtype == DType::string) broken("holds strings as raw data, which ONNX does not allow");
-    if (proto.raw_data().size() != bytes) broken("needs ", bytes, " bytes, but has ", proto.raw_data().size());
-    return refer(proto.raw_data().data(), owner);
+    const std::shared_ptr<const std::string> taken = external.raw_data(proto);
+    const std::string& raw = taken != nullptr ? *taken : proto.raw_data();
+    if (raw.size() != bytes) broken("needs ", bytes, " bytes, but has ", raw.size());
+    return taken != nullptr ? refer(raw.data(), taken) : refer_message(raw.data());
   }
 
   const auto expect = [&](std::size_t wanted, int found) {
@@ -132,25 +151,25 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
   switch (dtype) {
     case DType::float32:
       expect(elements, proto.float_data_size());
-      return refer(proto.float_data().data(), owner);
+      return refer_message(proto.float_data().data());
     case DType::complex64:
       expect(elements * 2, proto.float_data_size());
-      return refer(proto.float_data().data(), owner);
+      return refer_message(proto.float_data().data());
     case DType::float64:
       expect(elements, proto.double_data_size());
-      return refer(proto.double_data().data(), owner);
+      return refer_message(proto.double_data().data());
     case DType::complex128:
       expect(elements * 2, proto.double_data_size());
-      return refer(proto.double_data().data(), owner);
+      return refer_message(proto.double_data().data());
     case DType::int64:
       expect(elements, proto.int64_data_size());
-      return refer(proto.int64_data().data(), owner);
+      return refer_message(proto.int64_data().data());
     case DType::uint64:
       expect(elements, proto.uint64_data_size());
-      return refer(proto.uint64_data().data(), owner);
+      return refer_message(proto.uint64_data().data());
     case DType::int32:
       expect(elements, proto.int32_data_size());
-      return refer(proto.int32_data().data(), owner);
+      return refer_message(proto.int32_data().data());
     case DType::uint32:
       expect(elements, proto.uint64_data_size());
       return converted<std::uint32_t>(shape, dtype, proto.uint64_data());

@@ -75,7 +75,7 @@ class CpuProvider final : public Provider {
     const std::span<const DType> wider = wider_types(from, node.node().op->traits().integers);
     if (wider.empty() || !WidenedKernel::supports(node)) return false;
     for (const DType to : wider) {
-      std::unique_ptr<const Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
+      std::unique_ptr<Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
       const NodeView wide(node, *widening);
       const KernelChoice<CpuDevice> choice = choose(entry, wide);
       if (choice.kernel == nullptr) continue;

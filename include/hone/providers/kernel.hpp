@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,8 +41,8 @@ struct Widening {
   DType from = DType::undefined;
   DType to = DType::undefined;
   InputSet shape_inputs = 0;
-  /// One per input: constants of type `from` in the wider type, else empty.
-  std::vector<Value> constants;
+  /// One per input: constants of type `from` in the wider type, else none.
+  std::vector<std::optional<Constant>> constants;
 
   [[nodiscard]] Type operator()(const Type& type) const { return type == Type(from) ? Type(to) : type; }
 };
@@ -72,7 +73,7 @@ class NodeView {
   /// The input when its elements are known for good, else null. Kernels pack such weights when they are made.
   [[nodiscard]] const TensorRef* constant(std::size_t i) const noexcept {
     if (!has_input(i)) return nullptr;
-    if (widening_ != nullptr && widening_->constants[i].has_value()) return &widening_->constants[i].ref();
+    if (widening_ != nullptr && widening_->constants[i]) return &widening_->constants[i]->tensor;
     const auto& constant = (*graph_)[node_->inputs[i]].constant;
     return constant ? &constant->tensor : nullptr;
   }
@@ -212,6 +213,9 @@ class AnyKernel {
   virtual ~AnyKernel() = default;
   /// Bytes of scratch for the shapes in `context`, whose tensors have no data yet. None by default.
   [[nodiscard]] virtual std::size_t workspace(const Context&) const { return 0; }
+  /// Constant inputs that the kernel has packed: it knows their shapes from the context, but never reads their elements again, which may be
+  /// gone (their data are then null). None by default.
+  [[nodiscard]] virtual InputSet packed_inputs() const { return 0; }
   virtual void run(Context& context) const = 0;
 };
 
@@ -219,6 +223,7 @@ class AnyKernel {
 ///   static Support supports(const NodeView&)      optional; asked when the deciding input holds T
 ///   Kernel(const NodeView&, const Device&)        reads attributes, packs constant weights
 ///   std::size_t workspace(const Context&) const   optional; bytes
+///   InputSet packed_inputs() const                optional; see AnyKernel
 ///   void run(Context&) const
 ///   using Shared                                  optional; a base that runs the kernels of many Op and T, which add nothing to it
 template <class Op, class Provider, class... T>
@@ -263,10 +268,11 @@ struct KindOf<Bytes<Size>> {
   static constexpr ElementKind value{DType::undefined, Size};
 };
 
-/// How a kernel of one type is run. `workspace` is null when it needs none.
+/// How a kernel of one type is run. `workspace` is null when it needs none, `packed_inputs` when it packs none.
 struct KernelFunctions {
   void (*run)(const void* kernel, Context&);
   std::size_t (*workspace)(const void* kernel, const Context&);
+  InputSet (*packed_inputs)(const void* kernel);
 };
 
 template <class K>
@@ -277,12 +283,17 @@ template <class K>
 std::size_t kernel_workspace(const void* kernel, const Context& context) {
   return static_cast<const K*>(kernel)->workspace(context);
 }
+template <class K>
+InputSet kernel_packed_inputs(const void* kernel) {
+  return static_cast<const K*>(kernel)->packed_inputs();
+}
 
 template <class K>
 inline constexpr KernelFunctions kernel_functions = [] {
-  KernelFunctions functions{&run_kernel<K>, nullptr};
+  KernelFunctions functions{&run_kernel<K>, nullptr, nullptr};
   if constexpr (requires(const K& kernel, const Context& context) { kernel.workspace(context); })
     functions.workspace = &kernel_workspace<K>;
+  if constexpr (requires(const K& kernel) { kernel.packed_inputs(); }) functions.packed_inputs = &kernel_packed_inputs<K>;
   return functions;
 }();
 
@@ -292,6 +303,9 @@ class HeldKernel final : public AnyKernel {
   HeldKernel(AnyObject kernel, const KernelFunctions& functions) : kernel_(std::move(kernel)), functions_(&functions) {}
   [[nodiscard]] std::size_t workspace(const Context& context) const override {
     return functions_->workspace != nullptr ? functions_->workspace(kernel_.get(), context) : 0;
+  }
+  [[nodiscard]] InputSet packed_inputs() const override {
+    return functions_->packed_inputs != nullptr ? functions_->packed_inputs(kernel_.get()) : 0;
   }
   void run(Context& context) const override { functions_->run(kernel_.get(), context); }
 

@@ -116,13 +116,15 @@ class DataFlow {
     for (const Node& node : graph_.nodes) learn_shapes(graph_, shapes_, node);
   }
 
-  /// Removes nodes none of whose results is used; returns how many.
+  /// Removes nodes none of whose results is used, and constants that nobody uses; returns how many nodes.
   std::size_t remove_dead_nodes() {
     std::vector<std::size_t>& unused = unused_;
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) unused.push_back(i);
     sweep();
     const std::size_t count = std::erase_if(graph_.nodes, [](const Node& node) { return node.outputs.empty(); });
     if (count != 0) read();
+    for (std::size_t i = 0; i < graph_.values.size(); ++i)
+      if (users_[i].empty() && !is_output(ValueId{static_cast<std::uint32_t>(i)})) graph_.values[i].constant.reset();
     return count;
   }
 
@@ -145,17 +147,9 @@ class DataFlow {
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) attach(i);
   }
 
-  /// visit(value) for each value that a node uses, once per use.
-  static void for_uses(const Node& node, const auto& visit) {
-    for (const ValueId id : node.inputs)
-      if (id != no_value) visit(id);
-    for (const Subgraph& subgraph : node.subgraphs)
-      for (const Capture& capture : subgraph.graph->captures) visit(capture.outer);
-  }
-
   void attach(std::size_t at) {
     const Node& node = graph_.nodes[at];
-    for_uses(node, [&](ValueId id) { users_[index(id)].push_back(at); });
+    for_each_use(node, [&](ValueId id) { users_[index(id)].push_back(at); });
     for (const ValueId id : node.outputs) {
       if (id == no_value) continue;
       makers_[index(id)] = at;
@@ -165,7 +159,7 @@ class DataFlow {
   }
   void detach(std::size_t at) {
     const Node& node = graph_.nodes[at];
-    for_uses(node, [&](ValueId id) {
+    for_each_use(node, [&](ValueId id) {
       std::vector<std::size_t>& users = users_[index(id)];
       const auto found = std::find(users.begin(), users.end(), at);
       if (found != users.end()) users.erase(found);

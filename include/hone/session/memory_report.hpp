@@ -8,8 +8,8 @@ namespace hone::inline HONE_ABI {
 
 /// Where the memory of a session is, in bytes.
 struct MemoryReport {
-  std::size_t weights = 0;        ///< constants that the graph refers to: in the parsed model, in mapped files, or computed
-  std::size_t packed = 0;         ///< copies of weights that kernels made for themselves, in the layout they read
+  std::size_t weights = 0;        ///< constants whose elements runs may read: in the parsed model, in mapped files, or computed
+  std::size_t packed = 0;         ///< weights that kernels have in a layout of their own, in place of those above
   std::size_t planned_arena = 0;  ///< the largest arena among the plans that are cached
   std::size_t contexts = 0;       ///< arenas and results of unplanned size that idle contexts keep for the next run
   std::size_t plans = 0;          ///< number of plans cached, subgraphs included

@@ -319,7 +319,8 @@ HONE_INLINE void Program::forget_plans() const {
 
 HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const {
   for (const GraphValue& value : graph.values)
-    if (value.constant && counted.insert(value.constant->tensor.data).second) to.weights += value.constant->tensor.bytes();
+    if (value.constant && value.constant->tensor.data != nullptr && counted.insert(value.constant->tensor.data).second)
+      to.weights += value.constant->tensor.bytes();
   for (const auto& [id, constant] : graph.defaults)
     if (counted.insert(constant.tensor.data).second) to.weights += constant.tensor.bytes();
   to.packed += packed_bytes;

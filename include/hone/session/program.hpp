@@ -15,6 +15,7 @@
 #include <hone/core/limits.hpp>
 #include <hone/graph/graph.hpp>
 #include <hone/providers/provider.hpp>
+#include <hone/session/constant_uses.hpp>
 #include <hone/session/memory_report.hpp>
 #include <hone/session/options.hpp>
 #include <hone/session/report.hpp>
@@ -118,6 +119,7 @@ class Placer {
     auto program = std::make_unique<Program>();
     program->graph = std::move(graph);
     program->placed.reserve(program->graph.nodes.size());
+    ConstantUses uses(program->graph);
     for (Node& node : program->graph.nodes) {
       check_cancelled(options_.stop_token);
       Program::PlacedNode& placed = program->placed.emplace_back();
@@ -129,6 +131,7 @@ class Placer {
       const std::int64_t bytes_before = thread_buffer_bytes();
       place(program->graph, node, placed);
       program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
+      if (placed.kernel != nullptr) uses.placed(node, *placed.kernel);
       for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
     }
     return program;

@@ -75,8 +75,10 @@ class Session {
   /// Errors: no_such_file (of SessionOptions::optimized_model_filepath too), invalid_protobuf, invalid_graph, not_implemented (one error
   /// lists all nodes that no provider runs), invalid_argument (an option that does not make sense), resource_exhausted
   /// (SessionOptions::limits), cancelled; std::bad_alloc.
+  ///
+  /// Weights are in memory once: those that kernels have packed are let go of, and set_providers() reads the file again.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
-  /// A serialized model in memory, which is not needed after the call. External data is looked for in
+  /// A serialized model in memory, which is not needed after the call: the session keeps the parsed message. External data is looked for in
   /// SessionOptions::external_data_folder, by default the current directory.
   explicit Session(std::span<const std::byte> model, SessionOptions options = {});
   /// The `length` bytes at `offset` of `buffer`. Errors: invalid_argument when they are not inside.
@@ -164,8 +166,8 @@ class Session {
   [[nodiscard]] const SessionOptions& options() const noexcept;
 
   /// Prepares the model again for other providers, in order of priority: `session.set_providers({hone::Cpu{.arch = "avx2"}})`. Runs that
-  /// have begun end on the old ones. Not while another thread calls this session. Errors: as when a session is created; it is then
-  /// unchanged.
+  /// have begun end on the old ones. A session made from a path reads the file again. Not while another thread calls this session. Errors:
+  /// as when a session is created; it is then unchanged.
   void set_providers(std::vector<AnyProvider> providers);
 
   /// Where the memory of the session is. May be called at any time.

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <hone/config.hpp>
-#include <hone/core/mapped_file.hpp>
 #include <hone/core/task_queue.hpp>
 #include <hone/onnx/model_proto.hpp>
 #include <hone/session/session.hpp>
@@ -15,16 +14,6 @@
 namespace hone::inline HONE_ABI {
 
 namespace detail {
-
-inline std::shared_ptr<const onnx::ModelProto> parse_model_file(const std::filesystem::path& path, const SessionOptions& options) {
-  check_cancelled(options.stop_token);
-  const MappedFile file(path);
-  try {
-    return parse_model(file.bytes());
-  } catch (const Error& error) {
-    throw Error(error.code(), text("'", path.string(), "': ", error.what()));
-  }
-}
 
 /// Puts feeds where the session looks for them. Returns whether one overrides an initializer.
 /// Errors: invalid_argument.
@@ -86,23 +75,21 @@ struct AsyncRun {
 
 }  // namespace detail
 
-HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options) {
-  auto parsed = detail::parse_model_file(model, options);
-  state_ = std::make_shared<detail::SessionState>(std::move(parsed), model.parent_path(), std::move(options));
-}
+HONE_INLINE Session::Session(const std::filesystem::path& model, SessionOptions options)
+    : state_(std::make_shared<detail::SessionState>(detail::ModelSource(model), std::move(options))) {}
 
 HONE_INLINE Session::Session(std::span<const std::byte> model, SessionOptions options)
-    : state_(std::make_shared<detail::SessionState>(parse_model(model), std::filesystem::path{}, std::move(options))) {}
+    : state_(std::make_shared<detail::SessionState>(detail::ModelSource(parse_model(model)), std::move(options))) {}
 
 HONE_INLINE Session::Session(std::span<const std::byte> buffer, std::size_t offset, std::size_t length, SessionOptions options) {
   if (offset > buffer.size() || length > buffer.size() - offset) {
     fail(ErrorCode::invalid_argument, length, " bytes at offset ", offset, " are not inside a buffer of ", buffer.size());
   }
-  state_ = std::make_shared<detail::SessionState>(parse_model(buffer.subspan(offset, length)), std::filesystem::path{}, std::move(options));
+  state_ = std::make_shared<detail::SessionState>(detail::ModelSource(parse_model(buffer.subspan(offset, length))), std::move(options));
 }
 
 HONE_INLINE Session::Session(const onnx::ModelProto& model, SessionOptions options)
-    : state_(std::make_shared<detail::SessionState>(copy_model(model), std::filesystem::path{}, std::move(options))) {}
+    : state_(std::make_shared<detail::SessionState>(detail::ModelSource(copy_model(model)), std::move(options))) {}
 
 HONE_INLINE Session::Session(Session&&) noexcept = default;
 HONE_INLINE Session& Session::operator=(Session&&) noexcept = default;

@@ -12,6 +12,7 @@
 #include <hone/graph/registry.hpp>
 #include <hone/onnx/importer.hpp>
 #include <hone/session/model_interface.hpp>
+#include <hone/session/model_source.hpp>
 #include <hone/session/options.hpp>
 #include <hone/session/profiler.hpp>
 #include <hone/session/report.hpp>
@@ -23,8 +24,8 @@ namespace hone::inline HONE_ABI::detail {
 /// What a session is made of. Runs share it, so that it lives until the last of them ends, whatever becomes of the session.
 class SessionState {
  public:
-  /// Errors: see Session. `folder`: of external data.
-  SessionState(std::shared_ptr<const onnx::ModelProto> model, std::filesystem::path folder, SessionOptions with);
+  /// Errors: see Session.
+  SessionState(ModelSource source, SessionOptions with);
   /// The same model with other providers.
   SessionState(const SessionState& other, std::vector<AnyProvider> providers);
   SessionState& operator=(const SessionState&) = delete;
@@ -44,7 +45,7 @@ class SessionState {
 
  private:
   void load();
-  [[nodiscard]] ImportOptions import_options(InitializerInputs initializer_inputs) const;
+  [[nodiscard]] ImportedModel import(InitializerInputs initializer_inputs);
   void rewrite_graph(Graph& graph, Report& to) const;
   /// Writes the graph to SessionOptions::optimized_model_filepath.
   void save(const Graph& graph) const;
@@ -57,7 +58,7 @@ class SessionState {
   [[nodiscard]] const TensorRef& result_memory(RunContext& context, std::size_t output) const;
   void take_results(RunContext& context, const Graph& graph) const;
 
-  std::shared_ptr<const onnx::ModelProto> model_;
+  ModelSource source_;
   std::filesystem::path folder_;
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<ThreadPool> inter_op_pool_;

@@ -84,12 +84,12 @@ inline std::shared_ptr<const ModelInterface> interface_of(ImportedModel& importe
   return result;
 }
 
-HONE_INLINE SessionState::SessionState(std::shared_ptr<const onnx::ModelProto> model, std::filesystem::path folder, SessionOptions with)
+HONE_INLINE SessionState::SessionState(ModelSource source, SessionOptions with)
     : options(checked(std::move(with))),
       logger(options.log_callback, options.log_severity, options.log_id),
       profiler(options.enable_profiling ? std::make_shared<Profiler>(options.profile_file_prefix) : nullptr),
-      model_(std::move(model)),
-      folder_(options.external_data_folder.empty() ? std::move(folder) : options.external_data_folder),
+      source_(std::move(source)),
+      folder_(options.external_data_folder.empty() ? source_.folder() : options.external_data_folder),
       pool_(pool_of(options, options.intra_op_num_threads, true)),
       inter_op_pool_(inter_op_pool_of(options)),
       environment_{*pool_, inter_op_pool_.get(), options.limits},
@@ -102,7 +102,7 @@ HONE_INLINE SessionState::SessionState(const SessionState& other, std::vector<An
       logger(other.logger),
       profiler(other.profiler),
       interface(other.interface),
-      model_(other.model_),
+      source_(other.source_),
       folder_(other.folder_),
       pool_(other.pool_),
       inter_op_pool_(other.inter_op_pool_),
@@ -116,7 +116,7 @@ HONE_INLINE void SessionState::load() {
   try {
     for (const AnyProvider& provider : providers_)
       for (const OpInfo* op : provider->operators()) registry_.add(op);
-    ImportedModel imported = import_model(model_, folder_, registry_, import_options(InitializerInputs::constant));
+    ImportedModel imported = import(InitializerInputs::constant);
     const auto read = Profiler::Clock::now();
     if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
     const bool is_new = interface == nullptr;
@@ -149,14 +149,20 @@ HONE_INLINE void SessionState::load() {
   }
 }
 
-HONE_INLINE ImportOptions SessionState::import_options(InitializerInputs initializer_inputs) const {
-  return {.initializer_inputs = initializer_inputs,
-          .free_dimension_overrides = &options.free_dimension_overrides,
-          .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
-          .initializers = &options.initializers,
-          .external_files = &options.external_files,
-          .limits = options.limits,
-          .stop_token = options.stop_token};
+HONE_INLINE ImportedModel SessionState::import(InitializerInputs initializer_inputs) {
+  ModelParts model = source_.read(options.stop_token);
+  ImportedModel imported = import_model(model.message, folder_, registry_,
+                                        {.initializer_inputs = initializer_inputs,
+                                         .free_dimension_overrides = &options.free_dimension_overrides,
+                                         .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
+                                         .initializers = &options.initializers,
+                                         .external_files = &options.external_files,
+                                         .raw_data = source_.is_kept() && model.raw_data.empty() ? nullptr : &model.raw_data,
+                                         .limits = options.limits,
+                                         .stop_token = options.stop_token});
+  // A run that overrides an initializer imports the model again, and must not depend on a file.
+  if (!imported.overridable_initializers.empty() && !source_.is_kept()) source_.keep(std::move(model));
+  return imported;
 }
 
 HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
@@ -178,7 +184,7 @@ HONE_INLINE Runnable& SessionState::overridden_program() {
   const std::lock_guard lock(mutex_);
   if (!overridden_) {
     Report ignored;
-    Graph graph = import_model(model_, folder_, registry_, import_options(InitializerInputs::overridable)).graph;
+    Graph graph = import(InitializerInputs::overridable).graph;
     rewrite_graph(graph, ignored);
     overridden_ = make_runnable(std::move(graph), ignored);
   }

@@ -54,7 +54,7 @@ struct Gemm {
                       T* y, std::size_t y_stride) noexcept;
   Isa isa;
 
-  /// Rows of A up to which B is better read once, unpacked.
+  /// Rows of A up to which B is better read once, and not packed for one product.
   static constexpr int max_vector_rows = 4;
 
   template <class Arch>
@@ -280,6 +280,10 @@ void gemm_tile_integer(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_s
 /// The tile function for a number of rows that is known at run time. Short tiles do only their own rows' work.
 template <class T, class Arch, int Rows = GemmShape<T, Arch>::mr>
 void gemm_kernel(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride, const GemmTile<T>& tile) noexcept {
+  if constexpr (Rows == GemmShape<T, Arch>::mr && Rows > Gemm<T>::max_vector_rows) {
+    // Few rows come with little work for each tile.
+    if (tile.rows <= Gemm<T>::max_vector_rows) return gemm_kernel<T, Arch, Gemm<T>::max_vector_rows>(k, a, b, b_stride, tile);
+  }
   if constexpr (Rows > 1) {
     if (tile.rows < Rows) return gemm_kernel<T, Arch, Rows - 1>(k, a, b, b_stride, tile);
   }

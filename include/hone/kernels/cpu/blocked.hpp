@@ -98,6 +98,8 @@ class Kernel<ops::BlockedConv, Cpu, float> {
     if (node.has_input(2)) bias_ = cpu::block_vector(node.constant(2)->as<const float>(), node.constant(2)->shape[0]);
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return inputs(1, 2); }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const cpu::BlockedProblem p(op_.window, c, kernel_[0], kernel_[1]);
     return std::visit(
@@ -162,6 +164,8 @@ class Kernel<ops::Fused<ops::BlockedConv>, Cpu, float> {
       after_residual_ = Tail(op_.chain, 1, device);
     }
   }
+
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return base_.packed_inputs(); }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Shape shape = cpu::base_shape(op_, c);

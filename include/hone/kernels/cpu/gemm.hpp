@@ -27,9 +27,11 @@ class Kernel<ops::Gemm, Cpu, T> {
     product_.pack_b(matrix(*b, op_.trans_b), k, n, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? inputs(1) : 0; }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Shape& y = c.output(0).shape;
-    return product_.workspace_bytes(y[0], y[1], depth(c), use_packed(y[0]));
+    return product_.workspace_bytes(y[0], y[1], depth(c), is_packed());
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
@@ -53,7 +55,7 @@ class Kernel<ops::Gemm, Cpu, T> {
     const typename cpu::ProductOptions<T>::Finish finish(finish_block);
     if (scales || epilogue != nullptr) options.finish = &finish;
     const cpu::MatrixRef<T> a = matrix(c.input(0), op_.trans_a);
-    if (use_packed(m)) {
+    if (is_packed()) {
       product_.run_packed(m, n, depth(c), a, static_cast<const T*>(packed_.data()), y, n, options, c.workspace(), c.pool());
     } else {
       product_.run(m, n, depth(c), a, matrix(c.input(1), op_.trans_b), y, n, options, c.workspace(), c.pool());
@@ -66,7 +68,7 @@ class Kernel<ops::Gemm, Cpu, T> {
     return transposed ? plain.transposed() : plain;
   }
   [[nodiscard]] std::int64_t depth(const Context& c) const noexcept { return c.input(0).shape[op_.trans_a ? 0 : 1]; }
-  [[nodiscard]] bool use_packed(std::int64_t m) const noexcept { return packed_.bytes() != 0 && m > simd::Gemm<T>::max_vector_rows; }
+  [[nodiscard]] bool is_packed() const noexcept { return packed_.bytes() != 0; }
   [[nodiscard]] static T scaled(T value, float factor) noexcept {
     return factor == 1 ? value : static_cast<T>(value * static_cast<T>(factor));
   }

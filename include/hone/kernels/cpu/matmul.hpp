@@ -28,6 +28,8 @@ class Kernel<ops::MatMul, Cpu, T> {
     product_.pack_b({b->as<const T>(), n, 1}, k, n, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? inputs(1) : 0; }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
     return per_product(batch) * static_cast<std::size_t>(shares_batch(batch, c.pool()) ? c.pool().size() : 1);
@@ -46,11 +48,11 @@ class Kernel<ops::MatMul, Cpu, T> {
     if (epilogue != nullptr) options.finish = &finish;
     const auto one = [&](std::int64_t i, std::byte* scratch, const ThreadPool& pool) {
       const cpu::MatrixRef<T> left{a + batch.offset_a(i), batch.k, 1};
-      const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
       T* out = y + i * batch.m * batch.n;
-      if (use_packed(batch)) {
+      if (is_packed()) {
         product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, options, scratch, pool);
       } else {
+        const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
         product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, options, scratch, pool);
       }
     };
@@ -115,14 +117,12 @@ class Kernel<ops::MatMul, Cpu, T> {
     }
   };
 
-  [[nodiscard]] bool use_packed(const Batch& batch) const noexcept {
-    return packed_.bytes() != 0 && batch.m > simd::Gemm<T>::max_vector_rows;
-  }
+  [[nodiscard]] bool is_packed() const noexcept { return packed_.bytes() != 0; }
   [[nodiscard]] static bool shares_batch(const Batch& batch, const ThreadPool& pool) noexcept {
     return pool.size() > 1 && batch.count >= 2 * pool.size();
   }
   [[nodiscard]] std::size_t per_product(const Batch& batch) const noexcept {
-    return align_up(product_.workspace_bytes(batch.m, batch.n, batch.k, use_packed(batch)));
+    return align_up(product_.workspace_bytes(batch.m, batch.n, batch.k, is_packed()));
   }
 
   cpu::MatrixProduct<T> product_;

@@ -46,7 +46,8 @@ struct ProductOptions {
 /// A and B are packed once per (kc, nc) step, by all threads; then the threads share the blocks of C. K is never split among
 /// threads, and its blocks depend on the type and the instruction set alone: results are bitwise equal for any number of threads.
 ///
-/// Products with at most 4 rows or columns are bound by reading the other matrix. They read it once, unpacked, each thread its part.
+/// Products with at most 4 rows or columns are bound by reading the other matrix. They read it once, each thread its part, and never pack
+/// it; a B that came packed they read as it is.
 /// With up to 2 mr rows an unpacked row-major B is not packed either: the copy would cost as much as the product.
 ///
 /// Allocates nothing, throws nothing; sizes may be 0 (k = 0 leaves the bias).
@@ -147,6 +148,7 @@ class MatrixProduct {
   void run_packed(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
                   std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, void* workspace, const ThreadPool& pool) const noexcept {
     if (m <= 0 || n <= 0) return;
+    if (m <= max_lines) return run_packed_lines(m, n, k, a, packed_b, c, c_row_stride, options, static_cast<T*>(workspace), pool);
     run_blocks(m, n, k, Left{.matrix = a}, Right{.packed = packed_b}, c, c_row_stride, options, static_cast<T*>(workspace), pool);
   }
 
@@ -294,6 +296,39 @@ class MatrixProduct {
       const std::int64_t column = step.j0 + j_begin;
       (*options.finish)(c + row * c_row_stride + column, row, column, i_end - i_begin, j_end - j_begin);
     }
+  }
+
+  /// At most max_lines rows times a packed B, which is read once, in the order in which it stands. What run_blocks() would do, without its
+  /// search for blocks, which takes longer than a small product.
+  void run_packed_lines(std::int64_t m, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const T* packed_b, T* c,
+                        std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, T* workspace,
+                        const ThreadPool& pool) const noexcept {
+    std::int64_t p = 0;
+    do {
+      const std::int64_t depth = std::min(kc_, k - p);
+      // Of the panel of A only the rows that there are.
+      for (std::int64_t r = 0; r < m; ++r) {
+        const T* row = a.data + r * a.row_stride + p * a.column_stride;
+        for (std::int64_t i = 0; i < depth; ++i) workspace[i * mr() + r] = row[i * a.column_stride];
+      }
+      const T* const block = packed_b + p * round_up(n, nr());
+      pool.parallel_for(ceil_div(n, nr()), ceil_div(worth_a_thread / 2, (depth + 1) * nr()), [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t last = std::min(end * nr(), n);
+        for (std::int64_t j = begin * nr(); j < last; j += nr()) {
+          kernels_->kernel(static_cast<std::size_t>(depth), workspace, block + j * depth, nr(),
+                           {.c = c + j,
+                            .row_stride = c_row_stride,
+                            .rows = static_cast<int>(m),
+                            .columns = static_cast<int>(std::min(nr(), last - j)),
+                            .accumulate = p != 0 || options.accumulate,
+                            .row_bias = p == 0 ? options.row_bias : nullptr,
+                            .column_bias = p == 0 && options.column_bias != nullptr ? options.column_bias + j : nullptr,
+                            .fetch = j + nr() < last ? block + (j + nr()) * depth : nullptr});
+        }
+        if (p + depth >= k && options.finish != nullptr) (*options.finish)(c + begin * nr(), 0, begin * nr(), m, last - begin * nr());
+      });
+      p += depth;
+    } while (p < k);
   }
 
   /// At most max_lines lines times a matrix that is read once. Transposed: the lines are the columns of C.

@@ -241,6 +241,14 @@ class Kernel<ops::Fused<Base>, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<T>(op_.chain, device)) {}
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept {
+    if constexpr (requires { base_.packed_inputs(); }) {
+      return base_.packed_inputs();
+    } else {
+      return 0;
+    }
+  }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Shape shape = cpu::base_shape(op_, c);
     if (shape == c.output(0).shape) return base_workspace(c);

@@ -99,6 +99,8 @@ class Kernel<Op, Cpu, T> {
     }
   }
 
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return transposed_r_.bytes() != 0 ? inputs(1, 2) : 0; }
+
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const Problem p(op_, c);
     return p.bytes() + scratch_bytes(p);

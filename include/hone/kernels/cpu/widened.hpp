@@ -79,8 +79,12 @@ inline void convert_elements(const TensorRef& from, const TensorRef& to, const C
 class WidenedKernel final : public AnyKernel {
  public:
   /// `kernel` is made for the node as `widening` shows it.
-  WidenedKernel(std::unique_ptr<AnyKernel> kernel, std::unique_ptr<const Widening> widening)
-      : kernel_(std::move(kernel)), widening_(std::move(widening)) {}
+  WidenedKernel(std::unique_ptr<AnyKernel> kernel, std::unique_ptr<Widening> widening)
+      : kernel_(std::move(kernel)), widening_(std::move(widening)) {
+    const InputSet packed = kernel_->packed_inputs();
+    for (std::size_t i = 0; i < widening_->constants.size(); ++i)
+      if (auto& constant = widening_->constants[i]; constant && contains(packed, i)) constant = constant->without_elements();
+  }
 
   static Support supports(const NodeView& node) {
     const auto is_tensor = [](const Type& type) { return type.is_tensor() || !type.is_known(); };
@@ -93,7 +97,7 @@ class WidenedKernel final : public AnyKernel {
   }
 
   /// The constants of the node in the wider type.
-  static std::unique_ptr<const Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
+  static std::unique_ptr<Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
     auto widening = std::make_unique<Widening>();
     widening->from = from;
     widening->to = to;
@@ -102,10 +106,20 @@ class WidenedKernel final : public AnyKernel {
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const TensorRef* constant = node.constant(i);
       if (constant == nullptr || !widens(*widening, i, constant->dtype)) continue;
-      widening->constants[i] = Value::tensor(to, constant->shape);
-      convert_elements(*constant, widening->constants[i].ref(), Context({}, {}, pool));
+      auto value = std::make_shared<Value>(Value::tensor(to, constant->shape));
+      convert_elements(*constant, value->ref(), Context({}, {}, pool));
+      const TensorRef ref = value->ref();
+      widening->constants[i] = Constant{ref, std::move(value)};
     }
     return widening;
+  }
+
+  /// Those that were converted, and those that the kernel has packed.
+  [[nodiscard]] InputSet packed_inputs() const override {
+    InputSet result = kernel_->packed_inputs();
+    for (std::size_t i = 0; i < std::min<std::size_t>(widening_->constants.size(), 31); ++i)
+      if (widening_->constants[i]) result |= InputSet{1} << i;
+    return result;
   }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const override {
@@ -160,7 +174,7 @@ class WidenedKernel final : public AnyKernel {
     return dtype == widening.from && !(is_integral(dtype) && contains(widening.shape_inputs, input));
   }
   [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
-    return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input].has_value();
+    return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input];
   }
 
   /// Points the slots to the tensors of c, or to memory for converted ones; gives the bytes of the latter.
@@ -175,7 +189,7 @@ class WidenedKernel final : public AnyKernel {
       pointers[i] = c.has_input(i) ? &slots[i] : nullptr;
       if (!c.has_input(i)) continue;
       slots[i].tensor = c.input(i);
-      if (widening_->constants[i].has_value()) slots[i].tensor = widening_->constants[i].ref();
+      if (widening_->constants[i]) slots[i].tensor = widening_->constants[i]->tensor;
       if (!is_converted(c, i)) continue;
       convert(slots[i].tensor);
       // Kernels may need these to tell how much workspace they want.
@@ -192,7 +206,7 @@ class WidenedKernel final : public AnyKernel {
   }
 
   std::unique_ptr<AnyKernel> kernel_;
-  std::unique_ptr<const Widening> widening_;
+  std::unique_ptr<Widening> widening_;
 };
 
 }  // namespace hone::inline HONE_ABI
