@@ -114,10 +114,16 @@ std::string compare_reals(const T* y, const T* reference, std::size_t count, con
                     show(widen(reference[worst])));
 }
 
+/// Strings, and integers, which may differ by the absolute tolerance.
 template <class T>
-std::string compare_exactly(const T* y, const T* reference, std::size_t count) {
+std::string compare_exactly(const T* y, const T* reference, std::size_t count, double absolute) {
   for (std::size_t i = 0; i < count; ++i) {
     if (y[i] == reference[i]) continue;
+    if constexpr (std::is_integral_v<T>) {
+      const auto larger = static_cast<std::make_unsigned_t<T>>(std::max(y[i], reference[i]));
+      const auto smaller = static_cast<std::make_unsigned_t<T>>(std::min(y[i], reference[i]));
+      if (static_cast<double>(static_cast<std::make_unsigned_t<T>>(larger - smaller)) <= absolute) continue;
+    }
     if constexpr (std::is_same_v<T, std::string>) {
       return hone::text("element ", i, " is '", y[i], "', expected '", reference[i], "'");
     } else if constexpr (sizeof(T) == 1) {
@@ -149,7 +155,9 @@ inline std::string compare_tensors(const hone::TensorRef& y, const hone::TensorR
   if (y.shape != reference.shape) return hone::text("the shape is ", y.shape, ", expected ", reference.shape);
   const auto count = static_cast<std::size_t>(y.elements());
   const auto reals = [&]<class T>(T) { return compare_reals(y.as<const T>(), reference.as<const T>(), count, tolerance); };
-  const auto exactly = [&]<class T>(const T&) { return compare_exactly(y.as<const T>(), reference.as<const T>(), count); };
+  const auto exactly = [&]<class T>(const T&) {
+    return compare_exactly(y.as<const T>(), reference.as<const T>(), count, tolerance.absolute);
+  };
   switch (y.dtype) {
     case DType::float32:
       return reals(float{});

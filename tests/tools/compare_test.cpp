@@ -53,6 +53,15 @@ TEST_CASE("compare: what is not finite must be the same thing") {
   }
 }
 
+TEST_CASE("compare: integers within a whole absolute tolerance") {
+  const tools::Tolerance one_step{.relative = 0, .absolute = 1};
+  const auto int8s = [](std::initializer_list<std::int8_t> values) -> Value { return Tensor<std::int8_t>({3}, values); };
+  const Value reference = int8s({-128, 63, 127});
+  CHECK(compare(int8s({-127, 64, 126}), reference, one_step).empty());
+  CHECK_FALSE(compare(int8s({-127, 64, 126}), reference, elementwise).empty());
+  CHECK(compare(int8s({127, 63, 127}), reference, one_step) == "element 0 is 127, expected -128");
+}
+
 TEST_CASE("compare: types, shapes, integers and strings exactly") {
   CHECK(compare(floats({1}), Tensor<double>({1}, {1.0}), elementwise) == "the type is tensor(float), expected tensor(double)");
   CHECK(compare(Tensor<float>({1, 2}, {1, 2}), floats({1, 2}), elementwise) == "the shape is (1, 2), expected (2,)");
