@@ -26,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 
 double microseconds(Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); }
 
+double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
 std::string json_string(const std::string& raw) {
   std::string result = "\"";
   for (const char c : raw) {
@@ -49,7 +51,9 @@ double quantile(const std::vector<float>& times, double fraction) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("Times a model and prints one line of JSON: times in microseconds per run, load_ms, peak_rss_mb, heap_calls_per_run.");
+  CLI::App app(
+      "Times a model and prints one line of JSON: times in microseconds per run, load_ms, peak_rss_mb, weights_mb and "
+      "arena_mb (what the session holds for constants and plans), heap_calls_per_run.");
   std::string model;
   std::string data;
   double seconds = 2;
@@ -107,13 +111,14 @@ int main(int argc, char** argv) try {
   std::sort(times.begin(), times.end());
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
+  const hone::MemoryReport memory = session.memory();
   const int threads = session.options().intra_op_num_threads;
   std::printf(
       "{\"model\": %s, \"threads\": %d, \"runs\": %zu, \"median_us\": %.3f, \"min_us\": %.3f, \"p99_us\": %.3f, \"load_ms\": %.3f, "
-      "\"peak_rss_mb\": %.1f, \"heap_calls_per_run\": ",
+      "\"peak_rss_mb\": %.1f, \"weights_mb\": %.1f, \"arena_mb\": %.1f, \"heap_calls_per_run\": ",
       json_string(model).c_str(), threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())), times.size(),
-      quantile(times, 0.5), static_cast<double>(times.front()), quantile(times, 0.99), load_ms,
-      static_cast<double>(usage.ru_maxrss) / 1024);
+      quantile(times, 0.5), static_cast<double>(times.front()), quantile(times, 0.99), load_ms, static_cast<double>(usage.ru_maxrss) / 1024,
+      mebibytes(memory.weights + memory.packed), mebibytes(memory.planned_arena));
   if (calls_before && calls_after) {
     std::printf("%.2f}\n", static_cast<double>(*calls_after - *calls_before) / static_cast<double>(times.size()));
   } else {
