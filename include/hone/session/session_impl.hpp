@@ -66,6 +66,8 @@ struct AsyncRun {
     } catch (...) {
       error = std::current_exception();
     }
+    // Who is told may let the session go, and with it the executor, whose threads cannot wait for the one that this is.
+    state.reset();
     try {
       done(std::move(outputs), std::move(error));
     } catch (...) {  // nobody is left to tell
