@@ -4,7 +4,7 @@
     bench/floor.py [--hone build/release/bin] [--bandwidth GB/S] MODELS...
 
 Operations are counted in the trace of a run without rewrites: 2 for each multiply-add of convolutions, matrix products and recurrent layers.
-They are divided by the peak that simd_bench measures, the bytes of the weights by the bandwidth (by default that of summing 256 MB). One thread.
+They are divided by the peak that simd_bench measures, the bytes of the weights by the bandwidth (by default that of a dot product over 256 MB). One thread.
 A time below the floor is that of Winograd's algorithm, or of weights that stay in a cache.
 """
 import argparse
@@ -60,12 +60,13 @@ def measured_peak(options):
 
 
 def measured_bandwidth():
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     import numpy
     x = numpy.ones(64 << 20, numpy.float32)
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        x.sum()
+        x.dot(x)
         times.append(time.perf_counter() - start)
     return x.nbytes / min(times) * 1e-9
 
