@@ -11083,6 +11083,36 @@ class Kernel<ops::Det, Cpu, double> {
 
 #define HONE_SINGLE_KERNELS_CPU_MATRIX_PRODUCT_HPP
 
+#define HONE_SINGLE_KERNELS_CPU_LINE_PRODUCT_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_PRODUCT_OPTIONS_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// A matrix in memory; strides in elements, not negative.
+template <class T>
+struct MatrixRef {
+  const T* data = nullptr;
+  std::ptrdiff_t row_stride = 0;
+  std::ptrdiff_t column_stride = 1;
+
+  [[nodiscard]] MatrixRef transposed() const noexcept { return {data, column_stride, row_stride}; }
+};
+
+/// What happens to C besides the product: C = [C +] A B [+ row_bias] [+ column_bias], then finish(C).
+template <class T>
+struct ProductOptions {
+  /// Called once for every element of C, block by block, while the block is in cache:
+  /// finish(c, row, column, rows, columns) with `c` at (row, column) and the row stride of C. From several threads at a time.
+  using Finish = FunctionRef<void(T* c, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns)>;
+
+  bool accumulate = false;         ///< add to what C holds
+  const T* row_bias = nullptr;     ///< (m) or null
+  const T* column_bias = nullptr;  ///< (n) or null
+  const Finish* finish = nullptr;  ///< or null
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
 #define HONE_SINGLE_SIMD_GEMM_HPP
 
 #define HONE_SINGLE_SIMD_GEMV_HPP
@@ -11891,7 +11921,7 @@ struct GemmTile {
   bool accumulate;                 ///< c += A B instead of c = A B
   const T* row_bias = nullptr;     ///< (rows), added to each row, or null
   const T* column_bias = nullptr;  ///< (columns), added to each column, or null
-  const T* fetch = nullptr;        ///< what will be needed next: one cache line for each step of k, fetched meanwhile; or null
+  const T* fetch = nullptr;        ///< what will be needed next, Gemm::fetch_step elements for each step of k, fetched meanwhile; or null
 };
 
 /// The parts of a matrix product C = A B with A (m, k) and B (k, n): register-blocked micro-kernels and the packing that they read.
@@ -11906,6 +11936,7 @@ template <class T>
 struct Gemm {
   int mr;
   int nr;
+  int fetch_step;  ///< elements that `kernel` fetches for each step of k: a cache line, but no more than a panel of B has
   /// a (m, k) to ceil(m / mr) panels of mr * k elements.
   void (*pack_a)(const T* a, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride, std::size_t m, std::size_t k, T* packed) noexcept;
   /// b (k, n) to panels of k * nr elements; panel j begins at packed + j * panel_stride.
@@ -11959,6 +11990,8 @@ struct GemmShape {
   static constexpr int width = static_cast<int>(sizeof(xsimd::batch<float, Arch>) / sizeof(T));
   static constexpr int registers = shape.registers;
   static constexpr int nr = registers * width;
+  static constexpr int line = 64 / sizeof(T);
+  static constexpr int fetch_step = nr < line ? nr : line;
 };
 
 /// The part of pack_panels that reads along contiguous lines, four lines and four steps at a time through registers of 16 bytes.
@@ -12078,13 +12111,13 @@ void gemm_tile(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride, c
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) sums[r][v] = V(T(0));
   }
-  const T* fetch = tile.fetch != nullptr ? tile.fetch : a;
+  const T* fetch = tile.fetch != nullptr ? tile.fetch : b;
   for (std::size_t p = 0; p < k; ++p) {
     V columns[registers];
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) columns[v] = V::load_unaligned(b + v * width);
     __builtin_prefetch(fetch, 0, 2);
-    fetch += 64 / sizeof(T);
+    fetch += GemmShape<T, Arch>::fetch_step;
 #pragma GCC unroll 32
     for (int r = 0; r < Rows; ++r) {
       const V row(a[r]);
@@ -12168,6 +12201,7 @@ template <class Arch>
 constexpr Gemm<T> Gemm<T>::make() noexcept {
   return {.mr = detail::GemmShape<T, Arch>::mr,
           .nr = detail::GemmShape<T, Arch>::nr,
+          .fetch_step = detail::GemmShape<T, Arch>::fetch_step,
           .pack_a = &detail::gemm_pack_a<T, Arch>,
           .pack_b = &detail::gemm_pack_b<T, Arch>,
           .kernel = &detail::gemm_kernel<T, Arch>,
@@ -12180,28 +12214,100 @@ constexpr Gemm<T> Gemm<T>::make() noexcept {
 
 namespace hone::inline HONE_ABI::cpu {
 
-/// A matrix in memory; strides in elements, not negative.
+/// Products of a few lines, at most simd::Gemm<T>::max_vector_rows, and a matrix that is bound by reading it: it is read once, unpacked,
+/// each thread its part.
 template <class T>
-struct MatrixRef {
-  const T* data = nullptr;
-  std::ptrdiff_t row_stride = 0;
-  std::ptrdiff_t column_stride = 1;
+class LineProduct {
+ public:
+  explicit LineProduct(const simd::Gemm<T>& kernels) noexcept : kernels_(&kernels) {}
 
-  [[nodiscard]] MatrixRef transposed() const noexcept { return {data, column_stride, row_stride}; }
+  /// Elements of scratch.
+  [[nodiscard]] static std::int64_t elements(std::int64_t lines, std::int64_t n, std::int64_t k) noexcept {
+    return round_up(lines * k, line) + lines * n;
+  }
+
+  /// C = [C +] A B [+ bias] for `lines` rows of A, or, Transposed, C' = [C' +] A B [+ bias]: the lines are the columns of C. `workspace`:
+  /// elements(lines, n, k) elements, aligned to 64.
+  template <bool Transposed>
+  void run(std::int64_t lines, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c,
+           std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
+    const T* rows = a.data;
+    std::ptrdiff_t rows_stride = a.row_stride;
+    if (a.column_stride != 1) {
+      for (std::int64_t r = 0; r < lines; ++r) {
+        for (std::int64_t p = 0; p < k; ++p) workspace[r * k + p] = a.data[r * a.row_stride + p * a.column_stride];
+      }
+      rows = workspace;
+      rows_stride = k;
+    }
+    T* const sums = workspace + round_up(lines * k, line);
+    // 1024 columns of 4 lines and of the 4 rows of B that pass are 32 KiB of float.
+    constexpr std::int64_t strip = 1024;
+    const std::int64_t grain = round_up(ceil_div(worth_a_thread, k + 1), line);
+    pool.parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t j = begin; j < end; j += strip) {
+        const std::int64_t count = std::min(strip, end - j);
+        const auto m_ = static_cast<std::size_t>(lines);
+        const auto n_ = static_cast<std::size_t>(count);
+        const auto k_ = static_cast<std::size_t>(k);
+        const auto a_stride = static_cast<std::size_t>(rows_stride);
+        const auto y_stride = static_cast<std::size_t>(n);
+        if (b.column_stride == 1) {
+          for (std::int64_t r = 0; r < lines; ++r) std::fill_n(sums + r * n + j, count, T(0));
+          kernels_->update_rows(m_, n_, k_, rows, a_stride, b.data + j, b.row_stride, sums + j, y_stride);
+        } else {
+          kernels_->dot_columns(m_, n_, k_, rows, a_stride, b.data + j * b.column_stride, b.column_stride, sums + j, y_stride);
+        }
+        put<Transposed>(sums, n, lines, j, count, c, c_row_stride, options);
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t line = 64 / sizeof(T);
+  /// Multiply-adds of a line that are worth a thread.
+  static constexpr std::int64_t worth_a_thread = 32 * 1024;
+
+  static constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
+  static constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
+
+  template <bool Transposed>
+  static void put(const T* sums, std::int64_t n, std::int64_t lines, std::int64_t first, std::int64_t count, T* c,
+                  std::ptrdiff_t c_row_stride, const ProductOptions<T>& options) noexcept {
+    const T* const line_bias = Transposed ? options.column_bias : options.row_bias;
+    const T* const along_bias = Transposed ? options.row_bias : options.column_bias;
+    const simd::Add add{};
+    for (std::int64_t r = 0; r < lines; ++r) {
+      T* const out = Transposed ? c + r : c + r * c_row_stride;
+      const auto step = [&] {
+        if constexpr (Transposed) {
+          return c_row_stride;
+        } else {
+          return std::integral_constant<std::ptrdiff_t, 1>();
+        }
+      }();
+      for (std::int64_t j = first; j < first + count; ++j) {
+        T value = sums[r * n + j];
+        if (options.accumulate) value = add(out[j * step], value);
+        if (line_bias != nullptr) value = add(value, line_bias[r]);
+        if (along_bias != nullptr) value = add(value, along_bias[j]);
+        out[j * step] = value;
+      }
+    }
+    if (options.finish == nullptr) return;
+    if constexpr (Transposed) {
+      (*options.finish)(c + first * c_row_stride, first, 0, count, lines);
+    } else {
+      (*options.finish)(c + first, 0, first, lines, count);
+    }
+  }
+
+  const simd::Gemm<T>* kernels_;
 };
 
-/// What happens to C besides the product: C = [C +] A B [+ row_bias] [+ column_bias], then finish(C).
-template <class T>
-struct ProductOptions {
-  /// Called once for every element of C, block by block, while the block is in cache:
-  /// finish(c, row, column, rows, columns) with `c` at (row, column) and the row stride of C. From several threads at a time.
-  using Finish = FunctionRef<void(T* c, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns)>;
+}  // namespace hone::inline HONE_ABI::cpu
 
-  bool accumulate = false;         ///< add to what C holds
-  const T* row_bias = nullptr;     ///< (m) or null
-  const T* column_bias = nullptr;  ///< (n) or null
-  const Finish* finish = nullptr;  ///< or null
-};
+namespace hone::inline HONE_ABI::cpu {
 
 /// C = A B with A (m, k), B (k, n), C (m, n): blocks and threads around simd::Gemm.
 ///
@@ -12286,7 +12392,7 @@ class MatrixProduct {
     if (!packed_b) {
       elements += round_up(std::min(n, nc_), nr()) * std::min(k, kc_);
       const std::int64_t lines = std::min(m, n);
-      if (lines <= max_lines) elements = std::max(elements, round_up(lines * k, line) + lines * std::max(m, n));
+      if (lines <= max_lines) elements = std::max(elements, LineProduct<T>::elements(lines, std::max(m, n), k));
     }
     return sizeof(T) * static_cast<std::size_t>(elements + line);
   }
@@ -12300,9 +12406,10 @@ class MatrixProduct {
     const auto streams = [](const MatrixRef<T>& x) { return x.row_stride == 1 || x.column_stride == 1; };
     const bool in_memory = a.matrix.data != nullptr && b.matrix.data != nullptr;
     if (in_memory && m <= max_lines && streams(b.matrix)) {
-      run_lines<false>(m, n, k, a.matrix, b.matrix, c, c_row_stride, options, scratch, pool);
+      LineProduct<T>(*kernels_).template run<false>(m, n, k, a.matrix, b.matrix, c, c_row_stride, options, scratch, pool);
     } else if (in_memory && n <= max_lines && streams(a.matrix)) {
-      run_lines<true>(n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_row_stride, options, scratch, pool);
+      LineProduct<T>(*kernels_).template run<true>(n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_row_stride, options, scratch,
+                                                   pool);
     } else {
       run_blocks(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
     }
@@ -12440,9 +12547,8 @@ class MatrixProduct {
         panel = direct->data + step.p * direct->row_stride + step.j0 + j;
         panel_stride = direct->row_stride;
       }
-      // The first tiles fetch the panel that comes next, each one cache line for each step of k.
-      const T* fetch = direct == nullptr && j + nr() < j_end ? packed_b + (j + nr()) * step.depth : nullptr;
-      const T* const fetched = fetch != nullptr ? fetch + nr() * step.depth : nullptr;
+      // The first tiles fetch the panel that comes next, each a part of it.
+      std::int64_t fetched = direct == nullptr && j + nr() < j_end ? 0 : nr();
       for (std::int64_t i = i_begin; i < i_end; i += mr()) {
         const std::int64_t row = step.i0 + i;
         const std::int64_t column = step.j0 + j;
@@ -12454,9 +12560,8 @@ class MatrixProduct {
                           .accumulate = !step.first || options.accumulate,
                           .row_bias = step.first && options.row_bias != nullptr ? options.row_bias + row : nullptr,
                           .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr,
-                          .fetch = fetch});
-        if (fetch != nullptr) fetch += step.depth * line;
-        if (fetch >= fetched) fetch = nullptr;
+                          .fetch = fetched < nr() ? packed_b + (j + nr() + fetched) * step.depth : nullptr});
+        fetched += kernels_->fetch_step;
       }
     }
     if (step.last && options.finish != nullptr) {
@@ -12497,73 +12602,6 @@ class MatrixProduct {
       });
       p += depth;
     } while (p < k);
-  }
-
-  /// At most max_lines lines times a matrix that is read once. Transposed: the lines are the columns of C.
-  template <bool Transposed>
-  void run_lines(std::int64_t lines, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c,
-                 std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
-    const T* rows = a.data;
-    std::ptrdiff_t rows_stride = a.row_stride;
-    if (a.column_stride != 1) {
-      for (std::int64_t r = 0; r < lines; ++r) {
-        for (std::int64_t p = 0; p < k; ++p) workspace[r * k + p] = a.data[r * a.row_stride + p * a.column_stride];
-      }
-      rows = workspace;
-      rows_stride = k;
-    }
-    T* const sums = workspace + round_up(lines * k, line);
-    // 1024 columns of 4 lines and of the 4 rows of B that pass are 32 KiB of float.
-    constexpr std::int64_t strip = 1024;
-    const std::int64_t grain = round_up(ceil_div(worth_a_thread / 2, k + 1), line);
-    pool.parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t j = begin; j < end; j += strip) {
-        const std::int64_t count = std::min(strip, end - j);
-        const auto m_ = static_cast<std::size_t>(lines);
-        const auto n_ = static_cast<std::size_t>(count);
-        const auto k_ = static_cast<std::size_t>(k);
-        const auto a_stride = static_cast<std::size_t>(rows_stride);
-        const auto y_stride = static_cast<std::size_t>(n);
-        if (b.column_stride == 1) {
-          for (std::int64_t r = 0; r < lines; ++r) std::fill_n(sums + r * n + j, count, T(0));
-          kernels_->update_rows(m_, n_, k_, rows, a_stride, b.data + j, b.row_stride, sums + j, y_stride);
-        } else {
-          kernels_->dot_columns(m_, n_, k_, rows, a_stride, b.data + j * b.column_stride, b.column_stride, sums + j, y_stride);
-        }
-        put_lines<Transposed>(sums, n, lines, j, count, c, c_row_stride, options);
-      }
-    });
-  }
-
-  template <bool Transposed>
-  static void put_lines(const T* sums, std::int64_t n, std::int64_t lines, std::int64_t first, std::int64_t count, T* c,
-                        std::ptrdiff_t c_row_stride, const ProductOptions<T>& options) noexcept {
-    const T* const line_bias = Transposed ? options.column_bias : options.row_bias;
-    const T* const along_bias = Transposed ? options.row_bias : options.column_bias;
-    const simd::Add add{};
-    for (std::int64_t r = 0; r < lines; ++r) {
-      T* const out = Transposed ? c + r : c + r * c_row_stride;
-      const auto step = [&] {
-        if constexpr (Transposed) {
-          return c_row_stride;
-        } else {
-          return std::integral_constant<std::ptrdiff_t, 1>();
-        }
-      }();
-      for (std::int64_t j = first; j < first + count; ++j) {
-        T value = sums[r * n + j];
-        if (options.accumulate) value = add(out[j * step], value);
-        if (line_bias != nullptr) value = add(value, line_bias[r]);
-        if (along_bias != nullptr) value = add(value, along_bias[j]);
-        out[j * step] = value;
-      }
-    }
-    if (options.finish == nullptr) return;
-    if constexpr (Transposed) {
-      (*options.finish)(c + first * c_row_stride, first, 0, count, lines);
-    } else {
-      (*options.finish)(c + first, 0, first, lines, count);
-    }
   }
 
   const simd::Gemm<T>* kernels_;
@@ -14154,7 +14192,7 @@ class Kernel<ops::TensorScatter, Cpu> {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_BLOCKED_IMPL_HPP
 
-#define HONE_SINGLE_KERNELS_CPU_BLOCKED_HPP
+#define HONE_SINGLE_KERNELS_CPU_BLOCK_CHANNELS_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_BLOCKED_LAYOUT_HPP
 
@@ -14299,6 +14337,63 @@ inline constexpr std::int64_t blocked_worth_a_thread = 256 * 1024;
 }
 
 }  // namespace hone::inline HONE_ABI::cpu
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// body(element of the planes where the block begins, element of the blocked tensor, channels of the block) for each image and block of
+/// channels of a tensor (N, C, H, W), on the threads of the session.
+template <class Body>
+void for_channel_blocks(const Context& c, const Shape& planes, const Body& body) {
+  const std::int64_t blocks = channel_blocks(planes[1]);
+  const std::int64_t plane = planes[2] * planes[3];
+  c.parallel_for(planes[0] * blocks, std::max<std::int64_t>(1, 4096 / (plane + 1)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i % blocks * channel_block;
+      body((i / blocks * planes[1] + first) * plane, i * plane * channel_block,
+           static_cast<std::size_t>(std::min(channel_block, planes[1] - first)));
+    }
+  });
+}
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::BlockChannels, Cpu, float> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::ChannelBlocks>(device.isa)) {}
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const std::int64_t plane = x[2] * x[3];
+    cpu::for_channel_blocks(c, x, [&](std::int64_t from, std::int64_t to, std::size_t channels) {
+      kernels_->block(c.in<float>(0) + from, plane, channels, static_cast<std::size_t>(plane), c.out<float>(0) + to);
+    });
+  }
+
+ private:
+  const simd::ChannelBlocks* kernels_;
+};
+
+template <>
+class Kernel<ops::UnblockChannels, Cpu, float> {
+ public:
+  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::ChannelBlocks>(device.isa)) {}
+  void run(Context& c) const {
+    const Shape& y = c.output(0).shape;
+    const std::int64_t plane = y[2] * y[3];
+    cpu::for_channel_blocks(c, y, [&](std::int64_t to, std::int64_t from, std::size_t channels) {
+      kernels_->unblock(c.in<float>(0) + from, channels, static_cast<std::size_t>(plane), c.out<float>(0) + to, plane);
+    });
+  }
+
+ private:
+  const simd::ChannelBlocks* kernels_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_BLOCKED_CONV_HPP
+
 #define HONE_SINGLE_KERNELS_CPU_BLOCKED_WINDOWS_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_POOL_HPP
@@ -14816,8 +14911,8 @@ struct BlockedWindow {
                     float lower, float upper, float* y) noexcept;
   /// y[p] = the largest tap, NaN if one is.
   void (*max)(const BlockedWindows& windows, std::size_t count, float* y) noexcept;
-  /// y[p] = sum of the taps / divisor.
-  void (*sum)(const BlockedWindows& windows, std::size_t count, float divisor, float* y) noexcept;
+  /// y[p] = the sum of the taps / divisor.
+  void (*mean)(const BlockedWindows& windows, std::size_t count, float divisor, float* y) noexcept;
   Isa isa;
 
   template <class Arch>
@@ -14867,8 +14962,8 @@ void blocked_depthwise(const BlockedWindows& w, std::size_t count, const float* 
   }
 }
 
-template <class Arch, class F>
-HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
+template <class Arch, class F, class Finish>
+HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count, const Finish& finish, float* y) noexcept {
   using V = xsimd::batch<float, Arch>;
   for (std::size_t p = 0; p < count; ++p, y += channel_block) {
     const float* x = w.x + static_cast<std::ptrdiff_t>(p) * w.step;
@@ -14892,18 +14987,20 @@ HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count,
         }
         for (; j < w.columns; ++j) result = F{}(result, V::load_unaligned(from + static_cast<std::ptrdiff_t>(j) * w.column));
       }
-      (result / V(divisor)).store_unaligned(y + lane);
+      finish(result).store_unaligned(y + lane);
     }
   }
 }
 
 template <class Arch>
 void blocked_max(const BlockedWindows& w, std::size_t count, float* y) noexcept {
-  blocked_fold<Arch, Max>(w, count, 1, y);
+  blocked_fold<Arch, Max>(
+      w, count, [](auto largest) { return largest; }, y);
 }
 template <class Arch>
-void blocked_sum(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
-  blocked_fold<Arch, Add>(w, count, divisor, y);
+void blocked_mean(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
+  blocked_fold<Arch, Add>(
+      w, count, [divisor](auto sum) { return sum / decltype(sum)(divisor); }, y);
 }
 
 }  // namespace detail
@@ -14912,7 +15009,7 @@ template <class Arch>
 constexpr BlockedWindow BlockedWindow::make() noexcept {
   return {.depthwise = &detail::blocked_depthwise<Arch>,
           .max = &detail::blocked_max<Arch>,
-          .sum = &detail::blocked_sum<Arch>,
+          .mean = &detail::blocked_mean<Arch>,
           .isa = native_isa};
 }
 
@@ -15996,9 +16093,12 @@ class PointwiseLoops {
   /// A chain tied to its operands for one run. Allocates nothing.
   class Bound {
    public:
-    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0.
-    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y)
-        : loops_(loops), x_(static_cast<const std::byte*>(x.data)), y_(static_cast<std::byte*>(y.data)) {
+    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0. The first `done` steps are left out.
+    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y, std::size_t done = 0)
+        : loops_(loops),
+          steps_(std::span(loops.steps_).subspan(done)),
+          x_(static_cast<const std::byte*>(x.data)),
+          y_(static_cast<std::byte*>(y.data)) {
       const std::size_t count = std::min(c.input_count() - std::min(first, c.input_count()), max_operands);
       count_ = count;
       for (std::size_t i = 0; i < count; ++i) operands_[i] = c.in<std::byte>(first + i);
@@ -16079,7 +16179,7 @@ class PointwiseLoops {
         v = y;
       }
       alignas(64) std::array<std::byte, part_bytes> repeated;
-      for (const Step& step : loops_.steps_) {
+      for (const Step& step : steps_) {
         if (step.unary != nullptr) {
           step.unary(step.functor.data(), v, y, n);
         } else {
@@ -16100,6 +16200,7 @@ class PointwiseLoops {
     }
 
     const PointwiseLoops& loops_;
+    std::span<const Step> steps_;
     const std::byte* x_;
     std::byte* y_;
     std::array<const std::byte*, max_operands> operands_{};
@@ -16621,50 +16722,6 @@ class WinogradConv {
 namespace hone::inline HONE_ABI {
 
 template <>
-class Kernel<ops::BlockChannels, Cpu, float> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::ChannelBlocks>(device.isa)) {}
-  void run(Context& c) const {
-    const Shape& x = c.input(0).shape;
-    const std::int64_t blocks = cpu::channel_blocks(x[1]);
-    const std::int64_t plane = x[2] * x[3];
-    c.parallel_for(x[0] * blocks, std::max<std::int64_t>(1, 4096 / (plane + 1)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t first = i % blocks * cpu::channel_block;
-        kernels_->block(c.in<float>(0) + (i / blocks * x[1] + first) * plane, plane,
-                        static_cast<std::size_t>(std::min(cpu::channel_block, x[1] - first)), static_cast<std::size_t>(plane),
-                        c.out<float>(0) + i * plane * cpu::channel_block);
-      }
-    });
-  }
-
- private:
-  const simd::ChannelBlocks* kernels_;
-};
-
-template <>
-class Kernel<ops::UnblockChannels, Cpu, float> {
- public:
-  Kernel(const NodeView&, const CpuDevice& device) : kernels_(&simd::table<simd::ChannelBlocks>(device.isa)) {}
-  void run(Context& c) const {
-    const Shape& y = c.output(0).shape;
-    const std::int64_t blocks = cpu::channel_blocks(y[1]);
-    const std::int64_t plane = y[2] * y[3];
-    c.parallel_for(y[0] * blocks, std::max<std::int64_t>(1, 4096 / (plane + 1)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t first = i % blocks * cpu::channel_block;
-        kernels_->unblock(c.in<float>(0) + i * plane * cpu::channel_block,
-                          static_cast<std::size_t>(std::min(cpu::channel_block, y[1] - first)), static_cast<std::size_t>(plane),
-                          c.out<float>(0) + (i / blocks * y[1] + first) * plane, plane);
-      }
-    });
-  }
-
- private:
-  const simd::ChannelBlocks* kernels_;
-};
-
-template <>
 class Kernel<ops::BlockedConv, Cpu, float> {
  public:
   static Support supports(const NodeView& node) { return supports(node, node.op<ops::BlockedConv>()); }
@@ -16752,15 +16809,11 @@ class Kernel<ops::Fused<ops::BlockedConv>, Cpu, float> {
   static Support supports(const NodeView& node) { return Kernel<ops::BlockedConv, Cpu, float>::supports(node, node.op<Op>()); }
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : op_(node.op<Op>()),
-        base_(node, op_, device),
-        whole_(cpu::pointwise_loops<float>(op_.chain, device)),
-        after_sum_(op_.chain, 0, device),
-        after_residual_(device) {
+      : op_(node.op<Op>()), base_(node, op_, device), loops_(cpu::pointwise_loops<float>(op_.chain, device)), after_sum_(op_.chain, 0) {
     const ops::PointwiseStep& first = op_.chain.steps[0];
     if (base_.takes_residual() && first.op == ops::Add::name) {
       residual_ = static_cast<std::size_t>(first.operand) + Op::first_operand;
-      after_residual_ = Tail(op_.chain, 1, device);
+      after_residual_ = Clamp(op_.chain, 1);
     }
   }
 
@@ -16777,10 +16830,10 @@ class Kernel<ops::Fused<ops::BlockedConv>, Cpu, float> {
     const TensorRef& y = c.output(0);
     if (const Shape shape = cpu::base_shape(op_, c); !(shape == y.shape)) return run_broadened(c, {c.workspace(), DType::float32, shape});
     const bool adds = residual_ != 0 && c.input(residual_).shape == y.shape;
-    const Tail& tail = adds ? after_residual_ : after_sum_;
-    cpu::BlockedStore store{.residual = adds ? c.in<float>(residual_) : nullptr, .lower = tail.lower, .upper = tail.upper};
-    if (tail.steps == 0) return base_.run(c, store);
-    const cpu::PointwiseLoops::Bound chain(tail.loops, c, Op::first_operand, y, y);
+    const Clamp& clamp = adds ? after_residual_ : after_sum_;
+    cpu::BlockedStore store{.residual = adds ? c.in<float>(residual_) : nullptr, .lower = clamp.lower, .upper = clamp.upper};
+    if (clamp.done == op_.chain.steps.size()) return base_.run(c, store);
+    const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, y, y, clamp.done);
     const auto finish = [&](std::int64_t begin, std::int64_t count) { chain.run(begin, count); };
     const cpu::Epilogue epilogue(finish);
     store.epilogue = &epilogue;
@@ -16797,44 +16850,61 @@ class Kernel<ops::Fused<ops::BlockedConv>, Cpu, float> {
       if (inner.failed()) c.fail_as(inner);
     });
     if (c.failed()) return;
-    const cpu::PointwiseLoops::Bound chain(whole_, c, Op::first_operand, sums, y);
+    const cpu::PointwiseLoops::Bound chain(loops_, c, Op::first_operand, sums, y);
     c.parallel_for(y.elements(), 16 * 1024, [&](std::int64_t begin, std::int64_t end) { chain.run(begin, end - begin); });
   }
 
-  /// A chain from some step on: a clamp, and the steps that are left.
-  struct Tail {
-    explicit Tail(const CpuDevice& device) : loops(cpu::pointwise_loops<float>({}, device)) {}
-    Tail(const ops::PointwiseChain& chain, std::size_t first, const CpuDevice& device) : Tail(device) {
-      if (first < chain.steps.size()) {
-        const ops::PointwiseStep& step = chain.steps[first];
-        if (step.op == ops::Relu::name) {
-          lower = 0;
-          ++first;
-        } else if (step.op == ops::Clip::name && step.parameters[0] <= step.parameters[1]) {
-          lower = step.parameters[0];
-          upper = step.parameters[1];
-          ++first;
-        }
+  /// What the store does of a chain from some step on.
+  struct Clamp {
+    Clamp() = default;
+    Clamp(const ops::PointwiseChain& chain, std::size_t first) : done(first) {
+      if (first == chain.steps.size()) return;
+      const ops::PointwiseStep& step = chain.steps[first];
+      if (step.op == ops::Relu::name) {
+        lower = 0;
+        ++done;
+      } else if (step.op == ops::Clip::name && step.parameters[0] <= step.parameters[1]) {
+        lower = step.parameters[0];
+        upper = step.parameters[1];
+        ++done;
       }
-      ops::PointwiseChain rest;
-      rest.steps.assign(chain.steps.begin() + static_cast<std::ptrdiff_t>(first), chain.steps.end());
-      steps = rest.steps.size();
-      loops = cpu::pointwise_loops<float>(rest, device);
     }
 
-    std::size_t steps = 0;
     float lower = cpu::BlockedStore{}.lower;
     float upper = cpu::BlockedStore{}.upper;
-    cpu::PointwiseLoops loops;
+    std::size_t done = 0;  ///< steps that are not left for the epilogue
   };
 
   Op op_;
   Kernel<ops::BlockedConv, Cpu, float> base_;
-  cpu::PointwiseLoops whole_;
+  cpu::PointwiseLoops loops_;
   std::size_t residual_ = 0;  ///< input that the first step adds; 0 when it adds none
-  Tail after_sum_;
-  Tail after_residual_;
+  Clamp after_sum_;
+  Clamp after_residual_;
 };
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_BLOCKED_POOL_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// Pools a blocked tensor: body(run, taps inside of the input, y) for each run of windows, on the threads of the session.
+template <class Body>
+void for_pooled_windows(const Context& c, const ops::Window& window, const Body& body) {
+  const BlockedProblem p(window, c, 1, 1);
+  if (p.empty()) return;
+  for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+    for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {
+      for_window_runs(p, x, row, [&](const BlockedWindowRun& run) {
+        body(run, static_cast<std::int64_t>(run.windows.rows * run.windows.columns), y + run.first * channel_block);
+      });
+    }
+  });
+}
+
+}  // namespace cpu
 
 template <>
 class Kernel<ops::BlockedMaxPool, Cpu, float> {
@@ -16842,18 +16912,11 @@ class Kernel<ops::BlockedMaxPool, Cpu, float> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::BlockedMaxPool>()), kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
   void run(Context& c) const {
-    const cpu::BlockedProblem p(op_.window, c, 1, 1);
-    if (p.empty()) return;
-    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
-      for (std::int64_t row = first; row < last; ++row, y += p.w.output * cpu::channel_block) {
-        cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
-          float* to = y + run.first * cpu::channel_block;
-          if (run.windows.rows == 0) {
-            std::fill_n(to, run.count * cpu::channel_block, -std::numeric_limits<float>::infinity());
-          } else {
-            kernels_->max(run.windows, static_cast<std::size_t>(run.count), to);
-          }
-        });
+    cpu::for_pooled_windows(c, op_.window, [&](const cpu::BlockedWindowRun& run, std::int64_t taps, float* y) {
+      if (taps == 0) {
+        std::fill_n(y, run.count * cpu::channel_block, -std::numeric_limits<float>::infinity());
+      } else {
+        kernels_->max(run.windows, static_cast<std::size_t>(run.count), y);
       }
     });
   }
@@ -16869,20 +16932,12 @@ class Kernel<ops::BlockedAveragePool, Cpu, float> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::BlockedAveragePool>()), kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
   void run(Context& c) const {
-    const cpu::BlockedProblem p(op_.window, c, 1, 1);
-    if (p.empty()) return;
-    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
-      for (std::int64_t row = first; row < last; ++row, y += p.w.output * cpu::channel_block) {
-        cpu::for_window_runs(p, x, row, [&](const cpu::BlockedWindowRun& run) {
-          const std::size_t taps = run.windows.rows * run.windows.columns;
-          const float count = static_cast<float>(op_.count_include_pad ? run.padded : static_cast<std::int64_t>(taps));
-          float* to = y + run.first * cpu::channel_block;
-          if (taps == 0) {
-            std::fill_n(to, run.count * cpu::channel_block, 0.0f / count);
-          } else {
-            kernels_->sum(run.windows, static_cast<std::size_t>(run.count), count, to);
-          }
-        });
+    cpu::for_pooled_windows(c, op_.window, [&](const cpu::BlockedWindowRun& run, std::int64_t taps, float* y) {
+      const auto divisor = static_cast<float>(op_.count_include_pad ? run.padded : taps);
+      if (taps == 0) {
+        std::fill_n(y, run.count * cpu::channel_block, 0.0f / divisor);
+      } else {
+        kernels_->mean(run.windows, static_cast<std::size_t>(run.count), divisor, y);
       }
     });
   }
@@ -16906,13 +16961,13 @@ class Kernel<ops::BlockedGlobalAveragePool, Cpu, float> {
           std::fill_n(y, cpu::channel_block, std::numeric_limits<float>::quiet_NaN());
           continue;
         }
-        kernels_->sum({.x = c.in<float>(0) + plane * positions * cpu::channel_block,
-                       .step = 0,
-                       .row = 0,
-                       .column = cpu::channel_block,
-                       .rows = 1,
-                       .columns = static_cast<std::size_t>(positions)},
-                      1, static_cast<float>(positions), y);
+        kernels_->mean({.x = c.in<float>(0) + plane * positions * cpu::channel_block,
+                        .step = 0,
+                        .row = 0,
+                        .column = cpu::channel_block,
+                        .rows = 1,
+                        .columns = static_cast<std::size_t>(positions)},
+                       1, static_cast<float>(positions), y);
       }
     });
   }
@@ -22649,10 +22704,10 @@ class Kernel<Op, Cpu, T> {
     packed_w_size_ = product_.pack_b_bytes(w->shape[2], columns) / sizeof(T);
     packed_w_ = Buffer(static_cast<std::size_t>(w->shape[0]) * packed_w_size_ * sizeof(T));
     transposed_r_ = Buffer(static_cast<std::size_t>(r->elements()) * sizeof(T));
-    ThreadPool alone(1);
     for (std::int64_t d = 0; d < w->shape[0]; ++d) {
       const cpu::MatrixRef<T> from{w->as<const T>() + d * columns * w->shape[2], w->shape[2], 1};
-      product_.pack_b(from.transposed(), w->shape[2], columns, static_cast<T*>(packed_w_.data()) + d * packed_w_size_, alone);
+      product_.pack_b(from.transposed(), w->shape[2], columns, static_cast<T*>(packed_w_.data()) + d * packed_w_size_,
+                      ThreadPool::shared(1));
     }
     for (std::int64_t d = 0; d < r->shape[0]; ++d) {
       const T* from = r->as<const T>() + d * columns * hidden;

@@ -30,8 +30,8 @@ struct BlockedWindow {
                     float lower, float upper, float* y) noexcept;
   /// y[p] = the largest tap, NaN if one is.
   void (*max)(const BlockedWindows& windows, std::size_t count, float* y) noexcept;
-  /// y[p] = sum of the taps / divisor.
-  void (*sum)(const BlockedWindows& windows, std::size_t count, float divisor, float* y) noexcept;
+  /// y[p] = the sum of the taps / divisor.
+  void (*mean)(const BlockedWindows& windows, std::size_t count, float divisor, float* y) noexcept;
   Isa isa;
 
   template <class Arch>
@@ -81,8 +81,8 @@ void blocked_depthwise(const BlockedWindows& w, std::size_t count, const float* 
   }
 }
 
-template <class Arch, class F>
-HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
+template <class Arch, class F, class Finish>
+HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count, const Finish& finish, float* y) noexcept {
   using V = xsimd::batch<float, Arch>;
   for (std::size_t p = 0; p < count; ++p, y += channel_block) {
     const float* x = w.x + static_cast<std::ptrdiff_t>(p) * w.step;
@@ -106,18 +106,20 @@ HONE_ALWAYS_INLINE void blocked_fold(const BlockedWindows& w, std::size_t count,
         }
         for (; j < w.columns; ++j) result = F{}(result, V::load_unaligned(from + static_cast<std::ptrdiff_t>(j) * w.column));
       }
-      (result / V(divisor)).store_unaligned(y + lane);
+      finish(result).store_unaligned(y + lane);
     }
   }
 }
 
 template <class Arch>
 void blocked_max(const BlockedWindows& w, std::size_t count, float* y) noexcept {
-  blocked_fold<Arch, Max>(w, count, 1, y);
+  blocked_fold<Arch, Max>(
+      w, count, [](auto largest) { return largest; }, y);
 }
 template <class Arch>
-void blocked_sum(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
-  blocked_fold<Arch, Add>(w, count, divisor, y);
+void blocked_mean(const BlockedWindows& w, std::size_t count, float divisor, float* y) noexcept {
+  blocked_fold<Arch, Add>(
+      w, count, [divisor](auto sum) { return sum / decltype(sum)(divisor); }, y);
 }
 
 }  // namespace detail
@@ -126,7 +128,7 @@ template <class Arch>
 constexpr BlockedWindow BlockedWindow::make() noexcept {
   return {.depthwise = &detail::blocked_depthwise<Arch>,
           .max = &detail::blocked_max<Arch>,
-          .sum = &detail::blocked_sum<Arch>,
+          .mean = &detail::blocked_mean<Arch>,
           .isa = native_isa};
 }
 

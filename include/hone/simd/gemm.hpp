@@ -24,7 +24,7 @@ struct GemmTile {
   bool accumulate;                 ///< c += A B instead of c = A B
   const T* row_bias = nullptr;     ///< (rows), added to each row, or null
   const T* column_bias = nullptr;  ///< (columns), added to each column, or null
-  const T* fetch = nullptr;        ///< what will be needed next: one cache line for each step of k, fetched meanwhile; or null
+  const T* fetch = nullptr;        ///< what will be needed next, Gemm::fetch_step elements for each step of k, fetched meanwhile; or null
 };
 
 /// The parts of a matrix product C = A B with A (m, k) and B (k, n): register-blocked micro-kernels and the packing that they read.
@@ -39,6 +39,7 @@ template <class T>
 struct Gemm {
   int mr;
   int nr;
+  int fetch_step;  ///< elements that `kernel` fetches for each step of k: a cache line, but no more than a panel of B has
   /// a (m, k) to ceil(m / mr) panels of mr * k elements.
   void (*pack_a)(const T* a, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride, std::size_t m, std::size_t k, T* packed) noexcept;
   /// b (k, n) to panels of k * nr elements; panel j begins at packed + j * panel_stride.
@@ -92,6 +93,8 @@ struct GemmShape {
   static constexpr int width = static_cast<int>(sizeof(xsimd::batch<float, Arch>) / sizeof(T));
   static constexpr int registers = shape.registers;
   static constexpr int nr = registers * width;
+  static constexpr int line = 64 / sizeof(T);
+  static constexpr int fetch_step = nr < line ? nr : line;
 };
 
 /// The part of pack_panels that reads along contiguous lines, four lines and four steps at a time through registers of 16 bytes.
@@ -211,13 +214,13 @@ void gemm_tile(std::size_t k, const T* a, const T* b, std::ptrdiff_t b_stride, c
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) sums[r][v] = V(T(0));
   }
-  const T* fetch = tile.fetch != nullptr ? tile.fetch : a;
+  const T* fetch = tile.fetch != nullptr ? tile.fetch : b;
   for (std::size_t p = 0; p < k; ++p) {
     V columns[registers];
 #pragma GCC unroll 8
     for (int v = 0; v < registers; ++v) columns[v] = V::load_unaligned(b + v * width);
     __builtin_prefetch(fetch, 0, 2);
-    fetch += 64 / sizeof(T);
+    fetch += GemmShape<T, Arch>::fetch_step;
 #pragma GCC unroll 32
     for (int r = 0; r < Rows; ++r) {
       const V row(a[r]);
@@ -301,6 +304,7 @@ template <class Arch>
 constexpr Gemm<T> Gemm<T>::make() noexcept {
   return {.mr = detail::GemmShape<T, Arch>::mr,
           .nr = detail::GemmShape<T, Arch>::nr,
+          .fetch_step = detail::GemmShape<T, Arch>::fetch_step,
           .pack_a = &detail::gemm_pack_a<T, Arch>,
           .pack_b = &detail::gemm_pack_b<T, Arch>,
           .kernel = &detail::gemm_kernel<T, Arch>,

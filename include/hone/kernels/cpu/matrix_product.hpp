@@ -3,37 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/core/function_ref.hpp>
 #include <hone/core/thread_pool.hpp>
+#include <hone/kernels/cpu/line_product.hpp>
+#include <hone/kernels/cpu/product_options.hpp>
 #include <hone/simd/gemm.hpp>
 
 namespace hone::inline HONE_ABI::cpu {
-
-/// A matrix in memory; strides in elements, not negative.
-template <class T>
-struct MatrixRef {
-  const T* data = nullptr;
-  std::ptrdiff_t row_stride = 0;
-  std::ptrdiff_t column_stride = 1;
-
-  [[nodiscard]] MatrixRef transposed() const noexcept { return {data, column_stride, row_stride}; }
-};
-
-/// What happens to C besides the product: C = [C +] A B [+ row_bias] [+ column_bias], then finish(C).
-template <class T>
-struct ProductOptions {
-  /// Called once for every element of C, block by block, while the block is in cache:
-  /// finish(c, row, column, rows, columns) with `c` at (row, column) and the row stride of C. From several threads at a time.
-  using Finish = FunctionRef<void(T* c, std::int64_t row, std::int64_t column, std::int64_t rows, std::int64_t columns)>;
-
-  bool accumulate = false;         ///< add to what C holds
-  const T* row_bias = nullptr;     ///< (m) or null
-  const T* column_bias = nullptr;  ///< (n) or null
-  const Finish* finish = nullptr;  ///< or null
-};
 
 /// C = A B with A (m, k), B (k, n), C (m, n): blocks and threads around simd::Gemm.
 ///
@@ -118,7 +96,7 @@ class MatrixProduct {
     if (!packed_b) {
       elements += round_up(std::min(n, nc_), nr()) * std::min(k, kc_);
       const std::int64_t lines = std::min(m, n);
-      if (lines <= max_lines) elements = std::max(elements, round_up(lines * k, line) + lines * std::max(m, n));
+      if (lines <= max_lines) elements = std::max(elements, LineProduct<T>::elements(lines, std::max(m, n), k));
     }
     return sizeof(T) * static_cast<std::size_t>(elements + line);
   }
@@ -132,9 +110,10 @@ class MatrixProduct {
     const auto streams = [](const MatrixRef<T>& x) { return x.row_stride == 1 || x.column_stride == 1; };
     const bool in_memory = a.matrix.data != nullptr && b.matrix.data != nullptr;
     if (in_memory && m <= max_lines && streams(b.matrix)) {
-      run_lines<false>(m, n, k, a.matrix, b.matrix, c, c_row_stride, options, scratch, pool);
+      LineProduct<T>(*kernels_).template run<false>(m, n, k, a.matrix, b.matrix, c, c_row_stride, options, scratch, pool);
     } else if (in_memory && n <= max_lines && streams(a.matrix)) {
-      run_lines<true>(n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_row_stride, options, scratch, pool);
+      LineProduct<T>(*kernels_).template run<true>(n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_row_stride, options, scratch,
+                                                   pool);
     } else {
       run_blocks(m, n, k, a, b, c, c_row_stride, options, scratch, pool);
     }
@@ -272,9 +251,8 @@ class MatrixProduct {
         panel = direct->data + step.p * direct->row_stride + step.j0 + j;
         panel_stride = direct->row_stride;
       }
-      // The first tiles fetch the panel that comes next, each one cache line for each step of k.
-      const T* fetch = direct == nullptr && j + nr() < j_end ? packed_b + (j + nr()) * step.depth : nullptr;
-      const T* const fetched = fetch != nullptr ? fetch + nr() * step.depth : nullptr;
+      // The first tiles fetch the panel that comes next, each a part of it.
+      std::int64_t fetched = direct == nullptr && j + nr() < j_end ? 0 : nr();
       for (std::int64_t i = i_begin; i < i_end; i += mr()) {
         const std::int64_t row = step.i0 + i;
         const std::int64_t column = step.j0 + j;
@@ -286,9 +264,8 @@ class MatrixProduct {
                           .accumulate = !step.first || options.accumulate,
                           .row_bias = step.first && options.row_bias != nullptr ? options.row_bias + row : nullptr,
                           .column_bias = step.first && options.column_bias != nullptr ? options.column_bias + column : nullptr,
-                          .fetch = fetch});
-        if (fetch != nullptr) fetch += step.depth * line;
-        if (fetch >= fetched) fetch = nullptr;
+                          .fetch = fetched < nr() ? packed_b + (j + nr() + fetched) * step.depth : nullptr});
+        fetched += kernels_->fetch_step;
       }
     }
     if (step.last && options.finish != nullptr) {
@@ -329,73 +306,6 @@ class MatrixProduct {
       });
       p += depth;
     } while (p < k);
-  }
-
-  /// At most max_lines lines times a matrix that is read once. Transposed: the lines are the columns of C.
-  template <bool Transposed>
-  void run_lines(std::int64_t lines, std::int64_t n, std::int64_t k, const MatrixRef<T>& a, const MatrixRef<T>& b, T* c,
-                 std::ptrdiff_t c_row_stride, const ProductOptions<T>& options, T* workspace, const ThreadPool& pool) const noexcept {
-    const T* rows = a.data;
-    std::ptrdiff_t rows_stride = a.row_stride;
-    if (a.column_stride != 1) {
-      for (std::int64_t r = 0; r < lines; ++r) {
-        for (std::int64_t p = 0; p < k; ++p) workspace[r * k + p] = a.data[r * a.row_stride + p * a.column_stride];
-      }
-      rows = workspace;
-      rows_stride = k;
-    }
-    T* const sums = workspace + round_up(lines * k, line);
-    // 1024 columns of 4 lines and of the 4 rows of B that pass are 32 KiB of float.
-    constexpr std::int64_t strip = 1024;
-    const std::int64_t grain = round_up(ceil_div(worth_a_thread / 2, k + 1), line);
-    pool.parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t j = begin; j < end; j += strip) {
-        const std::int64_t count = std::min(strip, end - j);
-        const auto m_ = static_cast<std::size_t>(lines);
-        const auto n_ = static_cast<std::size_t>(count);
-        const auto k_ = static_cast<std::size_t>(k);
-        const auto a_stride = static_cast<std::size_t>(rows_stride);
-        const auto y_stride = static_cast<std::size_t>(n);
-        if (b.column_stride == 1) {
-          for (std::int64_t r = 0; r < lines; ++r) std::fill_n(sums + r * n + j, count, T(0));
-          kernels_->update_rows(m_, n_, k_, rows, a_stride, b.data + j, b.row_stride, sums + j, y_stride);
-        } else {
-          kernels_->dot_columns(m_, n_, k_, rows, a_stride, b.data + j * b.column_stride, b.column_stride, sums + j, y_stride);
-        }
-        put_lines<Transposed>(sums, n, lines, j, count, c, c_row_stride, options);
-      }
-    });
-  }
-
-  template <bool Transposed>
-  static void put_lines(const T* sums, std::int64_t n, std::int64_t lines, std::int64_t first, std::int64_t count, T* c,
-                        std::ptrdiff_t c_row_stride, const ProductOptions<T>& options) noexcept {
-    const T* const line_bias = Transposed ? options.column_bias : options.row_bias;
-    const T* const along_bias = Transposed ? options.row_bias : options.column_bias;
-    const simd::Add add{};
-    for (std::int64_t r = 0; r < lines; ++r) {
-      T* const out = Transposed ? c + r : c + r * c_row_stride;
-      const auto step = [&] {
-        if constexpr (Transposed) {
-          return c_row_stride;
-        } else {
-          return std::integral_constant<std::ptrdiff_t, 1>();
-        }
-      }();
-      for (std::int64_t j = first; j < first + count; ++j) {
-        T value = sums[r * n + j];
-        if (options.accumulate) value = add(out[j * step], value);
-        if (line_bias != nullptr) value = add(value, line_bias[r]);
-        if (along_bias != nullptr) value = add(value, along_bias[j]);
-        out[j * step] = value;
-      }
-    }
-    if (options.finish == nullptr) return;
-    if constexpr (Transposed) {
-      (*options.finish)(c + first * c_row_stride, first, 0, count, lines);
-    } else {
-      (*options.finish)(c + first, 0, first, lines, count);
-    }
   }
 
   const simd::Gemm<T>* kernels_;

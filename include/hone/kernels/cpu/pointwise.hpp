@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -41,9 +42,12 @@ class PointwiseLoops {
   /// A chain tied to its operands for one run. Allocates nothing.
   class Bound {
    public:
-    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0.
-    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y)
-        : loops_(loops), x_(static_cast<const std::byte*>(x.data)), y_(static_cast<std::byte*>(y.data)) {
+    /// `x` is where the chain begins, in its own shape; input number `first` of the node is operand 0. The first `done` steps are left out.
+    Bound(const PointwiseLoops& loops, const Context& c, std::size_t first, const TensorRef& x, const TensorRef& y, std::size_t done = 0)
+        : loops_(loops),
+          steps_(std::span(loops.steps_).subspan(done)),
+          x_(static_cast<const std::byte*>(x.data)),
+          y_(static_cast<std::byte*>(y.data)) {
       const std::size_t count = std::min(c.input_count() - std::min(first, c.input_count()), max_operands);
       count_ = count;
       for (std::size_t i = 0; i < count; ++i) operands_[i] = c.in<std::byte>(first + i);
@@ -124,7 +128,7 @@ class PointwiseLoops {
         v = y;
       }
       alignas(64) std::array<std::byte, part_bytes> repeated;
-      for (const Step& step : loops_.steps_) {
+      for (const Step& step : steps_) {
         if (step.unary != nullptr) {
           step.unary(step.functor.data(), v, y, n);
         } else {
@@ -145,6 +149,7 @@ class PointwiseLoops {
     }
 
     const PointwiseLoops& loops_;
+    std::span<const Step> steps_;
     const std::byte* x_;
     std::byte* y_;
     std::array<const std::byte*, max_operands> operands_{};

@@ -86,10 +86,10 @@ class Kernel<Op, Cpu, T> {
     packed_w_size_ = product_.pack_b_bytes(w->shape[2], columns) / sizeof(T);
     packed_w_ = Buffer(static_cast<std::size_t>(w->shape[0]) * packed_w_size_ * sizeof(T));
     transposed_r_ = Buffer(static_cast<std::size_t>(r->elements()) * sizeof(T));
-    ThreadPool alone(1);
     for (std::int64_t d = 0; d < w->shape[0]; ++d) {
       const cpu::MatrixRef<T> from{w->as<const T>() + d * columns * w->shape[2], w->shape[2], 1};
-      product_.pack_b(from.transposed(), w->shape[2], columns, static_cast<T*>(packed_w_.data()) + d * packed_w_size_, alone);
+      product_.pack_b(from.transposed(), w->shape[2], columns, static_cast<T*>(packed_w_.data()) + d * packed_w_size_,
+                      ThreadPool::shared(1));
     }
     for (std::int64_t d = 0; d < r->shape[0]; ++d) {
       const T* from = r->as<const T>() + d * columns * hidden;
