@@ -28,6 +28,7 @@
 #include <hone/rewrites/merge_reshapes.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
 #include <hone/rewrites/push_transposes.hpp>
+#include <hone/rewrites/widen_halves.hpp>
 #include <hone/session/options.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -52,14 +53,15 @@ inline std::size_t first_provider(std::span<const AnyProvider> providers, const 
 
 /// Whether the nodes of a patch go to providers of no lower priority than those of all nodes whose work they take over.
 inline bool keeps_providers(std::span<const AnyProvider> providers, const Graph& graph, const Node& replaced, const Patch& patch) {
-  std::size_t least = first_provider(providers, graph, replaced);
+  // What none runs as it is may run converted (kernels/cpu/widened.hpp); anything that one runs as it is is better.
+  std::size_t least = std::min(first_provider(providers, graph, replaced), providers.size() - 1);
   const auto replaces = [&](const Node& node) { least = std::min(least, first_provider(providers, graph, node)); };
   const auto keeps = [&](const std::vector<Node>& nodes) {
     return std::all_of(nodes.begin(), nodes.end(), [&](const Node& node) { return first_provider(providers, graph, node) <= least; });
   };
   for (const Node* node : patch.absorbed) replaces(*node);
   for (const auto& [at, nodes] : patch.others) replaces(graph.nodes[at]);
-  return least < providers.size() && keeps(patch.nodes) &&
+  return keeps(patch.nodes) &&
          std::all_of(patch.others.begin(), patch.others.end(), [&](const auto& other) { return keeps(other.second); });
 }
 
@@ -121,6 +123,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   if (options.level >= basic) flow.remove_dead_nodes();
   while (changed) {
     changed = false;
+    run(extended, rewrites::WidenHalves(options.providers));
     run(basic, rewrites::EliminateNoOps{});
     run(basic, rewrites::FoldConstants{options.providers, options.pool});
     run(basic, rewrites::FoldShapes{});
