@@ -5453,6 +5453,119 @@ struct MatMul {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_QUANTIZED_PRODUCT_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Where a product of quantized tensors has its inputs; no_input for those it does not have.
+struct QuantizedInputs {
+  static constexpr std::size_t no_input = 32;
+  std::size_t a, a_scale, a_zero;
+  std::size_t b, b_scale, b_zero;
+  std::size_t y_scale, y_zero;
+  std::size_t bias;
+
+  /// Those of the inputs that there are.
+  [[nodiscard]] static constexpr InputSet present(std::same_as<std::size_t> auto... index) noexcept {
+    return ((index == no_input ? InputSet{0} : InputSet{1} << index) | ...);
+  }
+};
+
+/// A product P of integers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
+/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero). Scales and zero points of a are one or per row; those of b, the weights,
+/// one or per column or output channel.
+template <class Product, bool Scaled, bool WithBias>
+struct QuantizedProduct {
+  static constexpr std::size_t none = QuantizedInputs::no_input;
+  static constexpr QuantizedInputs at =
+      Scaled ? QuantizedInputs{0, 1, 2, 3, 4, 5, 6, 7, WithBias ? 8 : none} : QuantizedInputs{0, none, 2, 1, none, 3, none, none, none};
+  static constexpr Arity arity{.min_inputs = Scaled ? 8 : 2, .max_inputs = Scaled ? (WithBias ? 9 : 8) : 4};
+  static constexpr InputTypes input_types[] = {{QuantizedInputs::present(at.a_scale, at.b_scale, at.y_scale), real_numbers},
+                                               {QuantizedInputs::present(at.bias), DTypeSet{DType::int32}},
+                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), real_numbers}};
+
+  Product product;
+
+  void attributes(auto& a) {
+    if constexpr (requires { product.attributes(a); }) product.attributes(a);
+  }
+  void types(const TypeContext& c) const {
+    for (const auto& [tensor, zero] : {std::pair(at.a, at.a_zero), std::pair(at.b, at.b_zero)}) {
+      if (zero < c.input_count() && c.input(zero).is_known() && !(c.input(zero) == c.input(tensor))) {
+        fail(ErrorCode::invalid_graph, "its zero point, input ", zero, ", is ", c.input(zero), ", but its input ", tensor, " is ",
+             c.input(tensor));
+      }
+    }
+    c.output(0, Scaled ? c.input(at.y_zero) : Type(DType::int32));
+  }
+  void shapes(const ShapeContext& c) const {
+    TensorRef a{nullptr, c.dtype(at.a), c.shape(at.a)};
+    TensorRef b{nullptr, c.dtype(at.b), c.shape(at.b)};
+    TensorRef bias;
+    if (c.has_input(at.bias)) bias.shape = c.shape(at.bias);
+    const TensorRef* inputs[]{&a, &b, c.has_input(at.bias) ? &bias : nullptr};
+    Shape y;
+    product.shapes(ShapeContext(std::span(inputs, c.has_input(at.bias) ? 3 : 2), std::span(&y, 1)));
+    check(c, at.a_scale, at.a, 2);
+    check(c, at.a_zero, at.a, 2);
+    const std::size_t weights = requires { product.window; }
+    ? b.shape.rank() : 1;
+    check(c, at.b_scale, at.b, weights);
+    check(c, at.b_zero, at.b, weights);
+    check(c, at.y_scale, at.a, 0);
+    check(c, at.y_zero, at.a, 0);
+    c.output(0, y);
+  }
+
+ private:
+  /// A parameter has one element, or as many as the dimension of its tensor that is `from_end` from the end.
+  static void check(const ShapeContext& c, std::size_t parameter, std::size_t tensor, std::size_t from_end) {
+    if (!c.has_input(parameter)) return;
+    const std::int64_t n = c.shape(parameter).elements();
+    const Shape& shape = c.shape(tensor);
+    if (n == 1 || (from_end != 0 && from_end <= shape.rank() && n == shape[shape.rank() - from_end])) return;
+    fail(ErrorCode::invalid_argument, "input ", parameter, " of shape ", c.shape(parameter), " does not fit its tensor of shape ", shape);
+  }
+};
+
+/// Source: ONNX MatMulInteger, opset 10.
+struct MatMulInteger : QuantizedProduct<MatMul, false, false> {
+  static constexpr std::string_view name = "MatMulInteger";
+};
+/// Source: ONNX QLinearMatMul, opsets 10 to 21.
+struct QLinearMatMul : QuantizedProduct<MatMul, true, false> {
+  static constexpr std::string_view name = "QLinearMatMul";
+};
+/// Source: ONNX ConvInteger, opset 10.
+struct ConvInteger : QuantizedProduct<Conv, false, false> {
+  static constexpr std::string_view name = "ConvInteger";
+};
+/// The bias is an int32 in units of a_scale b_scale. Source: ONNX QLinearConv, opset 10.
+struct QLinearConv : QuantizedProduct<Conv, true, true> {
+  static constexpr std::string_view name = "QLinearConv";
+};
+
+/// y = MatMulInteger(a, b, a_zero, b_zero) scale, with a scale for all or for each column. The rewrites put it in place of what follows a
+/// DynamicQuantizeLinear. Shapes: a (*, M, K), b (*, K, N), scale () or (N) -> y (*, M, N).
+struct ScaledMatMulInteger : MatMulInteger {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "ScaledMatMulInteger";
+  static constexpr std::size_t scale = 4;
+  static constexpr Arity arity{.min_inputs = 5, .max_inputs = 5};
+  static constexpr std::size_t type_input = scale;
+  static constexpr InputTypes input_types[] = {{inputs(0, 1, 2, 3), std::nullopt}};
+
+  void types(const TypeContext& c) const { c.output(0, c.input(scale)); }
+  void shapes(const ShapeContext& c) const {
+    MatMulInteger::shapes(c);
+    const std::int64_t n = c.shape(scale).elements();
+    if (c.shape(scale).rank() > 1 || (n != 1 && n != c.shape(at.b)[c.shape(at.b).rank() - 1])) {
+      fail(ErrorCode::invalid_argument, "its scale of shape ", c.shape(scale), " does not fit its tensor of shape ", c.shape(at.b));
+    }
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_UNARY_HPP
 
 namespace hone::inline HONE_ABI::ops {
@@ -5757,6 +5870,8 @@ template <>
 inline constexpr std::string_view fused_name<Gemm> = "FusedGemm";
 template <>
 inline constexpr std::string_view fused_name<MatMul> = "FusedMatMul";
+template <>
+inline constexpr std::string_view fused_name<ScaledMatMulInteger> = "FusedScaledMatMulInteger";
 
 /// An operator with pointwise ones applied to its result while that is in cache. Inputs: those of Base (omitted ones as empty names), then
 /// operands.
@@ -8509,6 +8624,69 @@ using CpuMovementKernels = KernelList<
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_QUANTIZATION_HPP
 
+#define HONE_SINGLE_OPS_CHANNELS_LAST_HPP
+
+/// Operators on tensors (N, *, C), whose channels come last: the layout in which products of bytes are fastest. The rewrites at level `all`
+/// put them, between Transposes, in place of the operators of the standard on (N, C, *).
+namespace hone::inline HONE_ABI::ops {
+
+namespace detail {
+
+/// (N, *, C) as (N, C, *). Errors: invalid_argument for fewer than three dimensions.
+[[nodiscard]] inline Shape channels_first(const Shape& x) {
+  if (x.rank() < 3) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (N, spatial dimensions, C)");
+  Shape y = x;
+  for (std::size_t i = x.rank() - 1; i > 1; --i) y[i] = x[i - 1];
+  y[1] = x.back();
+  return y;
+}
+[[nodiscard]] inline Shape channels_last(const Shape& x) {
+  Shape y = x;
+  for (std::size_t i = 1; i + 1 < x.rank(); ++i) y[i] = x[i + 1];
+  y[x.rank() - 1] = x[1];
+  return y;
+}
+
+/// Calls Op::shapes with input 0 as (N, C, *), and gives its output as (N, *, C).
+template <class Op>
+void channels_last_shapes(const Op& op, const ShapeContext& c) {
+  std::array<TensorRef, 9> tensors;
+  std::array<const TensorRef*, 9> inputs{};
+  for (std::size_t i = 0; i < c.input_count() && i < inputs.size(); ++i) {
+    if (!c.has_input(i)) continue;
+    tensors[i] = {nullptr, c.dtype(i), i == 0 ? channels_first(c.shape(0)) : c.shape(i)};
+    inputs[i] = &tensors[i];
+  }
+  std::array<Shape, 1> y;
+  op.Op::shapes(ShapeContext(std::span(inputs).first(c.input_count()), y));
+  c.output(0, channels_last(y[0]));
+}
+
+}  // namespace detail
+
+/// QLinearConv, and Relu before its result is rounded. Shapes: x (N, *, C), w (M, C / group, *kernel) -> y (N, *, M).
+/// All inputs but x are constants.
+struct ChannelsLastQLinearConv : QLinearConv {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "ChannelsLastQLinearConv";
+
+  bool relu = false;
+
+  void attributes(auto& a) {
+    QLinearConv::attributes(a);
+    a("relu", relu, 0);
+  }
+  void shapes(const ShapeContext& c) const { detail::channels_last_shapes<QLinearConv>(*this, c); }
+};
+
+/// MaxPool of bytes. Shapes: x (N, *, C) -> y (N, *, C).
+struct ChannelsLastMaxPool : Pool {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "ChannelsLastMaxPool";
+  void shapes(const ShapeContext& c) const { detail::channels_last_shapes<Pool>(*this, c); }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_QUANTIZE_HPP
 
 namespace hone::inline HONE_ABI::ops {
@@ -8633,111 +8811,22 @@ struct DynamicQuantizeLinear {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_OPS_QUANTIZED_PRODUCT_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// Where a product of quantized tensors has its inputs; no_input for those it does not have.
-struct QuantizedInputs {
-  static constexpr std::size_t no_input = 32;
-  std::size_t a, a_scale, a_zero;
-  std::size_t b, b_scale, b_zero;
-  std::size_t y_scale, y_zero;
-  std::size_t bias;
-
-  /// Those of the inputs that there are.
-  [[nodiscard]] static constexpr InputSet present(std::same_as<std::size_t> auto... index) noexcept {
-    return ((index == no_input ? InputSet{0} : InputSet{1} << index) | ...);
-  }
-};
-
-/// A product P of integers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
-/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero). Scales and zero points of a are one or per row; those of b, the weights,
-/// one or per column or output channel.
-template <class Product, bool Scaled, bool WithBias>
-struct QuantizedProduct {
-  static constexpr std::size_t none = QuantizedInputs::no_input;
-  static constexpr QuantizedInputs at =
-      Scaled ? QuantizedInputs{0, 1, 2, 3, 4, 5, 6, 7, WithBias ? 8 : none} : QuantizedInputs{0, none, 2, 1, none, 3, none, none, none};
-  static constexpr Arity arity{.min_inputs = Scaled ? 8 : 2, .max_inputs = Scaled ? (WithBias ? 9 : 8) : 4};
-  static constexpr InputTypes input_types[] = {{QuantizedInputs::present(at.a_scale, at.b_scale, at.y_scale), real_numbers},
-                                               {QuantizedInputs::present(at.bias), DTypeSet{DType::int32}},
-                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), real_numbers}};
-
-  Product product;
-
-  void attributes(auto& a) {
-    if constexpr (requires { product.attributes(a); }) product.attributes(a);
-  }
-  void types(const TypeContext& c) const {
-    for (const auto& [tensor, zero] : {std::pair(at.a, at.a_zero), std::pair(at.b, at.b_zero)}) {
-      if (zero < c.input_count() && c.input(zero).is_known() && !(c.input(zero) == c.input(tensor))) {
-        fail(ErrorCode::invalid_graph, "its zero point, input ", zero, ", is ", c.input(zero), ", but its input ", tensor, " is ",
-             c.input(tensor));
-      }
-    }
-    c.output(0, Scaled ? c.input(at.y_zero) : Type(DType::int32));
-  }
-  void shapes(const ShapeContext& c) const {
-    TensorRef a{nullptr, c.dtype(at.a), c.shape(at.a)};
-    TensorRef b{nullptr, c.dtype(at.b), c.shape(at.b)};
-    TensorRef bias;
-    if (c.has_input(at.bias)) bias.shape = c.shape(at.bias);
-    const TensorRef* inputs[]{&a, &b, c.has_input(at.bias) ? &bias : nullptr};
-    Shape y;
-    product.shapes(ShapeContext(std::span(inputs, c.has_input(at.bias) ? 3 : 2), std::span(&y, 1)));
-    check(c, at.a_scale, at.a, 2);
-    check(c, at.a_zero, at.a, 2);
-    const std::size_t weights = requires { product.window; }
-    ? b.shape.rank() : 1;
-    check(c, at.b_scale, at.b, weights);
-    check(c, at.b_zero, at.b, weights);
-    check(c, at.y_scale, at.a, 0);
-    check(c, at.y_zero, at.a, 0);
-    c.output(0, y);
-  }
-
- private:
-  /// A parameter has one element, or as many as the dimension of its tensor that is `from_end` from the end.
-  static void check(const ShapeContext& c, std::size_t parameter, std::size_t tensor, std::size_t from_end) {
-    if (!c.has_input(parameter)) return;
-    const std::int64_t n = c.shape(parameter).elements();
-    const Shape& shape = c.shape(tensor);
-    if (n == 1 || (from_end != 0 && from_end <= shape.rank() && n == shape[shape.rank() - from_end])) return;
-    fail(ErrorCode::invalid_argument, "input ", parameter, " of shape ", c.shape(parameter), " does not fit its tensor of shape ", shape);
-  }
-};
-
-/// Source: ONNX MatMulInteger, opset 10.
-struct MatMulInteger : QuantizedProduct<MatMul, false, false> {
-  static constexpr std::string_view name = "MatMulInteger";
-};
-/// Source: ONNX QLinearMatMul, opsets 10 to 21.
-struct QLinearMatMul : QuantizedProduct<MatMul, true, false> {
-  static constexpr std::string_view name = "QLinearMatMul";
-};
-/// Source: ONNX ConvInteger, opset 10.
-struct ConvInteger : QuantizedProduct<Conv, false, false> {
-  static constexpr std::string_view name = "ConvInteger";
-};
-/// The bias is an int32 in units of a_scale b_scale. Source: ONNX QLinearConv, opset 10.
-struct QLinearConv : QuantizedProduct<Conv, true, true> {
-  static constexpr std::string_view name = "QLinearConv";
-};
-
-}  // namespace hone::inline HONE_ABI::ops
 
 namespace hone::inline HONE_ABI {
 
 // clang-format off
 using CpuQuantizationKernels = KernelList<
+    entry<ops::ChannelsLastMaxPool, std::int8_t, std::uint8_t>,
+    entry<ops::ChannelsLastQLinearConv>,
     entry<ops::ConvInteger>,
     entry<ops::DequantizeLinear>,
     entry<ops::DynamicQuantizeLinear, float>,
     entry<ops::MatMulInteger>,
     entry<ops::QLinearConv>,
     entry<ops::QLinearMatMul>,
-    entry<ops::QuantizeLinear>>;
+    entry<ops::QuantizeLinear>,
+    entry<ops::Fused<ops::ScaledMatMulInteger>, float>,
+    entry<ops::ScaledMatMulInteger, float>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
@@ -21212,7 +21301,816 @@ class Kernel<ops::Where, Cpu> {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_QUANTIZATION_IMPL_HPP
 
+#define HONE_SINGLE_KERNELS_CPU_CHANNELS_LAST_CONV_HPP
+
+#define HONE_SINGLE_KERNELS_CPU_INTEGER_PRODUCT_HPP
+
+#define HONE_SINGLE_SIMD_INTEGER_GEMM_HPP
+
+#define HONE_SINGLE_SIMD_BYTE_DOT_HPP
+
+#if defined(__AVX512BW__) && defined(__linux__) && defined(__x86_64__)
+#define HONE_BYTE_DOT 1
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+/// Products of bytes with the instructions that AVX-512 processors may have beyond those that xsimd's tag names: VNNI, and the tiles of
+/// AMX. Their functions are compiled for them one by one, whatever the flags; who calls one has asked whether the machine runs it.
+namespace hone::inline HONE_ABI::simd {
+
+struct IntegerTile;
+
+namespace detail {
+
+#if defined(HONE_BYTE_DOT)
+
+template <class Arch>
+bool has_byte_dot() noexcept {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512vnni") != 0;
+}
+
+/// Linux gives the registers of AMX to a process that asks for them.
+template <class Arch>
+bool has_matrix_tiles() noexcept {
+  static const bool result = [] {
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    constexpr unsigned tiles = 1u << 24;
+    constexpr unsigned bytes = 1u << 25;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & tiles) == 0 || (d & bytes) == 0) return false;
+    constexpr long request_permission = 0x1023;
+    constexpr long tile_data = 18;
+    return has_byte_dot<Arch>() && ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  }();
+  return result;
+}
+
+#define HONE_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define HONE_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8")))
+
+template <class Arch, int Rows, int Registers, class Tile>
+HONE_VNNI void byte_tile(const Tile& tile, std::size_t first) noexcept {
+  __m512i sums[Rows][Registers];
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Registers; ++v) sums[r][v] = _mm512_setzero_si512();
+  }
+  const std::byte* a = tile.a + static_cast<std::ptrdiff_t>(first) * tile.row_stride;
+  const std::byte* b = tile.b;
+  for (std::size_t s = 0; s < tile.segment_count; ++s) {
+    const std::byte* from = a + tile.segments[s];
+    for (std::size_t p = 0; p < tile.words; ++p, from += 4, b += 64 * Registers) {
+      __m512i columns[Registers];
+#pragma GCC unroll 4
+      for (int v = 0; v < Registers; ++v) columns[v] = _mm512_loadu_si512(b + 64 * v);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        std::int32_t word;
+        std::memcpy(&word, from + r * tile.row_stride, 4);
+        const __m512i row = _mm512_set1_epi32(word);
+#pragma GCC unroll 4
+        for (int v = 0; v < Registers; ++v) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], row, columns[v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+    std::int32_t* c = tile.c + (static_cast<std::ptrdiff_t>(first) + r) * tile.c_stride;
+#pragma GCC unroll 4
+    for (int v = 0; v < Registers; ++v) _mm512_storeu_si512(c + 16 * v, sums[r][v]);
+  }
+}
+
+template <class Arch, int Registers, class Tile>
+void byte_rows(const Tile& tile) noexcept {
+  constexpr std::size_t rows = Registers == 4 ? 6 : Registers == 3 ? 8 : 12;
+  std::size_t first = 0;
+  for (; first + rows <= tile.rows; first += rows) byte_tile<Arch, rows, Registers>(tile, first);
+  if (first + rows / 2 <= tile.rows) {
+    byte_tile<Arch, rows / 2, Registers>(tile, first);
+    first += rows / 2;
+  }
+  if (first + 2 <= tile.rows) {
+    byte_tile<Arch, 2, Registers>(tile, first);
+    first += 2;
+  }
+  for (; first < tile.rows; ++first) byte_tile<Arch, 1, Registers>(tile, first);
+}
+
+template <class Arch, class Tile = IntegerTile>
+void byte_products(const Tile& tile) noexcept {
+  switch (tile.columns / 16) {
+    case 1:
+      return byte_rows<Arch, 1>(tile);
+    case 2:
+      return byte_rows<Arch, 2>(tile);
+    case 3:
+      return byte_rows<Arch, 3>(tile);
+    default:
+      return byte_rows<Arch, 4>(tile);
+  }
+}
+
+/// What LDTILECFG reads: tiles 0 to 3 hold sums, 4 and 5 rows of A, 6 and 7 columns of B.
+template <class Arch>
+struct alignas(64) TileConfiguration {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+
+  /// For two bands of rows of A.
+  HONE_ALWAYS_INLINE TileConfiguration(std::size_t upper, std::size_t lower) noexcept {
+    rows[0] = rows[1] = rows[4] = static_cast<std::uint8_t>(upper);
+    rows[2] = rows[3] = rows[5] = static_cast<std::uint8_t>(lower);
+  }
+};
+
+/// Two bands of up to 16 rows, or one, by 32 columns, or 16.
+template <class Arch, bool TwoBands, bool TwoColumns, class Tile>
+HONE_AMX void multiply_tiles(const Tile& tile, std::size_t first, std::size_t column) noexcept {
+  _tile_zero(0);
+  if constexpr (TwoColumns) _tile_zero(1);
+  if constexpr (TwoBands) _tile_zero(2);
+  if constexpr (TwoBands && TwoColumns) _tile_zero(3);
+  const std::byte* a = tile.a + static_cast<std::ptrdiff_t>(first) * tile.row_stride;
+  const std::byte* b = tile.b + 4 * column;
+  const auto b_stride = static_cast<std::ptrdiff_t>(4 * tile.columns);
+  for (std::size_t s = 0; s < tile.segment_count; ++s) {
+    const std::byte* from = a + tile.segments[s];
+    for (std::size_t p = 0; p < tile.words; p += 16, from += 64, b += 16 * b_stride) {
+      _tile_loadd(6, b, b_stride);
+      _tile_loadd(4, from, tile.row_stride);
+      _tile_dpbusd(0, 4, 6);
+      if constexpr (TwoColumns) {
+        _tile_loadd(7, b + 64, b_stride);
+        _tile_dpbusd(1, 4, 7);
+      }
+      if constexpr (TwoBands) {
+        _tile_loadd(5, from + 16 * tile.row_stride, tile.row_stride);
+        _tile_dpbusd(2, 5, 6);
+      }
+      if constexpr (TwoBands && TwoColumns) _tile_dpbusd(3, 5, 7);
+    }
+  }
+  std::int32_t* c = tile.c + static_cast<std::ptrdiff_t>(first) * tile.c_stride + static_cast<std::ptrdiff_t>(column);
+  const std::ptrdiff_t c_stride = 4 * tile.c_stride;
+  _tile_stored(0, c, c_stride);
+  if constexpr (TwoColumns) _tile_stored(1, c + 16, c_stride);
+  if constexpr (TwoBands) _tile_stored(2, c + 16 * tile.c_stride, c_stride);
+  if constexpr (TwoBands && TwoColumns) _tile_stored(3, c + 16 * tile.c_stride + 16, c_stride);
+}
+
+template <class Arch, bool TwoBands, class Tile>
+HONE_AMX void multiply_band(const Tile& tile, std::size_t first) noexcept {
+  std::size_t column = 0;
+  for (; column + 32 <= tile.columns; column += 32) multiply_tiles<Arch, TwoBands, true>(tile, first, column);
+  if (column < tile.columns) multiply_tiles<Arch, TwoBands, false>(tile, first, column);
+}
+
+template <class Arch, class Tile = IntegerTile>
+HONE_AMX void matrix_tiles(const Tile& tile) noexcept {
+  std::size_t first = 0;
+  if (tile.rows >= 32) {
+    const TileConfiguration<Arch> whole(16, 16);
+    _tile_loadconfig(&whole);
+    for (; first + 32 <= tile.rows; first += 32) multiply_band<Arch, true>(tile, first);
+  }
+  if (const std::size_t left = tile.rows - first; left > 16) {
+    const TileConfiguration<Arch> part(16, left - 16);
+    _tile_loadconfig(&part);
+    multiply_band<Arch, true>(tile, first);
+  } else if (left > 0) {
+    const TileConfiguration<Arch> part(left, 1);
+    _tile_loadconfig(&part);
+    multiply_band<Arch, false>(tile, first);
+  }
+  _tile_release();
+}
+
+#undef HONE_VNNI
+#undef HONE_AMX
+
+#endif
+
+}  // namespace detail
+}  // namespace hone::inline HONE_ABI::simd
+#define HONE_SINGLE_SIMD_BYTE_LANES_HPP
+
+/// Registers of int32 from bytes and to bytes.
+namespace hone::inline HONE_ABI::simd {
+
+/// The bytes at `x`, one to a lane, as the type Byte.
+template <class V, class Byte>
+HONE_ALWAYS_INLINE V load_bytes(const Byte* x) noexcept {
+  static_assert(sizeof(Byte) == 1 && sizeof(lane_t<V>) == 4);
+  [[maybe_unused]] constexpr bool is_signed = std::is_signed_v<Byte>;
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(V) == 64) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    return V(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(x));
+    return V(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
+  }
+#endif
+  alignas(64) lane_t<V> lanes[V::size];
+  for (std::size_t i = 0; i < V::size; ++i) lanes[i] = x[i];
+  return V::load_aligned(lanes);
+}
+
+/// The first n bytes at `x`; the other lanes are 0. 0 < n < V::size.
+template <class V, class Byte>
+HONE_ALWAYS_INLINE V load_bytes(const Byte* x, std::size_t n) noexcept {
+  Byte bytes[V::size] = {};
+  std::memcpy(bytes, x, n);
+  return load_bytes<V>(static_cast<const Byte*>(bytes));
+}
+
+/// Stores the low byte of each lane, all of which hold -128 to 255.
+template <class V>
+HONE_ALWAYS_INLINE void store_bytes(V v, std::uint8_t* y) noexcept {
+  static_assert(sizeof(lane_t<V>) == 4);
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(V) == 64) return _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_cvtepi32_epi8(v));
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) {
+    const __m256i low = _mm256_and_si256(v, _mm256_set1_epi32(0xFF));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    return _mm_storel_epi64(reinterpret_cast<__m128i*>(y), _mm_packus_epi16(words, words));
+  }
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(V) == 16) {
+    const __m128i low = _mm_and_si128(v, _mm_set1_epi32(0xFF));
+    const __m128i words = _mm_packs_epi32(low, low);
+    const std::int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    std::memcpy(y, &bytes, sizeof bytes);
+    return;
+  }
+#endif
+  alignas(64) lane_t<V> lanes[V::size];
+  v.store_aligned(lanes);
+  for (std::size_t i = 0; i < V::size; ++i) y[i] = static_cast<std::uint8_t>(lanes[i]);
+}
+
+/// Those of the first n lanes. 0 < n < V::size.
+template <class V>
+HONE_ALWAYS_INLINE void store_bytes(V v, std::uint8_t* y, std::size_t n) noexcept {
+  std::uint8_t bytes[V::size];
+  store_bytes(v, static_cast<std::uint8_t*>(bytes));
+  std::memcpy(y, bytes, n);
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::simd {
+
+/// One tile of a product of integers: c = A B, columns of c contiguous.
+///
+/// A row of A is made of segments of `words` words of 4 bytes; segment s of row r begins at a + r * row_stride + segments[s], wherever that
+/// is: rows of a convolution overlap. B holds, segment by segment and word by word, one word for each of `columns` columns.
+struct IntegerTile {
+  const std::byte* a;
+  std::ptrdiff_t row_stride;  ///< bytes
+  const std::ptrdiff_t* segments;
+  std::size_t segment_count;
+  std::size_t words;
+  const std::byte* b;
+  std::size_t columns;  ///< a multiple of IntegerForm::vector, at most IntegerForm::columns
+  std::int32_t* c;
+  std::ptrdiff_t c_stride;  ///< elements
+  std::size_t rows;
+};
+
+/// What the words of a product hold, and how they are multiplied. Sums are exact while they fit 32 bits.
+struct IntegerForm {
+  /// Bytes of an element: 1 for uint8 in A and int8 in B, 2 for int16 in both.
+  std::size_t element;
+  /// Words of a segment come in whole multiples of this.
+  std::size_t word_multiple;
+  std::size_t vector;   ///< columns of B that are multiplied at a time
+  std::size_t columns;  ///< most columns of a tile
+  void (*run)(const IntegerTile& tile) noexcept;
+  /// Whether the processor has the instructions beyond those of the architecture that the form is written for.
+  bool (*runs_here)() noexcept;
+};
+
+/// How a tile of sums becomes a result: v = (c + offsets[column] - row_sums[row] * zeros[column]) * scales[column] + bias[column].
+struct IntegerStore {
+  const std::int32_t* c;
+  std::ptrdiff_t c_stride;
+  std::size_t rows;
+  std::size_t columns;
+  const std::int32_t* offsets;
+  const std::int32_t* row_sums;  ///< or null
+  const std::int32_t* zeros;
+  const float* scales = nullptr;  ///< of results that are no integers
+  const float* bias = nullptr;    ///< or null
+  /// Of a quantized result: y = round(min(max(v, lower), upper)) + zero.
+  float lower = 0;
+  float upper = 0;
+  float zero = 0;
+};
+
+struct IntegerGemm {
+  /// Best first; those of fewer instructions follow.
+  const IntegerForm* forms;
+  std::size_t form_count;
+  /// y = v as bytes, rows `y_stride` bytes apart.
+  void (*store_bytes)(const IntegerStore& store, std::uint8_t* y, std::ptrdiff_t y_stride) noexcept;
+  /// y = v.
+  void (*store_floats)(const IntegerStore& store, float* y, std::ptrdiff_t y_stride) noexcept;
+  /// y = c + offsets - row_sums zeros.
+  void (*store_integers)(const IntegerStore& store, std::int32_t* y, std::ptrdiff_t y_stride) noexcept;
+  /// The sum of n bytes.
+  std::int32_t (*sum_bytes)(const std::uint8_t* x, std::size_t n) noexcept;
+  Isa isa;
+
+  /// The first form that runs on this machine.
+  [[nodiscard]] const IntegerForm& best() const noexcept {
+    std::size_t i = 0;
+    while (i + 1 < form_count && !forms[i].runs_here()) ++i;
+    return forms[i];
+  }
+
+  template <class Arch>
+  static constexpr IntegerGemm make() noexcept;
+};
+
+namespace detail {
+
+template <class Arch>
+bool always_runs() noexcept {
+  return true;
+}
+
+/// sum + the products of two pairs of int16 in each lane.
+template <class V>
+HONE_ALWAYS_INLINE V add_pair_products(V sum, V a, V b) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(V) == 64) return V(_mm512_add_epi32(sum, _mm512_madd_epi16(a, b)));
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) return V(_mm256_add_epi32(sum, _mm256_madd_epi16(a, b)));
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(V) == 16) return V(_mm_add_epi32(sum, _mm_madd_epi16(a, b)));
+#else
+  const V low = ((a << 16) >> 16) * ((b << 16) >> 16);
+  return sum + low + (a >> 16) * (b >> 16);
+#endif
+}
+
+/// Rows x Registers vectors of sums, from words that are pairs of int16.
+template <class Arch, int Rows, int Registers>
+void pair_tile(const IntegerTile& tile, std::size_t first) noexcept {
+  using V = xsimd::batch<std::int32_t, Arch>;
+  V sums[Rows][Registers];
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Registers; ++v) sums[r][v] = V(0);
+  }
+  const std::byte* a = tile.a + static_cast<std::ptrdiff_t>(first) * tile.row_stride;
+  const auto* b = reinterpret_cast<const std::int32_t*>(tile.b);
+  for (std::size_t s = 0; s < tile.segment_count; ++s) {
+    const std::byte* from = a + tile.segments[s];
+    for (std::size_t p = 0; p < tile.words; ++p, from += 4, b += Registers * V::size) {
+      V columns[Registers];
+#pragma GCC unroll 4
+      for (int v = 0; v < Registers; ++v) columns[v] = V::load_unaligned(b + v * V::size);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        std::int32_t word;
+        std::memcpy(&word, from + r * tile.row_stride, 4);
+        const V row(word);
+#pragma GCC unroll 4
+        for (int v = 0; v < Registers; ++v) sums[r][v] = add_pair_products(sums[r][v], row, columns[v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+    std::int32_t* c = tile.c + (static_cast<std::ptrdiff_t>(first) + r) * tile.c_stride;
+#pragma GCC unroll 4
+    for (int v = 0; v < Registers; ++v) sums[r][v].store_unaligned(c + v * V::size);
+  }
+}
+
+template <class Arch, int Registers>
+void pair_rows(const IntegerTile& tile) noexcept {
+  constexpr int rows = native_isa == Isa::sse2 ? 4 : 6;
+  std::size_t first = 0;
+  for (; first + rows <= tile.rows; first += rows) pair_tile<Arch, rows, Registers>(tile, first);
+  if (first + rows / 2 <= tile.rows) {
+    pair_tile<Arch, rows / 2, Registers>(tile, first);
+    first += rows / 2;
+  }
+  for (; first < tile.rows; ++first) pair_tile<Arch, 1, Registers>(tile, first);
+}
+
+template <class Arch>
+void pair_products(const IntegerTile& tile) noexcept {
+  constexpr std::size_t vector = xsimd::batch<std::int32_t, Arch>::size;
+  if (tile.columns == 2 * vector) return pair_rows<Arch, 2>(tile);
+  pair_rows<Arch, 1>(tile);
+}
+
+template <class Arch, class T>
+HONE_ALWAYS_INLINE void store_sums(const IntegerStore& s, T* y, std::ptrdiff_t y_stride) noexcept {
+  using I = xsimd::batch<std::int32_t, Arch>;
+  using F = xsimd::batch<float, Arch>;
+  constexpr std::size_t width = F::size;
+  for (std::size_t r = 0; r < s.rows; ++r, y += y_stride) {
+    const std::int32_t* c = s.c + static_cast<std::ptrdiff_t>(r) * s.c_stride;
+    for (std::size_t j = 0; j < s.columns; j += width) {
+      // Vectors of parameters and sums are padded; the result is not.
+      I sum = I::load_unaligned(c + j) + I::load_unaligned(s.offsets + j);
+      if (s.row_sums != nullptr) sum = sum - I(s.row_sums[r]) * I::load_unaligned(s.zeros + j);
+      const std::size_t n = s.columns - j < width ? s.columns - j : width;
+      if constexpr (std::is_same_v<T, std::int32_t>) {
+        n == width ? sum.store_unaligned(y + j) : store_part(sum, y + j, n);
+      } else {
+        F v = xsimd::to_float(sum) * F::load_unaligned(s.scales + j);
+        if (s.bias != nullptr) v = v + F::load_unaligned(s.bias + j);
+        if constexpr (sizeof(T) == 1) {
+          v = xsimd::min(xsimd::max(v, F(s.lower)), F(s.upper));
+          const I rounded = xsimd::to_int(xsimd::nearbyint(v) + F(s.zero));
+          n == width ? store_bytes(rounded, y + j) : store_bytes(rounded, y + j, n);
+        } else {
+          n == width ? v.store_unaligned(y + j) : store_part(v, y + j, n);
+        }
+      }
+    }
+  }
+}
+
+template <class Arch>
+void store_sums_as_bytes(const IntegerStore& store, std::uint8_t* y, std::ptrdiff_t y_stride) noexcept {
+  store_sums<Arch>(store, y, y_stride);
+}
+template <class Arch>
+void store_sums_as_floats(const IntegerStore& store, float* y, std::ptrdiff_t y_stride) noexcept {
+  store_sums<Arch>(store, y, y_stride);
+}
+
+template <class Arch>
+void store_sums_as_integers(const IntegerStore& store, std::int32_t* y, std::ptrdiff_t y_stride) noexcept {
+  store_sums<Arch>(store, y, y_stride);
+}
+
+template <class Arch>
+std::int32_t sum_bytes(const std::uint8_t* x, std::size_t n) noexcept {
+  std::int32_t sum = 0;
+  std::size_t i = 0;
+#if defined(__SSE2__)
+  __m128i sums = _mm_setzero_si128();
+  for (; i + 16 <= n; i += 16)
+    sums = _mm_add_epi32(sums, _mm_sad_epu8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i)), _mm_setzero_si128()));
+  sum = _mm_cvtsi128_si32(sums) + _mm_cvtsi128_si32(_mm_unpackhi_epi64(sums, sums));
+#endif
+  for (; i < n; ++i) sum += x[i];
+  return sum;
+}
+
+template <class Arch>
+inline constexpr std::size_t word_lanes = xsimd::batch<std::int32_t, Arch>::size;
+
+template <class Arch>
+inline constexpr IntegerForm integer_forms[] = {
+#if defined(__AVX512BW__) && defined(HONE_BYTE_DOT)
+    {1, 16, 16, 64, &matrix_tiles<Arch>, &has_matrix_tiles<Arch>},
+    {1, 1, 16, 64, &byte_products<Arch>, &has_byte_dot<Arch>},
+#endif
+    {2, 1, word_lanes<Arch>, 2 * word_lanes<Arch>, &pair_products<Arch>, &always_runs<Arch>},
+};
+
+}  // namespace detail
+
+template <class Arch>
+constexpr IntegerGemm IntegerGemm::make() noexcept {
+  return {.forms = detail::integer_forms<Arch>,
+          .form_count = sizeof(detail::integer_forms<Arch>) / sizeof(IntegerForm),
+          .store_bytes = &detail::store_sums_as_bytes<Arch>,
+          .store_floats = &detail::store_sums_as_floats<Arch>,
+          .store_integers = &detail::store_sums_as_integers<Arch>,
+          .sum_bytes = &detail::sum_bytes<Arch>,
+          .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// Copies n bytes; int8 as uint8 that are greater by 128.
+inline void copy_unsigned(const std::byte* x, DType dtype, std::int64_t n, std::byte* to) noexcept {
+  if (dtype == DType::uint8) {
+    std::memcpy(to, x, static_cast<std::size_t>(n));
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = x[i] ^ std::byte{0x80};
+  }
+}
+/// The zero point that goes with copy_unsigned.
+[[nodiscard]] inline std::int32_t unsigned_zero(DType dtype, std::int32_t zero) noexcept {
+  return dtype == DType::int8 ? zero + 128 : zero;
+}
+
+/// The shape of one side of an integer product: `outputs` columns, each of `segments` runs of `depth` elements.
+struct IntegerShape {
+  std::int64_t outputs = 0;
+  std::int64_t segments = 1;
+  std::int64_t depth = 0;
+};
+
+/// Products of 8-bit integers less their zero points, (x - x_zero)(w - w_zero), summed in 32 bits.
+///
+/// The weights are packed in panels of columns for the best form of simd::IntegerGemm that the machine runs; rows of x are read where they
+/// lie, or from a copy. Forms that multiply bytes leave the zero points to what is added afterwards:
+///   sum (x - x0)(w - w0) = sum x w - x0 sum w - w0 sum x + n x0 w0
+/// Sums are exact, so that the form, the tiles and the threads cannot change a result.
+class IntegerProduct {
+ public:
+  /// Most rows of a tile.
+  static constexpr std::int64_t tile_rows = 64;
+  static constexpr std::int64_t tile_columns = 64;
+
+  /// Packed weights, in memory of the caller's.
+  struct Weights {
+    IntegerShape shape;
+    const std::byte* packed = nullptr;
+    const std::int32_t* sums = nullptr;   ///< (padded outputs): sum of what is packed
+    const std::int32_t* zeros = nullptr;  ///< (padded outputs): zero point of what is packed
+    bool has_zeros = false;
+  };
+
+  explicit IntegerProduct(simd::Isa isa) : IntegerProduct(simd::table<simd::IntegerGemm>(isa)) {}
+  explicit IntegerProduct(const simd::IntegerGemm& kernels) : IntegerProduct(kernels, kernels.best()) {}
+  IntegerProduct(const simd::IntegerGemm& kernels, const simd::IntegerForm& form) : kernels_(&kernels), form_(&form) {}
+
+  [[nodiscard]] const simd::IntegerGemm& kernels() const noexcept { return *kernels_; }
+  /// Bytes of an element of a copy of x.
+  [[nodiscard]] std::int64_t element() const noexcept { return static_cast<std::int64_t>(form_->element); }
+  /// What is read of a segment: its bytes, and those up to the next whole step.
+  [[nodiscard]] std::int64_t segment_bytes(std::int64_t depth) const noexcept {
+    return static_cast<std::int64_t>(align_up(static_cast<std::size_t>(depth) * form_->element, 4 * form_->word_multiple));
+  }
+  /// Whether x can be read where it lies, as far as its elements are concerned.
+  [[nodiscard]] bool reads(DType dtype, std::int64_t depth) const noexcept {
+    return form_->element == 1 && dtype == DType::uint8 && segment_bytes(depth) == depth;
+  }
+
+  [[nodiscard]] static std::int64_t padded(std::int64_t outputs) noexcept {
+    return (outputs + tile_columns - 1) / tile_columns * tile_columns;
+  }
+  [[nodiscard]] std::int64_t panels(std::int64_t outputs) const noexcept {
+    const auto columns = static_cast<std::int64_t>(form_->columns);
+    return (outputs + columns - 1) / columns;
+  }
+  [[nodiscard]] std::int64_t panel_columns() const noexcept { return static_cast<std::int64_t>(form_->columns); }
+
+  [[nodiscard]] std::size_t weights_bytes(const IntegerShape& shape) const noexcept {
+    return packed_bytes(shape) + 2 * sizeof(std::int32_t) * static_cast<std::size_t>(padded(shape.outputs));
+  }
+  /// Packs at(output, segment, i), of `dtype`, int8 or uint8, and zero(output) into `memory` of weights_bytes().
+  template <class At, class Zero>
+  [[nodiscard]] Weights pack(const IntegerShape& shape, DType dtype, const At& at, const Zero& zero, void* memory) const {
+    auto* packed = static_cast<std::byte*>(memory);
+    auto* sums = reinterpret_cast<std::int32_t*>(packed + packed_bytes(shape));
+    std::int32_t* zeros = sums + padded(shape.outputs);
+    std::memset(memory, 0, weights_bytes(shape));
+    Weights weights{shape, packed, sums, zeros, false};
+    const auto segment_words = static_cast<std::size_t>(segment_bytes(shape.depth) / 4);
+    const std::int64_t per_word = 4 / element();
+    const int shift = dtype == DType::uint8 && form_->element == 1 ? 128 : 0;
+    for (std::int64_t j = 0; j < shape.outputs; ++j) {
+      const std::int64_t first = j / panel_columns() * panel_columns();
+      const std::size_t width = panel_width(shape.outputs, first);
+      std::byte* column = packed + panel_offset(shape, first) + 4 * static_cast<std::size_t>(j - first);
+      const std::int32_t offset = static_cast<std::int32_t>(zero(j)) - shift;
+      std::int32_t sum = 0;
+      for (std::int64_t s = 0; s < shape.segments; ++s) {
+        std::byte* to = column + static_cast<std::size_t>(s) * segment_words * width * 4;
+        for (std::int64_t i = 0; i < shape.depth; i += per_word, to += width * 4) {
+          const std::int64_t n = std::min(per_word, shape.depth - i);
+          for (std::int64_t e = 0; e < n; ++e) {
+            const std::int32_t value = static_cast<std::int32_t>(at(j, s, i + e)) - shift;
+            if (form_->element == 1) {
+              to[e] = static_cast<std::byte>(value);
+              sum += value;
+            } else {
+              const auto difference = static_cast<std::int16_t>(value - offset);
+              std::memcpy(to + 2 * e, &difference, 2);
+            }
+          }
+        }
+      }
+      if (form_->element != 1) continue;
+      sums[j] = sum;
+      zeros[j] = offset;
+      weights.has_zeros = weights.has_zeros || offset != 0;
+    }
+    return weights;
+  }
+
+  /// Copies n elements of x as tiles read them.
+  void copy(const std::byte* x, DType dtype, std::int32_t zero, std::int64_t n, std::byte* to) const noexcept {
+    if (form_->element == 1) return copy_unsigned(x, dtype, n, to);
+    const auto widen = [&](const auto* from) {
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto value = static_cast<std::int16_t>(from[i] - zero);
+        std::memcpy(to + 2 * i, &value, 2);
+      }
+    };
+    dtype == DType::uint8 ? widen(reinterpret_cast<const std::uint8_t*>(x)) : widen(reinterpret_cast<const std::int8_t*>(x));
+  }
+  /// What has to be added to the sums of each output for an x with this zero point; (padded outputs).
+  void offsets(const Weights& weights, DType dtype, std::int32_t zero, std::int32_t* to) const noexcept {
+    const std::int64_t n = padded(weights.shape.outputs);
+    const auto x0 = static_cast<std::uint32_t>(unsigned_zero(dtype, zero));
+    const auto count = static_cast<std::uint32_t>(weights.shape.segments * weights.shape.depth);
+    for (std::int64_t j = 0; j < n; ++j) {
+      const std::uint32_t sum = count * static_cast<std::uint32_t>(weights.zeros[j]) - static_cast<std::uint32_t>(weights.sums[j]);
+      to[j] = form_->element == 1 ? static_cast<std::int32_t>(x0 * sum) : 0;
+    }
+  }
+
+  /// Columns of the result that a panel has, those that are padding among them.
+  [[nodiscard]] std::size_t panel_width(std::int64_t outputs, std::int64_t first) const noexcept {
+    return std::min(form_->columns, align_up(static_cast<std::size_t>(outputs - first), form_->vector));
+  }
+
+  /// sums (rows, tile_columns) of one panel.
+  void multiply(const Weights& weights, std::int64_t panel, const std::byte* x, std::ptrdiff_t row_stride, const std::ptrdiff_t* segments,
+                std::int64_t rows, std::int32_t* sums) const noexcept {
+    const std::int64_t first = panel * panel_columns();
+    form_->run({.a = x,
+                .row_stride = row_stride,
+                .segments = segments,
+                .segment_count = static_cast<std::size_t>(weights.shape.segments),
+                .words = static_cast<std::size_t>(segment_bytes(weights.shape.depth) / 4),
+                .b = weights.packed + panel_offset(weights.shape, first),
+                .columns = panel_width(weights.shape.outputs, first),
+                .c = sums,
+                .c_stride = tile_columns,
+                .rows = static_cast<std::size_t>(rows)});
+  }
+  /// The sums of the bytes of `rows` rows, which go with w_zero.
+  void sum_rows(const Weights& weights, const std::byte* x, std::ptrdiff_t row_stride, const std::ptrdiff_t* segments, std::int64_t rows,
+                std::int32_t* sums) const noexcept {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      sums[r] = 0;
+      for (std::int64_t s = 0; s < weights.shape.segments; ++s) {
+        sums[r] += kernels_->sum_bytes(reinterpret_cast<const std::uint8_t*>(x + r * row_stride + segments[s]),
+                                       static_cast<std::size_t>(weights.shape.depth));
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t column_bytes(const IntegerShape& shape) const noexcept {
+    return static_cast<std::size_t>(shape.segments * segment_bytes(shape.depth));
+  }
+  [[nodiscard]] std::size_t packed_bytes(const IntegerShape& shape) const noexcept {
+    return align_up(align_up(static_cast<std::size_t>(shape.outputs), form_->vector) * column_bytes(shape));
+  }
+  [[nodiscard]] std::size_t panel_offset(const IntegerShape& shape, std::int64_t first) const noexcept {
+    return static_cast<std::size_t>(first) * column_bytes(shape);
+  }
+
+  const simd::IntegerGemm* kernels_;
+  const simd::IntegerForm* form_;
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
 #define HONE_SINGLE_KERNELS_CPU_QUANTIZE_HPP
+
+#define HONE_SINGLE_SIMD_BYTE_QUANTIZATION_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// How numbers stand for bytes: x = (q - zero) scale, q within [least, most].
+struct ByteScale {
+  float scale;
+  float zero;
+  float least;  ///< -128 for int8, 0 for uint8
+  float most;
+};
+
+/// Conversions between float and one scale's bytes.
+struct ByteQuantization {
+  /// y = min(max(round(x / scale) + zero, least), most), ties to even; NaN gives `least`.
+  void (*quantize)(const float* x, std::size_t n, const ByteScale& scale, std::uint8_t* y) noexcept;
+  /// y = (x - zero) scale, x being int8 where least is negative.
+  void (*dequantize)(const std::uint8_t* x, std::size_t n, const ByteScale& scale, float* y) noexcept;
+  /// The least and the greatest element, and 0; NaN is passed over.
+  void (*range)(const float* x, std::size_t n, float* least, float* most) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr ByteQuantization make() noexcept;
+};
+
+namespace detail {
+
+template <class Arch>
+inline constexpr bool has_fused_multiply_add = native_isa == Isa::avx2 || native_isa == Isa::avx512;
+
+template <class Arch>
+void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint8_t* y) noexcept {
+  using F = xsimd::batch<float, Arch>;
+  constexpr std::size_t width = F::size;
+  const F scale(s.scale);
+  const F zero(s.zero);
+  const F least(s.least - s.zero);
+  const F most(s.most - s.zero);
+  const F inverse(1.0F / s.scale);
+  const bool refines = has_fused_multiply_add<Arch> && s.scale > 1e-30F && s.scale < 1e30F;
+  const auto convert = [&](F x) {
+    F v;
+    if (refines) {
+      // x / scale, correctly rounded from a correctly rounded reciprocal (Markstein, Computation of elementary functions on the IBM RISC
+      // System/6000 processor, 1990), where nothing overflows.
+      v = x * inverse;
+      const F refined = xsimd::fma(xsimd::fnma(v, scale, x), inverse, v);
+      v = xsimd::select(xsimd::abs(v) < F(65536.0F), refined, v);
+    } else {
+      v = x / scale;
+    }
+    // The comparison with NaN is false.
+    v = xsimd::select(v > least, xsimd::min(v, most), least);
+    return xsimd::to_int(xsimd::nearbyint(v) + zero);
+  };
+  std::size_t i = 0;
+  for (; i + width <= n; i += width) store_bytes(convert(F::load_unaligned(x + i)), y + i);
+  if (i < n) store_bytes(convert(load_part<F>(x + i, n - i)), y + i, n - i);
+}
+
+template <class Arch, class Byte>
+void dequantize_bytes(const Byte* x, std::size_t n, const ByteScale& s, float* y) noexcept {
+  using F = xsimd::batch<float, Arch>;
+  using I = xsimd::batch<std::int32_t, Arch>;
+  constexpr std::size_t width = F::size;
+  const F scale(s.scale);
+  const F zero(s.zero);
+  std::size_t i = 0;
+  for (; i + width <= n; i += width) ((xsimd::to_float(load_bytes<I>(x + i)) - zero) * scale).store_unaligned(y + i);
+  if (i < n) store_part((xsimd::to_float(load_bytes<I>(x + i, n - i)) - zero) * scale, y + i, n - i);
+}
+
+template <class Arch>
+void dequantize_any_bytes(const std::uint8_t* x, std::size_t n, const ByteScale& s, float* y) noexcept {
+  if (s.least < 0) return dequantize_bytes<Arch>(reinterpret_cast<const std::int8_t*>(x), n, s, y);
+  dequantize_bytes<Arch>(x, n, s, y);
+}
+
+template <class Arch>
+void float_range(const float* x, std::size_t n, float* least, float* most) noexcept {
+  using F = xsimd::batch<float, Arch>;
+  constexpr std::size_t width = F::size;
+  F low(0.0F);
+  F high(0.0F);
+  std::size_t i = 0;
+  const auto take = [&](F v) {
+    low = xsimd::select(v < low, v, low);
+    high = xsimd::select(v > high, v, high);
+  };
+  for (; i + width <= n; i += width) take(F::load_unaligned(x + i));
+  if (i < n) take(load_part<F>(x + i, n - i));
+  alignas(64) float lows[width];
+  alignas(64) float highs[width];
+  low.store_aligned(lows);
+  high.store_aligned(highs);
+  *least = 0;
+  *most = 0;
+  for (std::size_t lane = 0; lane < width; ++lane) {
+    if (lows[lane] < *least) *least = lows[lane];
+    if (highs[lane] > *most) *most = highs[lane];
+  }
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr ByteQuantization ByteQuantization::make() noexcept {
+  return {.quantize = &detail::quantize_bytes<Arch>,
+          .dequantize = &detail::dequantize_any_bytes<Arch>,
+          .range = &detail::float_range<Arch>,
+          .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
 
 namespace hone::inline HONE_ABI {
 
@@ -21290,6 +22188,20 @@ class LinearScales {
   const TensorRef* zero_;
 };
 
+/// One scale and zero point, either of them a tensor of one element or omitted, for bytes of type `dtype`.
+[[nodiscard]] inline simd::ByteScale byte_scale(const TensorRef& scale, const TensorRef* zero, DType dtype) {
+  const QuantizedRange range(dtype);
+  return {.scale = static_cast<float>(ops::number_at(scale, 0)),
+          .zero = zero != nullptr ? static_cast<float>(ops::number_at(*zero, 0)) : 0.0F,
+          .least = range.least,
+          .most = range.most};
+}
+/// Whether one scale turns floats into bytes, or back.
+[[nodiscard]] inline bool has_byte_scale(const Context& c, DType bytes, DType floats) noexcept {
+  return (bytes == DType::int8 || bytes == DType::uint8) && floats == DType::float32 && c.input(1).dtype == DType::float32 &&
+         c.input(1).elements() == 1;
+}
+
 inline constexpr std::int64_t quantization_block = 512;  // elements; a multiple of what a byte can pack
 
 /// body(first, n, x, scales, zeros) for blocks of elements, shared among the threads; x is converted to float.
@@ -21321,9 +22233,16 @@ class Kernel<ops::QuantizeLinear, Cpu> {
       if (node.input_dtype(i) == DType::float64) return Support::no("quantization from double");
     return Support::yes();
   }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::QuantizeLinear>()) {}
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::QuantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
+    if (op_.block_size == 0 && cpu::has_byte_scale(c, to.dtype, c.input(0).dtype)) {
+      const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, to.dtype);
+      return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
+        bytes_->quantize(c.in<float>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<std::uint8_t>(0) + begin);
+      });
+    }
     const bool integer = is_integer_like(to.dtype);
     const cpu::QuantizedRange range(to.dtype);
     cpu::for_quantized_blocks(op_, c, [&](std::int64_t first, std::int64_t n, float* x, const float* scales, const float* zeros) {
@@ -21338,6 +22257,7 @@ class Kernel<ops::QuantizeLinear, Cpu> {
 
  private:
   ops::QuantizeLinear op_;
+  const simd::ByteQuantization* bytes_;
 };
 
 template <>
@@ -21346,9 +22266,16 @@ class Kernel<ops::DequantizeLinear, Cpu> {
   static Support supports(const NodeView& node) {
     return node.input_dtype(1) != DType::float64 ? Support::yes() : Support::no("scales of double");
   }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DequantizeLinear>()) {}
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::DequantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
+    if (op_.block_size == 0 && cpu::has_byte_scale(c, c.input(0).dtype, to.dtype)) {
+      const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, c.input(0).dtype);
+      return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
+        bytes_->dequantize(c.in<std::uint8_t>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<float>(0) + begin);
+      });
+    }
     cpu::for_quantized_blocks(op_, c, [&](std::int64_t first, std::int64_t n, float* x, const float* scales, const float* zeros) {
       for (std::int64_t i = 0; i < n; ++i) x[i] = (x[i] - zeros[i]) * scales[i];
       store_numbers(to.dtype, to.data, first, n, x, {});
@@ -21357,31 +22284,682 @@ class Kernel<ops::DequantizeLinear, Cpu> {
 
  private:
   ops::DequantizeLinear op_;
+  const simd::ByteQuantization* bytes_;
 };
+
+namespace cpu {
+
+/// The scale and zero point that DynamicQuantizeLinear gives for the range of n elements.
+[[nodiscard]] inline simd::ByteScale dynamic_scale(const simd::ByteQuantization& kernels, const float* x, std::int64_t n) noexcept {
+  float least;
+  float most;
+  kernels.range(x, static_cast<std::size_t>(n), &least, &most);
+  const QuantizedRange range(DType::uint8);
+  const float scale = (most == least ? 1.0F : most - least) / 255.0F;
+  return {.scale = scale, .zero = range.quantize(-least / scale, 0), .least = range.least, .most = range.most};
+}
+
+}  // namespace cpu
 
 template <>
 class Kernel<ops::DynamicQuantizeLinear, Cpu, float> {
  public:
-  Kernel(const NodeView&, const CpuDevice&) {}
+  Kernel(const NodeView&, const CpuDevice& device) : bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const float* x = c.in<float>(0);
     const std::int64_t n = c.input(0).elements();
-    float least = 0;
-    float most = 0;
-    for (std::int64_t i = 0; i < n; ++i) {
-      least = std::min(least, x[i]);
-      most = std::max(most, x[i]);
-    }
-    const cpu::QuantizedRange range(DType::uint8);
-    const float scale = (most == least ? 1.0F : most - least) / 255.0F;
-    const float zero = range.quantize(-least / scale, 0);
-    auto* y = c.out<std::uint8_t>(0);
-    c.parallel_for(n, 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(range.quantize(x[i] / scale, zero));
+    const simd::ByteScale scale = cpu::dynamic_scale(*bytes_, x, n);
+    c.parallel_for(n, 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      bytes_->quantize(x + begin, static_cast<std::size_t>(end - begin), scale, c.out<std::uint8_t>(0) + begin);
     });
-    *c.out<float>(1) = scale;
-    *c.out<std::uint8_t>(2) = static_cast<std::uint8_t>(zero);
+    *c.out<float>(1) = scale.scale;
+    *c.out<std::uint8_t>(2) = static_cast<std::uint8_t>(scale.zero);
   }
+
+ private:
+  const simd::ByteQuantization* bytes_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SIMD_INTEGER_DEPTHWISE_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// One row of a depthwise convolution of bytes (*, channels): for each column and channel
+///   sum = offsets[channel] + the taps x w;  y = round(clamp(sum * scales[channel] + bias[channel], lower, upper)) + zero.
+struct DepthwiseRow {
+  const std::uint8_t* x;      ///< the first tap of the first column
+  std::ptrdiff_t column;      ///< bytes from one column to the next
+  std::ptrdiff_t tap_row;     ///< bytes from one row of taps to the next
+  std::ptrdiff_t tap_column;  ///< bytes from one tap to the next
+  std::size_t tap_rows;
+  std::size_t tap_columns;
+  const std::int32_t* weights;  ///< (taps, padded)
+  std::size_t padded;           ///< channels, rounded up to whole registers
+  std::size_t channels;
+  std::size_t columns;
+  const std::int32_t* offsets;
+  const float* scales;
+  const float* bias;  ///< or null
+  float lower;
+  float upper;
+  float zero;
+  std::uint8_t* y;
+};
+
+struct IntegerDepthwise {
+  void (*run)(const DepthwiseRow& row) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr IntegerDepthwise make() noexcept;
+};
+
+namespace detail {
+
+/// Channels [j, j + n) of a row; Whole: n fills a register.
+template <class Arch, bool Whole>
+HONE_ALWAYS_INLINE void depthwise_channels(const DepthwiseRow& row, std::size_t j, [[maybe_unused]] std::size_t n) noexcept {
+  using I = xsimd::batch<std::int32_t, Arch>;
+  using F = xsimd::batch<float, Arch>;
+  const I offset = I::load_unaligned(row.offsets + j);
+  const F scale = F::load_unaligned(row.scales + j);
+  const F bias = row.bias != nullptr ? F::load_unaligned(row.bias + j) : F(0.0F);
+  const std::uint8_t* x = row.x + j;
+  std::uint8_t* y = row.y + j;
+  for (std::size_t column = 0; column < row.columns; ++column, x += row.column, y += row.channels) {
+    I sum = offset;
+    const std::int32_t* w = row.weights + j;
+    const std::uint8_t* line = x;
+    for (std::size_t a = 0; a < row.tap_rows; ++a, line += row.tap_row) {
+      const std::uint8_t* tap = line;
+      for (std::size_t b = 0; b < row.tap_columns; ++b, tap += row.tap_column, w += row.padded) {
+        if constexpr (Whole) {
+          sum = sum + load_bytes<I>(tap) * I::load_unaligned(w);
+        } else {
+          sum = sum + load_bytes<I>(tap, n) * I::load_unaligned(w);
+        }
+      }
+    }
+    const F v = xsimd::min(xsimd::max(xsimd::to_float(sum) * scale + bias, F(row.lower)), F(row.upper));
+    const I rounded = xsimd::to_int(xsimd::nearbyint(v) + F(row.zero));
+    if constexpr (Whole) {
+      store_bytes(rounded, y);
+    } else {
+      store_bytes(rounded, y, n);
+    }
+  }
+}
+
+template <class Arch>
+void depthwise_row(const DepthwiseRow& row) noexcept {
+  constexpr std::size_t width = xsimd::batch<std::int32_t, Arch>::size;
+  std::size_t j = 0;
+  for (; j + width <= row.channels; j += width) depthwise_channels<Arch, true>(row, j, width);
+  if (j < row.channels) depthwise_channels<Arch, false>(row, j, row.channels - j);
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr IntegerDepthwise IntegerDepthwise::make() noexcept {
+  return {.run = &detail::depthwise_row<Arch>, .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The geometry of a convolution in one or two dimensions over (N, H, W, C), and the copy of x with its padding around it.
+struct ChannelsLastWindow {
+  std::int64_t images = 0;
+  std::int64_t channels = 0;
+  std::array<ops::Window::Axis, 2> axes{};  ///< H, W
+
+  ChannelsLastWindow(const ops::Window& window, const Shape& x, const Shape& w) : images(x[0]), channels(x.back()) {
+    const std::size_t rank = x.rank() - 2;
+    for (std::size_t i = 0; i < rank; ++i) axes[2 - rank + i] = window.axis(i, rank, x[i + 1], w[i + 2]);
+  }
+
+  /// Rows and columns of the copy: as far as windows reach.
+  [[nodiscard]] std::int64_t padded(std::size_t axis) const noexcept {
+    const auto& a = axes[axis];
+    return std::max(a.input + a.pad_begin, (a.output - 1) * a.stride + a.extent());
+  }
+  [[nodiscard]] bool is_padded() const noexcept {
+    for (const auto& a : axes)
+      if (a.pad_begin != 0 || (a.output - 1) * a.stride + a.extent() > a.input) return true;
+    return false;
+  }
+  [[nodiscard]] bool is_empty() const noexcept {
+    return images * channels * axes[0].output * axes[1].output * axes[0].input * axes[1].input == 0;
+  }
+};
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::ChannelsLastQLinearConv, Cpu> {
+  using Op = ops::ChannelsLastQLinearConv;
+  static constexpr ops::QuantizedInputs at = Op::at;
+
+ public:
+  static Support supports(const NodeView& node) {
+    for (const std::size_t i : {at.a_scale, at.a_zero, at.b, at.b_scale, at.b_zero, at.y_scale, at.y_zero})
+      if (node.constant(i) == nullptr) return Support::no("its input ", i, " is no constant");
+    if (node.has_input(at.bias) && node.constant(at.bias) == nullptr) return Support::no("its bias is no constant");
+    for (const std::size_t i : {at.a, at.b, at.y_zero}) {
+      const DType dtype = node.input_dtype(i);
+      if (dtype != DType::int8 && dtype != DType::uint8) return Support::no("no kernel for operands of ", name(dtype));
+    }
+    for (const std::size_t i : {at.a_scale, at.a_zero, at.y_scale, at.y_zero})
+      if (node.constant(i)->elements() != 1) return Support::no("its input ", i, " has several elements");
+    const Shape& w = node.constant(at.b)->shape;
+    if (w.rank() != 3 && w.rank() != 4) return Support::no("its weights have shape ", w, "; expected one or two spatial dimensions");
+    const std::int64_t group = node.op<Op>().product.group;
+    if (w.elements(2, w.rank()) > max_taps) return Support::no("a kernel of shape ", w, " is too large");
+    if (w.elements() == 0 || (group != 1 && !is_depthwise(w, group))) return Support::no("its groups are of several channels");
+    return Support::yes();
+  }
+
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<Op>()),
+        product_(device.isa),
+        depthwise_(&simd::table<simd::IntegerDepthwise>(device.isa)),
+        w_shape_(node.constant(at.b)->shape),
+        x_dtype_(node.input_dtype(at.a)),
+        x_zero_(static_cast<std::int32_t>(ops::integer_at(*node.constant(at.a_zero), 0))) {
+    pack(*node.constant(at.b), *node.constant(at.b_zero));
+    const DType y_dtype = node.input_dtype(at.y_zero);
+    const double y_scale = ops::number_at(*node.constant(at.y_scale), 0);
+    const double x_scale = ops::number_at(*node.constant(at.a_scale), 0);
+    zero_ = static_cast<float>(ops::number_at(*node.constant(at.y_zero), 0));
+    const cpu::QuantizedRange range(y_dtype);
+    lower_ = op_.relu ? 0 : range.least - zero_;
+    upper_ = range.most - zero_;
+    const std::int64_t n = cpu::IntegerProduct::padded(w_shape_[0]);
+    scales_.assign(static_cast<std::size_t>(n), 0);
+    if (node.has_input(at.bias)) bias_.assign(static_cast<std::size_t>(n), 0);
+    const TensorRef& w_scale = *node.constant(at.b_scale);
+    for (std::int64_t j = 0; j < w_shape_[0]; ++j) {
+      const double scale = x_scale * ops::number_at(w_scale, w_scale.elements() == 1 ? 0 : j) / y_scale;
+      scales_[static_cast<std::size_t>(j)] = static_cast<float>(scale);
+      if (node.has_input(at.bias))
+        bias_[static_cast<std::size_t>(j)] = static_cast<float>(ops::number_at(*node.constant(at.bias), j) * scale);
+    }
+  }
+
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return inputs(1, 2, 3, 4, 5, 6, 7, 8); }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::ChannelsLastWindow w(op_.product.window, c.input(at.a).shape, w_shape_);
+    return w.is_empty() || !copies(w) ? 0 : copy_bytes(w) * static_cast<std::size_t>(w.images);
+  }
+
+  void run(Context& c) const {
+    const cpu::ChannelsLastWindow w(op_.product.window, c.input(at.a).shape, w_shape_);
+    const std::int64_t outputs = w.images * w.axes[0].output * w.axes[1].output;
+    if (outputs == 0) return;
+    Image image{c.in<std::byte>(at.a), w.axes[0].input, w.axes[1].input, w.channels, 1};
+    if (copies(w)) image = copy(c, w);
+    const std::int64_t pixel = w.channels * image.element;
+    const std::int64_t row = image.width * pixel;
+    std::array<std::ptrdiff_t, max_taps> segments;
+    std::size_t count = 0;
+    const bool whole_rows = row_segments(w);
+    for (std::int64_t i = 0; i < w.axes[0].kernel; ++i)
+      for (std::int64_t j = 0; j < (whole_rows ? 1 : w.axes[1].kernel); ++j)
+        segments[count++] = i * w.axes[0].dilation * row + j * w.axes[1].dilation * pixel;
+    if (is_depthwise(w_shape_, op_.product.group)) return run_depthwise(c, w, image);
+
+    // Where windows follow each other in both directions, those that lie between the end of one row and the start of the next are computed
+    // too and left out of the result: tiles need not end with rows.
+    const bool flat = w.axes[0].stride == 1 && w.axes[1].stride == 1;
+    const std::int64_t width = w.axes[1].output;
+    const std::int64_t line = flat ? (w.axes[0].output - 1) * image.width + width : width;
+    const std::int64_t lines = flat ? w.images : w.images * w.axes[0].output;
+    constexpr std::int64_t rows = cpu::IntegerProduct::tile_rows;
+    const std::int64_t blocks = (line + rows - 1) / rows;
+    const std::int64_t panels = product_.panels(w_shape_[0]);
+    const std::ptrdiff_t step = w.axes[1].stride * pixel;
+    c.parallel_for(panels * lines * blocks, grain(), [&](std::int64_t begin, std::int64_t end) {
+      alignas(64) std::array<std::int32_t, rows * cpu::IntegerProduct::tile_columns> sums;
+      std::array<std::int32_t, rows> row_sums;
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t panel = task / (lines * blocks);
+        const std::int64_t i = task / blocks % lines;
+        const std::int64_t first = task % blocks * rows;
+        const std::int64_t n = std::min(rows, line - first);
+        const std::int64_t image_index = flat ? i : i / w.axes[0].output;
+        const std::int64_t y_row = flat ? 0 : i % w.axes[0].output;
+        const std::byte* x = image.data + image_index * image.height * row + y_row * w.axes[0].stride * row + first * step;
+        product_.multiply(weights_, panel, x, step, segments.data(), n, sums.data());
+        if (weights_.has_zeros) product_.sum_rows(weights_, x, step, segments.data(), n, row_sums.data());
+        // Runs of columns within a row of the result.
+        for (std::int64_t r = 0; r < n;) {
+          const std::int64_t column = flat ? (first + r) % image.width : first + r;
+          const std::int64_t run = std::min(n - r, (column < width ? width : image.width) - column);
+          const std::int64_t y_line = flat ? image_index * w.axes[0].output + (first + r) / image.width : i;
+          if (column < width) store(c, panel, sums.data(), row_sums.data(), r, run, y_line * width + column);
+          r += run;
+        }
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t max_taps = 256;
+
+  /// x, or the copy of it that tiles read.
+  struct Image {
+    const std::byte* data;
+    std::int64_t height;
+    std::int64_t width;
+    std::int64_t channels;
+    std::int64_t element;
+  };
+
+  [[nodiscard]] static bool is_depthwise(const Shape& w, std::int64_t group) noexcept { return group != 1 && w[1] == 1 && w[0] == group; }
+  /// Whether the taps of a row of the kernel lie side by side in x.
+  [[nodiscard]] static bool row_segments(const cpu::ChannelsLastWindow& w) noexcept { return w.axes[1].dilation == 1; }
+  [[nodiscard]] cpu::IntegerShape shape() const {
+    const std::int64_t height = w_shape_.rank() == 4 ? w_shape_[2] : 1;
+    const std::int64_t width = w_shape_.back();
+    const auto& dilations = op_.product.window.dilations;
+    const bool whole_rows = dilations.empty() || dilations.back() == 1;
+    return {w_shape_[0], whole_rows ? height : height * width, (whole_rows ? width : 1) * w_shape_[1]};
+  }
+  /// Tiles of about 2 us to a task.
+  [[nodiscard]] std::int64_t grain() const noexcept {
+    const cpu::IntegerShape s = weights_.shape;
+    const std::int64_t products = cpu::IntegerProduct::tile_rows * product_.panel_columns() * s.segments * s.depth;
+    return std::max<std::int64_t>(1, 600'000 / (products + 1));
+  }
+
+  void pack(const TensorRef& w, const TensorRef& zeros) {
+    const bool is_signed = w.dtype == DType::int8;
+    const auto* bytes = w.as<const std::uint8_t>();
+    const auto value = [&](std::int64_t i) { return is_signed ? static_cast<std::int8_t>(bytes[i]) : std::int32_t{bytes[i]}; };
+    const auto zero = [&](std::int64_t j) { return ops::integer_at(zeros, zeros.elements() == 1 ? 0 : j); };
+    const std::int64_t taps = w.shape.elements(2, w.shape.rank());
+    if (is_depthwise(w.shape, op_.product.group)) {
+      // (taps, padded channels)
+      const std::int64_t channels = cpu::IntegerProduct::padded(w.shape[0]);
+      memory_ = Buffer(sizeof(std::int32_t) * static_cast<std::size_t>(channels * (taps + 1)));
+      auto* to = static_cast<std::int32_t*>(memory_.data());
+      std::fill_n(to, channels * (taps + 1), 0);
+      for (std::int64_t j = 0; j < w.shape[0]; ++j) {
+        std::int32_t sum = 0;
+        for (std::int64_t k = 0; k < taps; ++k) {
+          to[k * channels + j] = static_cast<std::int32_t>(value(j * taps + k) - zero(j));
+          sum += to[k * channels + j];
+        }
+        to[taps * channels + j] = -cpu::unsigned_zero(x_dtype_, x_zero_) * sum;
+      }
+      return;
+    }
+    const cpu::IntegerShape s = shape();
+    const std::int64_t per_segment = s.depth / w.shape[1];  // taps
+    memory_ = Buffer(product_.weights_bytes(s));
+    const auto element = [&](std::int64_t j, std::int64_t segment, std::int64_t i) {
+      const std::int64_t tap = segment * per_segment + i / w.shape[1];
+      return value((j * w.shape[1] + i % w.shape[1]) * taps + tap);
+    };
+    weights_ = product_.pack(s, w.dtype, element, zero, memory_.data());
+    offsets_.resize(static_cast<std::size_t>(cpu::IntegerProduct::padded(w.shape[0])));
+    product_.offsets(weights_, x_dtype_, x_zero_, offsets_.data());
+  }
+
+  [[nodiscard]] bool copies(const cpu::ChannelsLastWindow& w) const noexcept {
+    if (is_depthwise(w_shape_, op_.product.group)) return w.is_padded() || x_dtype_ != DType::uint8;
+    return w.is_padded() || !product_.reads(x_dtype_, weights_.shape.depth);
+  }
+  [[nodiscard]] std::int64_t copy_element() const noexcept { return is_depthwise(w_shape_, op_.product.group) ? 1 : product_.element(); }
+  /// Of one image; tiles read past the end of the last one.
+  [[nodiscard]] std::size_t copy_bytes(const cpu::ChannelsLastWindow& w) const noexcept {
+    return static_cast<std::size_t>(w.padded(0) * w.padded(1) * w.channels * copy_element()) + 2 * buffer_alignment;
+  }
+  [[nodiscard]] Image copy(const Context& c, const cpu::ChannelsLastWindow& w) const {
+    const std::int64_t height = w.padded(0);
+    const std::int64_t width = w.padded(1);
+    const std::int64_t element = copy_element();
+    std::byte* to = c.workspace();
+    const auto* x = c.in<std::byte>(at.a);
+    const bool bytes = element == 1;
+    const auto fill = [&](std::int64_t pixels, std::byte* at_pixel) {
+      const int value = bytes ? cpu::unsigned_zero(x_dtype_, x_zero_) : 0;
+      std::memset(at_pixel, value, static_cast<std::size_t>(pixels * w.channels * element));
+      return at_pixel + pixels * w.channels * element;
+    };
+    c.parallel_for(w.images * height, std::max<std::int64_t>(1, 64 * 1024 / (width * w.channels + 1)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       std::byte* line = to + i * width * w.channels * element;
+                       const std::int64_t from = i % height - w.axes[0].pad_begin;
+                       if (from < 0 || from >= w.axes[0].input) {
+                         fill(width, line);
+                         continue;
+                       }
+                       const std::int64_t skipped = std::max<std::int64_t>(0, -w.axes[1].pad_begin);
+                       line = fill(std::max<std::int64_t>(0, w.axes[1].pad_begin), line);
+                       const std::int64_t left = std::max<std::int64_t>(0, w.axes[1].pad_begin);
+                       const std::int64_t n = std::min(w.axes[1].input - skipped, width - left);
+                       const std::byte* source = x + ((i / height * w.axes[0].input + from) * w.axes[1].input + skipped) * w.channels;
+                       if (bytes) {
+                         cpu::copy_unsigned(source, x_dtype_, n * w.channels, line);
+                       } else {
+                         product_.copy(source, x_dtype_, x_zero_, n * w.channels, line);
+                       }
+                       fill(width - left - n, line + n * w.channels * element);
+                     }
+                   });
+    std::memset(to + w.images * height * width * w.channels * element, 0, buffer_alignment);
+    return {to, height, width, w.channels, element};
+  }
+
+  void store(const Context& c, std::int64_t panel, const std::int32_t* sums, const std::int32_t* row_sums, std::int64_t row,
+             std::int64_t rows, std::int64_t position) const noexcept {
+    const std::int64_t first = panel * product_.panel_columns();
+    const std::int64_t m = w_shape_[0];
+    product_.kernels().store_bytes({.c = sums + row * cpu::IntegerProduct::tile_columns,
+                                    .c_stride = cpu::IntegerProduct::tile_columns,
+                                    .rows = static_cast<std::size_t>(rows),
+                                    .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), m - first)),
+                                    .offsets = offsets_.data() + first,
+                                    .row_sums = weights_.has_zeros ? row_sums + row : nullptr,
+                                    .zeros = weights_.zeros + first,
+                                    .scales = scales_.data() + first,
+                                    .bias = bias_.empty() ? nullptr : bias_.data() + first,
+                                    .lower = lower_,
+                                    .upper = upper_,
+                                    .zero = zero_},
+                                   c.out<std::uint8_t>(0) + position * m + first, m);
+  }
+
+  void run_depthwise(const Context& c, const cpu::ChannelsLastWindow& w, const Image& image) const {
+    const std::int64_t channels = w.channels;
+    const std::int64_t padded = cpu::IntegerProduct::padded(channels);
+    const std::int64_t taps = w.axes[0].kernel * w.axes[1].kernel;
+    const auto* weights = static_cast<const std::int32_t*>(memory_.data());
+    const std::int64_t row = image.width * channels;
+    const std::int64_t width = w.axes[1].output;
+    c.parallel_for(w.images * w.axes[0].output, std::max<std::int64_t>(1, 40'000 / (width * channels * taps + 1)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const std::int64_t top = i / w.axes[0].output * image.height + i % w.axes[0].output * w.axes[0].stride;
+                       depthwise_->run({.x = reinterpret_cast<const std::uint8_t*>(image.data) + top * row,
+                                        .column = w.axes[1].stride * channels,
+                                        .tap_row = w.axes[0].dilation * row,
+                                        .tap_column = w.axes[1].dilation * channels,
+                                        .tap_rows = static_cast<std::size_t>(w.axes[0].kernel),
+                                        .tap_columns = static_cast<std::size_t>(w.axes[1].kernel),
+                                        .weights = weights,
+                                        .padded = static_cast<std::size_t>(padded),
+                                        .channels = static_cast<std::size_t>(channels),
+                                        .columns = static_cast<std::size_t>(width),
+                                        .offsets = weights + taps * padded,
+                                        .scales = scales_.data(),
+                                        .bias = bias_.empty() ? nullptr : bias_.data(),
+                                        .lower = lower_,
+                                        .upper = upper_,
+                                        .zero = zero_,
+                                        .y = c.out<std::uint8_t>(0) + i * width * channels});
+                     }
+                   });
+  }
+
+  Op op_;
+  cpu::IntegerProduct product_;
+  const simd::IntegerDepthwise* depthwise_;
+  Shape w_shape_;
+  DType x_dtype_;
+  std::int32_t x_zero_;
+  Buffer memory_;
+  cpu::IntegerProduct::Weights weights_;
+  std::vector<std::int32_t> offsets_;  ///< (padded outputs), as the others
+  std::vector<float> scales_;          ///< to units of y
+  std::vector<float> bias_;            ///< in units of y; empty without one
+  float lower_ = 0;
+  float upper_ = 0;
+  float zero_ = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_CHANNELS_LAST_POOL_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class T>
+class Kernel<ops::ChannelsLastMaxPool, Cpu, T> {
+ public:
+  static Support supports(const NodeView& node) {
+    return node.op<ops::ChannelsLastMaxPool>().window.kernel_shape.size() == 2 ? Support::yes() : Support::no("it has not two dimensions");
+  }
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::ChannelsLastMaxPool>()), max_(simd::table<simd::BinaryLoop<simd::Max, T>>(device.isa).erased) {}
+
+  void run(Context& c) const {
+    const Shape& x = c.input(0).shape;
+    const std::int64_t channels = x[3];
+    const ops::Window::Axis h = op_.window.axis(0, 2, x[1], 1);
+    const ops::Window::Axis w = op_.window.axis(1, 2, x[2], 1);
+    const std::int64_t grain = std::max<std::int64_t>(1, 32 * 1024 / (w.output * w.kernel * h.kernel * channels + 1));
+    c.parallel_for(x[0] * h.output, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const cpu::WindowSpan rows = cpu::window_span(h, i % h.output);
+        const T* image = c.in<T>(0) + i / h.output * h.input * w.input * channels;
+        T* y = c.out<T>(0) + i * w.output * channels;
+        for (std::int64_t column = 0; column < w.output; ++column, y += channels) {
+          const cpu::WindowSpan columns = cpu::window_span(w, column);
+          bool any = false;
+          for (std::int64_t a = 0; a < rows.count; ++a) {
+            const T* tap = image + ((rows.first + a * h.dilation) * w.input + columns.first) * channels;
+            for (std::int64_t b = 0; b < columns.count; ++b, tap += w.dilation * channels) {
+              max_(any ? y : tap, false, tap, false, y, static_cast<std::size_t>(channels));
+              any = true;
+            }
+          }
+          if (!any) std::fill_n(y, channels, std::numeric_limits<T>::lowest());
+        }
+      }
+    });
+  }
+
+ private:
+  ops::ChannelsLastMaxPool op_;
+  simd::BinaryFunctions max_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_INTEGER_MATMUL_HPP
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// The products of MatMulInteger and its relatives with one matrix on the right; a constant one is packed when the kernel is made.
+class IntegerMatMul {
+ public:
+  IntegerMatMul(const NodeView& node, const ops::QuantizedInputs& at, const CpuDevice& device) : at_(at), product_(device.isa) {
+    const TensorRef* b = node.constant(at.b);
+    const TensorRef* zeros = node.has_input(at.b_zero) ? node.constant(at.b_zero) : nullptr;
+    if (b == nullptr || b->shape.rank() != 2 || b->elements() == 0 || !is_byte(b->dtype) || (node.has_input(at.b_zero) && zeros == nullptr))
+      return;
+    memory_ = Buffer(product_.weights_bytes(shape(*b)));
+    packed_ = pack(*b, zeros, memory_.data());
+  }
+
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? InputSet{1} << at_.b : 0; }
+
+  /// Whether the product is one of these: one matrix on the right, one zero point on the left.
+  [[nodiscard]] bool takes(const Context& c) const noexcept {
+    const auto one = [&](std::size_t i) { return !c.has_input(i) || c.input(i).elements() == 1; };
+    const TensorRef& a = c.input(at_.a);
+    const TensorRef& b = c.input(at_.b);
+    return is_byte(a.dtype) && is_byte(b.dtype) && a.shape.rank() > 0 && b.shape.rank() == 2 && b.elements() != 0 && a.elements() != 0 &&
+           one(at_.a_zero) && one(at_.a_scale);
+  }
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const Plan plan(*this, c);
+    return plan.bytes;
+  }
+
+  /// store(sums of a tile, its first row, its first column), on the threads of the session. The tile's `offsets`, `row_sums` and `zeros`
+  /// are set, and point to its first row and column.
+  template <class Store>
+  void run(Context& c, const Store& store) const {
+    const Plan plan(*this, c);
+    const TensorRef& a = c.input(at_.a);
+    const TensorRef& b = c.input(at_.b);
+    const auto zero = static_cast<std::int32_t>(c.has_input(at_.a_zero) ? ops::integer_at(c.input(at_.a_zero), 0) : 0);
+    std::byte* memory = c.workspace();
+    const IntegerProduct::Weights weights =
+        is_packed() ? packed_ : pack(b, c.has_input(at_.b_zero) ? &c.input(at_.b_zero) : nullptr, memory + plan.packed);
+    auto* offsets = reinterpret_cast<std::int32_t*>(memory + plan.offsets);
+    product_.offsets(weights, a.dtype, zero, offsets);
+    const auto* x = static_cast<const std::byte*>(a.data);
+    if (plan.copies) {
+      std::byte* to = memory + plan.rows;
+      c.parallel_for(plan.m, std::max<std::int64_t>(1, 32 * 1024 / plan.k), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          std::byte* row = to + i * plan.row_bytes;
+          product_.copy(x + i * plan.k, a.dtype, zero, plan.k, row);
+          std::fill(row + plan.k * product_.element(), row + plan.row_bytes, std::byte{0});
+        }
+      });
+      x = to;
+    }
+    constexpr std::int64_t rows = IntegerProduct::tile_rows;
+    const std::int64_t blocks = (plan.m + rows - 1) / rows;
+    const std::int64_t panels = product_.panels(plan.n);
+    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * plan.k;
+    c.parallel_for(blocks * panels, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
+      alignas(64) std::array<std::int32_t, rows * IntegerProduct::tile_columns> sums;
+      std::array<std::int32_t, rows> row_sums;
+      const std::ptrdiff_t segment = 0;
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t first_row = task % blocks * rows;
+        const std::int64_t first = task / blocks * product_.panel_columns();
+        const std::int64_t count = std::min(rows, plan.m - first_row);
+        const std::byte* from = x + first_row * plan.row_bytes;
+        product_.multiply(weights, task / blocks, from, plan.row_bytes, &segment, count, sums.data());
+        if (weights.has_zeros) product_.sum_rows(weights, from, plan.row_bytes, &segment, count, row_sums.data());
+        store(simd::IntegerStore{.c = sums.data(),
+                                 .c_stride = IntegerProduct::tile_columns,
+                                 .rows = static_cast<std::size_t>(count),
+                                 .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), plan.n - first)),
+                                 .offsets = offsets + first,
+                                 .row_sums = weights.has_zeros ? row_sums.data() : nullptr,
+                                 .zeros = weights.zeros + first},
+              first_row, first);
+      }
+    });
+  }
+
+  [[nodiscard]] const simd::IntegerGemm& kernels() const noexcept { return product_.kernels(); }
+
+ private:
+  /// The shapes of a product, and where in the workspace its parts are.
+  struct Plan {
+    Plan(const IntegerMatMul& kernel, const Context& c)
+        : k(c.input(kernel.at_.a).shape.back()), m(c.input(kernel.at_.a).elements() / k), n(c.input(kernel.at_.b).shape[1]) {
+      const IntegerProduct& product = kernel.product_;
+      const auto place = [&](std::size_t size) {
+        const std::size_t at = bytes;
+        bytes += align_up(size);
+        return at;
+      };
+      if (!kernel.is_packed()) packed = place(product.weights_bytes(kernel.shape(c.input(kernel.at_.b))));
+      offsets = place(sizeof(std::int32_t) * static_cast<std::size_t>(IntegerProduct::padded(n)));
+      copies = !product.reads(c.input(kernel.at_.a).dtype, k);
+      row_bytes = copies ? product.segment_bytes(k) : k;
+      if (copies) rows = place(static_cast<std::size_t>(m * row_bytes));
+    }
+    std::int64_t k;
+    std::int64_t m;
+    std::int64_t n;
+    std::size_t packed = 0;
+    std::size_t offsets = 0;
+    std::size_t rows = 0;
+    std::size_t bytes = 0;
+    std::int64_t row_bytes = 0;
+    bool copies = false;
+  };
+
+  [[nodiscard]] static bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
+  [[nodiscard]] bool is_packed() const noexcept { return memory_.bytes() != 0; }
+  [[nodiscard]] static IntegerShape shape(const TensorRef& b) noexcept {
+    return {.outputs = b.shape[1], .segments = 1, .depth = b.shape[0]};
+  }
+  [[nodiscard]] IntegerProduct::Weights pack(const TensorRef& b, const TensorRef* zeros, void* memory) const {
+    const std::int64_t n = b.shape[1];
+    const auto zero = [&](std::int64_t j) { return zeros == nullptr ? 0 : ops::integer_at(*zeros, zeros->elements() == 1 ? 0 : j); };
+    const auto* bytes = b.as<const std::uint8_t>();
+    if (b.dtype == DType::int8) {
+      const auto at = [&](std::int64_t j, std::int64_t, std::int64_t i) { return static_cast<std::int8_t>(bytes[i * n + j]); };
+      return product_.pack(shape(b), b.dtype, at, zero, memory);
+    }
+    const auto at = [&](std::int64_t j, std::int64_t, std::int64_t i) { return bytes[i * n + j]; };
+    return product_.pack(shape(b), b.dtype, at, zero, memory);
+  }
+
+  ops::QuantizedInputs at_;
+  IntegerProduct product_;
+  Buffer memory_;
+  IntegerProduct::Weights packed_;
+};
+
+}  // namespace cpu
+
+template <>
+class Kernel<ops::ScaledMatMulInteger, Cpu, float> {
+  using Op = ops::ScaledMatMulInteger;
+
+ public:
+  static Support supports(const NodeView& node) {
+    for (const std::size_t i : {Op::at.a, Op::at.b})
+      if (node.input_dtype(i) != DType::int8 && node.input_dtype(i) != DType::uint8) return Support::no("its input ", i, " holds no bytes");
+    const TensorRef* b = node.constant(Op::at.b);
+    return b != nullptr && b->shape.rank() == 2 && b->elements() != 0 ? Support::yes() : Support::no("its weights are no constant matrix");
+  }
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<Op>(), device) {}
+  Kernel(const NodeView& node, const Op&, const CpuDevice& device) : product_(node, Op::at, device) {}
+
+  [[nodiscard]] InputSet packed_inputs() const noexcept { return product_.packed_inputs(); }
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    return c.output(0).elements() == 0 ? 0 : product_.workspace(c) + scale_bytes(c);
+  }
+
+  void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
+    if (c.output(0).elements() == 0) return;
+    if (!product_.takes(c))
+      return c.fail("its inputs have shapes ", c.input(0).shape, " and ", c.input(1).shape, "; expected rows by a matrix");
+    auto* scales = reinterpret_cast<float*>(c.workspace());
+    const TensorRef& scale = c.input(Op::scale);
+    const std::int64_t n = c.output(0).shape.back();
+    for (std::int64_t j = 0; j < n; ++j) scales[j] = scale.as<const float>()[scale.elements() == 1 ? 0 : j];
+    Context inner = c;
+    inner.set_workspace(c.workspace() + scale_bytes(c));
+    float* y = c.out<float>(0);
+    product_.run(inner, [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
+      tile.scales = scales + column;
+      float* to = y + row * n + column;
+      product_.kernels().store_floats(tile, to, n);
+      if (epilogue == nullptr) return;
+      for (std::size_t r = 0; r < tile.rows; ++r)
+        (*epilogue)(to + static_cast<std::int64_t>(r) * n - y, static_cast<std::int64_t>(tile.columns));
+    });
+  }
+
+ private:
+  [[nodiscard]] static std::size_t scale_bytes(const Context& c) noexcept {
+    return align_up(sizeof(float) * static_cast<std::size_t>(cpu::IntegerProduct::padded(c.output(0).shape.back())));
+  }
+
+  cpu::IntegerMatMul product_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -21391,22 +22969,26 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// Drives the kernel of a product over operands less their zero points, in a type that holds every sum. One class for all products.
+/// Products by one matrix are those of IntegerMatMul; others drive the kernel of the plain product over operands less their zero points, in
+/// a type that holds every sum. One class for all products.
 class QuantizedProductKernel {
  public:
   using Shared = QuantizedProductKernel;
 
   /// `convolution`: parameters of b belong to its first dimension, else to its last one.
-  QuantizedProductKernel(std::unique_ptr<AnyKernel> product, DType wide, const ops::QuantizedInputs& at, bool convolution)
-      : product_(std::move(product)), at_(at), wide_(wide), convolution_(convolution) {}
+  QuantizedProductKernel(std::unique_ptr<AnyKernel> product, DType wide, const ops::QuantizedInputs& at, bool convolution,
+                         std::shared_ptr<const IntegerMatMul> matmul)
+      : product_(std::move(product)), matmul_(std::move(matmul)), at_(at), wide_(wide), convolution_(convolution) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
+    if (is_matmul(c)) return matmul_->workspace(c) + (c.has_input(at_.y_scale) ? scale_bytes(c) : 0);
     Operands operands;
     const std::size_t bytes = place(c, operands, nullptr);
     return bytes + product_->workspace(operands.context(c));
   }
 
   void run(Context& c) const {
+    if (is_matmul(c)) return c.has_input(at_.y_scale) ? run_scaled(c) : run_integers(c);
     Operands operands;
     std::byte* memory = c.workspace();
     memory += place(c, operands, memory);
@@ -21424,6 +23006,40 @@ class QuantizedProductKernel {
 
  private:
   static constexpr std::int64_t block = 256;
+
+  [[nodiscard]] bool is_matmul(const Context& c) const noexcept {
+    const bool scaled = c.has_input(at_.y_scale);
+    const DType y = c.output(0).dtype;
+    return matmul_ != nullptr && matmul_->takes(c) && (!scaled || y == DType::int8 || y == DType::uint8);
+  }
+  [[nodiscard]] static std::size_t scale_bytes(const Context& c) noexcept {
+    return align_up(sizeof(float) * static_cast<std::size_t>(IntegerProduct::padded(c.output(0).shape.back())));
+  }
+  void run_integers(Context& c) const {
+    auto* y = c.out<std::int32_t>(0);
+    const std::int64_t n = c.output(0).shape.back();
+    matmul_->run(c, [&](const simd::IntegerStore& tile, std::int64_t row, std::int64_t column) {
+      matmul_->kernels().store_integers(tile, y + row * n + column, n);
+    });
+  }
+  void run_scaled(Context& c) const {
+    auto* scales = reinterpret_cast<float*>(c.workspace());
+    const std::int64_t n = c.output(0).shape.back();
+    const double scale = ops::number_at(c.input(at_.a_scale), 0) / ops::number_at(c.input(at_.y_scale), 0);
+    for (std::int64_t j = 0; j < n; ++j) scales[j] = static_cast<float>(scale * parameter(c.input(at_.b_scale), j));
+    const QuantizedRange range(c.output(0).dtype);
+    const auto zero = static_cast<float>(ops::number_at(c.input(at_.y_zero), 0));
+    Context inner = c;
+    inner.set_workspace(c.workspace() + scale_bytes(c));
+    auto* y = c.out<std::uint8_t>(0);
+    matmul_->run(inner, [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
+      tile.scales = scales + column;
+      tile.lower = range.least - zero;
+      tile.upper = range.most - zero;
+      tile.zero = zero;
+      matmul_->kernels().store_bytes(tile, y + row * n + column, n);
+    });
+  }
 
   struct Operands {
     Slot slots[4];  ///< a, b, bias, y
@@ -21502,6 +23118,7 @@ class QuantizedProductKernel {
   }
 
   std::shared_ptr<const AnyKernel> product_;
+  std::shared_ptr<const IntegerMatMul> matmul_;  ///< null for convolutions
   ops::QuantizedInputs at_;
   DType wide_;
   bool convolution_;
@@ -21531,7 +23148,8 @@ class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
     return Support::yes();
   }
   Kernel(const NodeView& node, const CpuDevice& device)
-      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution) {}
+      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution,
+                               convolution ? nullptr : std::make_shared<const cpu::IntegerMatMul>(node, Op::at, device)) {}
 
  private:
   /// The kernel of the plain product, made for a node of its own, whose operands are no constants.
@@ -27576,7 +29194,7 @@ class PartialShapes : private NodeShapes {
     if (auto result = moved(*x)) return result;
     if (auto result = reduced(*x)) return result;
     if (auto result = product(*x)) return result;
-    return windowed(*x);
+    return in_layout(*x);
   }
 
  private:
@@ -27778,7 +29396,8 @@ class PartialShapes : private NodeShapes {
   [[nodiscard]] std::optional<SymbolicShape> product(const SymbolicShape& a) const {
     const SymbolicShape* b = input(as<ops::QLinearMatMul>() ? 3 : 1);
     if (b == nullptr) return std::nullopt;
-    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul>>(node_) && a.size() > 1 && b->size() > 1) {
+    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul, ops::ScaledMatMulInteger>>(node_) && a.size() > 1 &&
+        b->size() > 1) {
       SymbolicShape result = broadcast_pair({a.begin(), a.end() - 2}, {b->begin(), b->end() - 2});
       result.push_back(a[a.size() - 2]);
       result.push_back(b->back());
@@ -27793,14 +29412,24 @@ class PartialShapes : private NodeShapes {
   [[nodiscard]] const ops::Conv* conv() const noexcept {
     if (const auto* integers = as<ops::ConvInteger>()) return &integers->product;
     if (const auto* scaled = as<ops::QLinearConv>()) return &scaled->product;
+    if (const auto* last = as<ops::ChannelsLastQLinearConv>()) return &last->product;
     return as<ops::Conv>();
   }
-  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() ? 3 : 1); }
+  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() || as<ops::ChannelsLastQLinearConv>() ? 3 : 1); }
+  /// What windowed() gives, for operators on (N, *, C) too.
+  [[nodiscard]] std::optional<SymbolicShape> in_layout(SymbolicShape x) const {
+    if (!as<ops::ChannelsLastQLinearConv>() && !as<ops::ChannelsLastMaxPool>()) return windowed(x);
+    if (x.size() < 3) return std::nullopt;
+    std::rotate(x.begin() + 1, x.end() - 1, x.end());
+    auto result = windowed(x);
+    if (result && result->size() > 2) std::rotate(result->begin() + 1, result->begin() + 2, result->end());
+    return result;
+  }
   /// Weights alone tell the rank and the channels of a convolution.
   [[nodiscard]] std::optional<SymbolicShape> of_weights() const {
     if ((conv() == nullptr && !as<ops::ConvTranspose>()) || weights() == nullptr) return std::nullopt;
     const auto x = open(weights()->size());
-    return windowed(*x);
+    return in_layout(*x);
   }
   [[nodiscard]] std::optional<SymbolicShape> windowed(const SymbolicShape& x) const {
     if (x.size() < 2) return std::nullopt;
@@ -27823,7 +29452,8 @@ class PartialShapes : private NodeShapes {
       for (std::size_t i = 0; i < rank; ++i) result.push_back(known_.fresh());
       return result;
     }
-    if (const auto* pool = family<ops::Pool, PoolOps>(node_)) {
+    const auto* last = as<ops::ChannelsLastMaxPool>();
+    if (const ops::Pool* pool = last != nullptr ? last : family<ops::Pool, PoolOps>(node_)) {
       for (std::size_t i = 0; i < rank; ++i) {
         const bool known = x[i + 2].is_number() && !pool->window.kernel_shape.empty();
         result.push_back(known ? SymbolicInteger{pool->window.axis(i, rank, x[i + 2].number, 1).output} : known_.fresh());
@@ -29773,7 +31403,7 @@ struct FuseNormalization {
 namespace hone::inline HONE_ABI::rewrites {
 
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
-/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone. Steps that are known to
+/// elements are in cache, after a product or on its own. Each patch adds one step. float32 alone. Steps that are known to
 /// broaden what the chain has so far do not join it: the steps before would be done again for each repetition.
 struct FusePointwise {
   static constexpr std::string_view name = "fuse_pointwise";
@@ -29800,6 +31430,9 @@ struct FusePointwise {
   }
 
  private:
+  /// What a chain may follow while the result is in cache.
+  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
+
   /// A chain in the making, with the inputs of the node that runs it.
   struct Chain {
     ops::PointwiseChain chain;
@@ -29875,18 +31508,20 @@ struct FusePointwise {
   }
 
   static bool is_product(const Node* node) {
-    return node != nullptr && (node->as<ops::Conv>() != nullptr || node->as<ops::Gemm>() != nullptr || node->as<ops::MatMul>() != nullptr ||
-                               node->as<ops::Fused<ops::Conv>>() != nullptr || node->as<ops::Fused<ops::Gemm>>() != nullptr ||
-                               node->as<ops::Fused<ops::MatMul>>() != nullptr);
+    const auto is_any = [&]<class... Ops>(ops::OpList<Ops...>) {
+      return ((node->as<Ops>() != nullptr || node->as<ops::Fused<Ops>>() != nullptr) || ...);
+    };
+    return node != nullptr && is_any(Products{});
   }
 
   /// The node with the step joined to what makes `v`.
   static std::optional<Patch> join(const DataFlow& flow, const Node& node, const ops::PointwiseStep& step, ValueId v, ValueId operand) {
     const Node* maker = flow.used_once(v) && flow.varies(v) ? flow.producer(v) : nullptr;
     if (maker == nullptr || maker->op == nullptr || maker->outputs.size() != 1) return std::nullopt;
-    auto patch = join_fused<ops::Conv>(node, *maker, step, operand);
-    if (!patch) patch = join_fused<ops::Gemm>(node, *maker, step, operand);
-    if (!patch) patch = join_fused<ops::MatMul>(node, *maker, step, operand);
+    std::optional<Patch> patch;
+    [&]<class... Ops>(ops::OpList<Ops...>) {
+      ((patch = patch ? std::move(patch) : join_fused<Ops>(node, *maker, step, operand)), ...);
+    }(Products{});
     if (!patch) patch = join_pointwise(flow, node, *maker, step, operand);
     if (patch) patch->absorbed.push_back(maker);
     return patch;
@@ -29968,6 +31603,359 @@ struct SplitBatchNormalization {
     patch.nodes.push_back(make_node(node, ops::Mul{}, {}, {node.inputs[0], scale}, {scaled}));
     patch.nodes.push_back(make_node(node, ops::Add{}, {}, {scaled, shift}, {node.outputs[0]}));
     return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_QUANTIZED_CONV_HPP
+
+#define HONE_SINGLE_REWRITES_BYTE_QUANTIZATION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A QuantizeLinear or DequantizeLinear between float32 and bytes, with constant parameters.
+struct ByteQuantizer {
+  ValueId x = no_value;  ///< what it converts
+  ValueId scale = no_value;
+  ValueId zero = no_value;         ///< no_value: 0
+  DType dtype = DType::undefined;  ///< of the bytes
+  std::int64_t axis = 0;           ///< that of the scales, where there are several
+  bool one_scale = true;
+};
+
+[[nodiscard]] inline bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
+
+namespace detail {
+
+template <class Op>
+std::optional<ByteQuantizer> read_quantizer(const DataFlow& flow, const Node* node, ValueId bytes, ValueId floats) {
+  const auto* op = node != nullptr ? node->as<Op>() : nullptr;
+  if (op == nullptr || op->block_size != 0 || bytes == no_value || !is_byte(flow[bytes].type.dtype) ||
+      !(flow[floats].type == Type(DType::float32))) {
+    return std::nullopt;
+  }
+  ByteQuantizer q{node->inputs[0], node->inputs[1], node->inputs.size() > 2 ? node->inputs[2] : no_value, flow[bytes].type.dtype, op->axis};
+  const TensorRef* scale = flow.constant(q.scale);
+  if (scale == nullptr || scale->dtype != DType::float32 || (q.zero != no_value && flow.constant(q.zero) == nullptr)) return std::nullopt;
+  q.one_scale = scale->elements() == 1;
+  return q;
+}
+
+}  // namespace detail
+
+/// The node as a QuantizeLinear to bytes by one scale.
+[[nodiscard]] inline std::optional<ByteQuantizer> quantizer(const DataFlow& flow, const Node* node) {
+  if (node == nullptr || node->as<ops::QuantizeLinear>() == nullptr) return std::nullopt;
+  auto q = detail::read_quantizer<ops::QuantizeLinear>(flow, node, node->outputs[0], node->inputs[0]);
+  return q && q->one_scale ? q : std::nullopt;
+}
+/// The node as a DequantizeLinear of bytes.
+[[nodiscard]] inline std::optional<ByteQuantizer> dequantizer(const DataFlow& flow, const Node* node) {
+  if (node == nullptr || node->as<ops::DequantizeLinear>() == nullptr) return std::nullopt;
+  return detail::read_quantizer<ops::DequantizeLinear>(flow, node, node->inputs[0], node->outputs[0]);
+}
+
+/// Element i of a zero point.
+[[nodiscard]] inline std::int64_t zero_point(const DataFlow& flow, const ByteQuantizer& q, std::int64_t i = 0) {
+  const TensorRef* zero = flow.constant(q.zero);
+  return zero == nullptr ? 0 : ops::integer_at(*zero, zero->elements() == 1 ? 0 : i);
+}
+/// Whether both convert by the same one scale and zero point.
+[[nodiscard]] inline bool same_scale(const DataFlow& flow, const ByteQuantizer& a, const ByteQuantizer& b) {
+  return a.dtype == b.dtype && a.one_scale && b.one_scale && flow.scalar(a.scale) == flow.scalar(b.scale) &&
+         zero_point(flow, a) == zero_point(flow, b);
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Convolutions and products with constant weights between a DequantizeLinear and a QuantizeLinear multiply bytes, channels last:
+///   QuantizeLinear(Relu(Conv(DequantizeLinear(x), DequantizeLinear(w), bias)))  Transpose(ChannelsLastQLinearConv(Transpose(x), w))
+///   the same with MatMul or Gemm                                                ChannelsLastQLinearConv of one dimension
+///   QLinearConv                                                                 as the first
+///   MaxPool of bytes that are transposed so                                     ChannelsLastMaxPool
+/// push_transposes moves the Transposes to where two cancel.
+struct FuseQuantizedConv {
+  static constexpr std::string_view name = "fuse_quantized_conv";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (const auto* op = node.as<ops::QLinearConv>()) return read_qlinear_conv(flow, node, *op);
+    if (node.as<ops::MaxPool>() != nullptr) return pool(flow, node);
+    return fuse(flow, node);
+  }
+
+ private:
+  using At = ops::QuantizedInputs;
+
+  /// The parts of a quantized convolution or product.
+  struct Parts {
+    ops::ChannelsLastQLinearConv op;
+    Attributes attributes;
+    ByteQuantizer x;
+    ByteQuantizer w;
+    ByteQuantizer y;
+    ValueId bias = no_value;  ///< an int32 in units of the product of both scales
+  };
+
+  [[nodiscard]] static std::optional<Patch> fuse(const DataFlow& flow, const Node& node) {
+    const auto y = quantizer(flow, &node);
+    if (!y) return std::nullopt;
+    Pattern pattern(flow);
+    Parts parts;
+    parts.y = *y;
+    ValueId result = y->x;
+    if (const Node* relu = pattern.take<ops::Relu>(result)) {
+      parts.op.relu = true;
+      result = relu->inputs[0];
+    } else if (const Node* clip = pattern.take<ops::Clip>(result)) {
+      if (!clips_as_relu(flow, *clip, *y)) return std::nullopt;
+      parts.op.relu = true;
+      result = clip->inputs[0];
+    }
+    if (const Node* conv = pattern.take<ops::Conv>(result)) return fuse_conv(flow, node, *conv, std::move(parts), pattern);
+    const Node* product = pattern.take<ops::Gemm>(result);
+    if (product == nullptr) product = pattern.take<ops::MatMul>(result);
+    ValueId bias = no_value;
+    if (product == nullptr) {
+      const Node* add = pattern.take<ops::Add>(result);
+      for (const std::size_t k : {0, 1}) {
+        if (add == nullptr || product != nullptr || !is_parameter(flow, add->inputs[1 - k])) continue;
+        product = pattern.take<ops::MatMul>(add->inputs[k]);
+        bias = add->inputs[1 - k];
+      }
+    }
+    return product != nullptr ? fuse_product(flow, node, *product, bias, std::move(parts), pattern) : std::nullopt;
+  }
+
+  [[nodiscard]] static std::optional<Patch> fuse_conv(const DataFlow& flow, const Node& node, const Node& conv, Parts parts,
+                                                      Pattern& pattern) {
+    const auto x = dequantizer(flow, flow.producer(conv.inputs[0]));
+    const auto w = dequantizer(flow, flow.producer(conv.inputs[1]));
+    const TensorRef* weights = w ? flow.constant(w->x) : nullptr;
+    if (!x || !x->one_scale || weights == nullptr || (!w->one_scale && w->axis != 0)) return std::nullopt;
+    const auto& op = *conv.as<ops::Conv>();
+    if (!takes(weights->shape, op.group)) return std::nullopt;
+    parts.x = *x;
+    parts.w = *w;
+    parts.op.product = op;
+    parts.attributes = conv.attributes;
+    Patch patch;
+    if (conv.inputs.size() > 2 && conv.inputs[2] != no_value) {
+      parts.bias = integer_bias(flow, conv.inputs[2], weights->shape[0], parts, patch);
+      if (parts.bias == no_value) return std::nullopt;
+    }
+    patch.absorbed = std::move(pattern.absorbed());
+    return finish(flow, node, std::move(parts), weights->shape.rank(), std::move(patch));
+  }
+
+  /// Of several groups only depthwise convolutions, in one or two dimensions.
+  [[nodiscard]] static bool takes(const Shape& w, std::int64_t group) {
+    return (w.rank() == 3 || w.rank() == 4) && (group == 1 || (w[1] == 1 && w[0] == group));
+  }
+
+  /// x (rows, K) w (K, N), or x of three dimensions: a convolution of one dimension whose kernel is one element.
+  [[nodiscard]] static std::optional<Patch> fuse_product(const DataFlow& flow, const Node& node, const Node& product, ValueId bias,
+                                                         Parts parts, Pattern& pattern) {
+    const auto* gemm = product.as<ops::Gemm>();
+    if (gemm != nullptr && (gemm->alpha != 1 || gemm->trans_a || (product.inputs.size() > 2 && gemm->beta != 1))) return std::nullopt;
+    const auto x = dequantizer(flow, flow.producer(product.inputs[0]));
+    const auto w = dequantizer(flow, flow.producer(product.inputs[1]));
+    const TensorRef* weights = w ? flow.constant(w->x) : nullptr;
+    const std::optional<std::size_t> rank = flow.rank(product.inputs[0]);
+    if (!x || !x->one_scale || weights == nullptr || weights->shape.rank() != 2 || !rank || (*rank != 2 && *rank != 3)) return std::nullopt;
+    const bool transposed = gemm != nullptr && gemm->trans_b;
+    if (!w->one_scale && (w->axis + 2) % 2 != (transposed ? 0 : 1)) return std::nullopt;
+    const std::int64_t depth = weights->shape[transposed ? 1 : 0];
+    const std::int64_t outputs = weights->shape[transposed ? 0 : 1];
+    if (depth == 0 || outputs == 0) return std::nullopt;
+    parts.x = *x;
+    parts.w = *w;
+    Patch patch;
+    if (gemm != nullptr && product.inputs.size() > 2) bias = product.inputs[2];
+    if (bias != no_value) {
+      parts.bias = integer_bias(flow, bias, outputs, parts, patch);
+      if (parts.bias == no_value) return std::nullopt;
+    }
+    const auto* from = weights->as<const std::uint8_t>();
+    GraphValue value = constant_value<std::uint8_t>(flow[w->x].name + "/rows", {outputs, depth, 1}, [&](std::uint8_t* to) {
+      for (std::int64_t j = 0; j < outputs; ++j)
+        for (std::int64_t i = 0; i < depth; ++i) *to++ = transposed ? from[j * depth + i] : from[i * outputs + j];
+    });
+    value.type = Type(weights->dtype);
+    value.constant->tensor.dtype = weights->dtype;
+    parts.w.x = patch.add_value(flow.graph(), std::move(value));
+    patch.absorbed = std::move(pattern.absorbed());
+    if (*rank == 3) {
+      add_conv(node, parts, parts.x.x, node.outputs[0], flow, patch);
+      return patch;
+    }
+    const ValueId axes = patch.add_value(flow.graph(), list_constant(node.name + "/axes", {0}));
+    const ValueId rows = patch.add_value(flow.graph(), made_value(flow[parts.x.x].name + "/rows", Type(parts.x.dtype)));
+    const ValueId made = patch.add_value(flow.graph(), made_value(flow[node.outputs[0]].name + "/rows", Type(parts.y.dtype)));
+    patch.nodes.push_back(make_node(node, ops::Unsqueeze{}, {}, {parts.x.x, axes}, {rows}));
+    add_conv(node, parts, rows, made, flow, patch);
+    patch.nodes.push_back(make_node(node, ops::Squeeze{}, {}, {made, axes}, {node.outputs[0]}));
+    return patch;
+  }
+
+  [[nodiscard]] static std::optional<Patch> read_qlinear_conv(const DataFlow& flow, const Node& node, const ops::QLinearConv& op) {
+    const TensorRef* weights = flow.constant(node.inputs[At(op.at).b]);
+    if (weights == nullptr || !takes(weights->shape, op.product.group)) return std::nullopt;
+    Parts parts;
+    static_cast<ops::QLinearConv&>(parts.op) = op;
+    parts.attributes = node.attributes;
+    const auto read = [&](std::size_t x, std::size_t scale, std::size_t zero, ByteQuantizer& q) {
+      q = {node.inputs[x], node.inputs[scale], node.inputs[zero], flow[node.inputs[zero]].type.dtype};
+      const TensorRef* scales = flow.constant(q.scale);
+      q.one_scale = scales != nullptr && scales->elements() == 1;
+      return scales != nullptr && scales->dtype == DType::float32 && is_byte(q.dtype) && flow.constant(q.zero) != nullptr;
+    };
+    if (!read(op.at.a, op.at.a_scale, op.at.a_zero, parts.x) || !read(op.at.b, op.at.b_scale, op.at.b_zero, parts.w) ||
+        !read(op.at.y_zero, op.at.y_scale, op.at.y_zero, parts.y) || !parts.x.one_scale || !parts.y.one_scale) {
+      return std::nullopt;
+    }
+    if (node.inputs.size() > op.at.bias) parts.bias = node.inputs[op.at.bias];
+    if (parts.bias != no_value && flow.constant(parts.bias) == nullptr) return std::nullopt;
+    return finish(flow, node, std::move(parts), weights->shape.rank(), {});
+  }
+
+  /// The convolution between its Transposes.
+  [[nodiscard]] static std::optional<Patch> finish(const DataFlow& flow, const Node& node, Parts parts, std::size_t rank, Patch patch) {
+    Permutation last{0};
+    Permutation first{0, static_cast<std::int64_t>(rank) - 1};
+    for (std::size_t i = 2; i < rank; ++i) {
+      last.push_back(static_cast<std::int64_t>(i));
+      first.push_back(static_cast<std::int64_t>(i) - 1);
+    }
+    last.push_back(1);
+    const ValueId x = patch.add_value(flow.graph(), made_value(flow[parts.x.x].name + "/channels_last", Type(parts.x.dtype)));
+    const ValueId y = patch.add_value(flow.graph(), made_value(flow[node.outputs[0]].name + "/channels_last", Type(parts.y.dtype)));
+    patch.nodes.push_back(make_transpose(node, last, parts.x.x, x));
+    add_conv(node, parts, x, y, flow, patch);
+    patch.nodes.push_back(make_transpose(node, first, y, node.outputs[0]));
+    return patch;
+  }
+  static void add_conv(const Node& node, const Parts& parts, ValueId x, ValueId y, const DataFlow& flow, Patch& patch) {
+    const auto zero = [&](const ByteQuantizer& q) {
+      if (q.zero != no_value) return q.zero;
+      GraphValue value = constant_value<std::uint8_t>(node.name + "/zero", {}, [](std::uint8_t* to) { *to = 0; });
+      value.type = Type(q.dtype);
+      value.constant->tensor.dtype = q.dtype;
+      return patch.add_value(flow.graph(), std::move(value));
+    };
+    Attributes attributes = parts.attributes;
+    attributes.set("relu", std::int64_t{parts.op.relu ? 1 : 0});
+    std::vector<ValueId> inputs{
+        x, parts.x.scale, zero(parts.x), parts.w.x, parts.w.scale, zero(parts.w), parts.y.scale, zero(parts.y), parts.bias};
+    patch.nodes.push_back(make_node(node, parts.op, std::move(attributes), std::move(inputs), {y}));
+  }
+
+  /// Clip that quantization continues: from 0 to what is no less than the greatest number that y holds.
+  [[nodiscard]] static bool clips_as_relu(const DataFlow& flow, const Node& clip, const ByteQuantizer& y) {
+    const auto bound = [&](std::size_t k) { return clip.inputs.size() > k ? flow.scalar(clip.inputs[k]) : std::nullopt; };
+    const auto least = bound(1);
+    if (!least || *least != 0) return false;
+    if (clip.inputs.size() < 3 || clip.inputs[2] == no_value) return true;
+    const auto most = bound(2);
+    const double largest = (y.dtype == DType::uint8 ? 255 : 127) - static_cast<double>(zero_point(flow, y));
+    return most && *most >= (largest - 0.5) * *flow.scalar(y.scale);
+  }
+
+  /// Whether the value is a constant, or made of one by DequantizeLinear.
+  [[nodiscard]] static bool is_parameter(const DataFlow& flow, ValueId id) {
+    if (flow.constant(id) != nullptr) return true;
+    const Node* maker = flow.made_by<ops::DequantizeLinear>(id);
+    return maker != nullptr && flow.constant(maker->inputs[0]) != nullptr;
+  }
+  /// A bias, one number for each output, in units of the scales of x and w; no_value where it is none, or does not fit an int32.
+  [[nodiscard]] static ValueId integer_bias(const DataFlow& flow, ValueId bias, std::int64_t outputs, const Parts& parts, Patch& patch) {
+    const TensorRef* numbers = flow.constant(bias);
+    double scale = 1;
+    const TensorRef* scales = nullptr;
+    const TensorRef* zeros = nullptr;
+    if (const Node* maker = flow.made_by<ops::DequantizeLinear>(bias); numbers == nullptr && maker != nullptr) {
+      numbers = flow.constant(maker->inputs[0]);
+      scales = flow.constant(maker->inputs[1]);
+      zeros = maker->inputs.size() > 2 ? flow.constant(maker->inputs[2]) : nullptr;
+      const bool several = scales != nullptr && scales->elements() != 1;
+      if (scales == nullptr || (several && scales->elements() != outputs) || maker->as<ops::DequantizeLinear>()->block_size != 0 ||
+          (maker->inputs.size() > 2 && maker->inputs[2] != no_value && zeros == nullptr)) {
+        return no_value;
+      }
+    }
+    if (numbers == nullptr || numbers->elements() != outputs || (numbers->shape.rank() > 0 && numbers->shape.back() != outputs))
+      return no_value;
+    const TensorRef& w_scale = *flow.constant(parts.w.scale);
+    const auto element = [](const TensorRef* tensor, std::int64_t i) { return ops::number_at(*tensor, tensor->elements() == 1 ? 0 : i); };
+    std::vector<double> result;
+    for (std::int64_t j = 0; j < outputs; ++j) {
+      if (scales != nullptr) scale = element(scales, j);
+      const double value = (ops::number_at(*numbers, j) - (zeros != nullptr ? element(zeros, j) : 0)) * scale;
+      result.push_back(std::nearbyint(value / (*flow.scalar(parts.x.scale) * element(&w_scale, j))));
+      if (!(std::abs(result.back()) < 0x1p30)) return no_value;
+    }
+    return patch.add_value(flow.graph(), constant_value<std::int32_t>(flow[bias].name + "/integer", {outputs}, [&](std::int32_t* to) {
+                             std::transform(result.begin(), result.end(), to, [](double v) { return static_cast<std::int32_t>(v); });
+                           }));
+  }
+
+  [[nodiscard]] static std::optional<Patch> pool(const DataFlow& flow, const Node& node) {
+    const auto& op = *node.as<ops::MaxPool>();
+    const Node* transpose = flow.made_by<ops::Transpose>(node.inputs[0]);
+    const auto perm = transpose != nullptr ? permutation(flow, *transpose) : std::nullopt;
+    const Permutation channels_first{0, 3, 1, 2};
+    if (!is_byte(flow[node.inputs[0]].type.dtype) || node.outputs.size() != 1 || perm != channels_first) return std::nullopt;
+    ops::ChannelsLastMaxPool pool;
+    static_cast<ops::Pool&>(pool) = op;
+    Attributes attributes = node.attributes;
+    attributes.erase("storage_order");
+    Patch patch;
+    const ValueId y = patch.add_value(flow.graph(), made_value(flow[node.outputs[0]].name + "/channels_last", flow[node.outputs[0]].type));
+    patch.nodes.push_back(make_node(node, pool, std::move(attributes), {transpose->inputs[0]}, {y}));
+    patch.nodes.push_back(make_transpose(node, channels_first, y, node.outputs[0]));
+    return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_SCALED_MATMUL_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Cast(MatMulInteger(a, b)) times one number, or one for each column, becomes ScaledMatMulInteger, where b is constant: what quantizers
+/// write behind DynamicQuantizeLinear.
+struct FuseScaledMatMul {
+  static constexpr std::string_view name = "fuse_scaled_matmul";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto* mul = node.as<ops::Mul>();
+    if (mul == nullptr || mul->axis || !(flow[node.outputs[0]].type == Type(DType::float32))) return std::nullopt;
+    for (const std::size_t k : {0, 1}) {
+      Pattern pattern(flow);
+      const Node* cast = pattern.take<ops::Cast>(node.inputs[k]);
+      const Node* product = cast != nullptr ? pattern.take<ops::MatMulInteger>(cast->inputs[0]) : nullptr;
+      if (product == nullptr || !takes(flow, *product, node.inputs[1 - k])) continue;
+      std::vector<ValueId> inputs = product->inputs;
+      inputs.resize(ops::ScaledMatMulInteger::scale, no_value);
+      inputs.push_back(node.inputs[1 - k]);
+      Patch patch;
+      patch.nodes.push_back(make_node(node, ops::ScaledMatMulInteger{}, {}, std::move(inputs), {node.outputs[0]}));
+      patch.absorbed = std::move(pattern.absorbed());
+      return patch;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] static bool takes(const DataFlow& flow, const Node& product, ValueId scale) {
+    const TensorRef* b = flow.constant(product.inputs[1]);
+    const SymbolicShape* dims = flow.dims(scale);
+    if (b == nullptr || b->shape.rank() != 2 || dims == nullptr || dims->size() > 1) return false;
+    const bool one_zero = product.inputs.size() < 3 || product.inputs[2] == no_value || flow.rank(product.inputs[2]) == 0;
+    return one_zero && (dims->empty() || (*dims)[0] == SymbolicInteger{b->shape[1]} || (*dims)[0] == SymbolicInteger{1});
   }
 };
 
@@ -30361,6 +32349,62 @@ struct MergeTransposes {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MOVE_QUANTIZATION_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// QuantizeLinear moves up past what only moves elements, or takes the greatest of some, so that these move bytes; where it meets a
+/// DequantizeLinear of the same scale and zero point, both are gone.
+struct MoveQuantization {
+  static constexpr std::string_view name = "move_quantization";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto q = quantizer(flow, &node);
+    if (!q) return std::nullopt;
+    const Node* maker = flow.producer(q->x);
+    if (const auto back = dequantizer(flow, maker); back && same_scale(flow, *q, *back)) {
+      Patch patch;
+      patch.replacements.emplace_back(node.outputs[0], back->x);
+      return patch;
+    }
+    if (maker == nullptr || !flow.used_once(q->x) || !flow.varies(q->x)) return std::nullopt;
+    const std::size_t data = moved_inputs(flow, *maker);
+    if (data == 0) return std::nullopt;
+    Patch patch;
+    std::vector<ValueId> inputs = maker->inputs;
+    for (std::size_t k = 0; k < data; ++k) {
+      const ValueId bytes = patch.add_value(flow.graph(), made_value(flow[inputs[k]].name + "/quantized", Type(q->dtype)));
+      std::vector<ValueId> arguments = node.inputs;
+      arguments[0] = inputs[k];
+      patch.nodes.push_back(copy_node(node, node.attributes, std::move(arguments), {bytes}));
+      inputs[k] = bytes;
+    }
+    Node moved = copy_node(*maker, maker->attributes, std::move(inputs), {node.outputs[0]});
+    moved.moved_inputs = maker->moved_inputs;
+    patch.nodes.push_back(std::move(moved));
+    patch.absorbed.push_back(maker);
+    return patch;
+  }
+
+ private:
+  /// The number of inputs, the first ones, whose elements the node moves; 0 where it does more than that.
+  [[nodiscard]] static std::size_t moved_inputs(const DataFlow& flow, const Node& node) {
+    if (node.outputs.size() != 1 || node.op == nullptr) return 0;
+    if (node.as<ops::Concat>() != nullptr) {
+      // A constant among them would have to be quantized when the model is loaded; nothing is gained for it.
+      const bool varies = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return flow.constant(id) == nullptr; });
+      return varies ? node.inputs.size() : 0;
+    }
+    const bool moves = node.as<ops::MaxPool>() != nullptr || node.as<ops::Reshape>() != nullptr || node.as<ops::Flatten>() != nullptr ||
+                       node.as<ops::Transpose>() != nullptr || node.as<ops::Squeeze>() != nullptr || node.as<ops::Unsqueeze>() != nullptr ||
+                       node.as<ops::Slice>() != nullptr || node.as<ops::DepthToSpace>() != nullptr ||
+                       node.as<ops::SpaceToDepth>() != nullptr;
+    return moves ? 1 : 0;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_PUSH_TRANSPOSES_HPP
 
 #include <iterator>
@@ -30393,7 +32437,8 @@ class TransposedNodes {
     if (node.op == nullptr || node.outputs.empty()) return std::nullopt;
     TransposedNode result{node.attributes, {0}, {}, std::vector<Permutation>(node.outputs.size(), perm), perm.size()};
     const std::size_t rank = perm.size();
-    if (runs<ElementwiseOps>(node)) return flow_.rank(node.inputs[0]) == rank ? std::optional(std::move(result)) : std::nullopt;
+    if (runs<ElementwiseOps>(node) || scales_all(node))
+      return flow_.rank(node.inputs[0]) == rank ? std::optional(std::move(result)) : std::nullopt;
     if (broadcasts(node)) {
       if (flow_.rank(node.outputs[0]) != rank) return std::nullopt;
       result.data.clear();
@@ -30421,6 +32466,13 @@ class TransposedNodes {
     return result;
   }
   [[nodiscard]] static bool has_input(const Node& node, std::size_t k) { return k < node.inputs.size() && node.inputs[k] != no_value; }
+
+  /// QuantizeLinear and DequantizeLinear by one scale.
+  [[nodiscard]] bool scales_all(const Node& node) const {
+    if (node.as<ops::QuantizeLinear>() == nullptr && node.as<ops::DequantizeLinear>() == nullptr) return false;
+    const TensorRef* scale = flow_.constant(node.inputs[1]);
+    return scale != nullptr && scale->elements() == 1 && scale->shape.rank() <= 1;
+  }
 
   static bool set_axis(const Node& node, std::int64_t axis, const Permutation& perm, TransposedNode& result) {
     const auto at = index_of(axis, perm.size());
@@ -30615,9 +32667,9 @@ struct PushTransposes {
         if (entry == node.inputs.end() || !node.subgraphs.empty()) continue;
         auto transposed = nodes.read(node, reached.at(*entry));
         if (!transposed || !can_enter(node, *transposed, reached)) continue;
-        for (std::size_t k = 0; k < node.outputs.size(); ++k)
-          if (node.outputs[k] != no_value) reached.emplace(node.outputs[k], transposed->outputs[k]);
-        members_.emplace(i, Member{std::move(*transposed), reached.at(*entry)});
+        const Permutation order = reached.at(*entry);
+        for (const std::size_t k : transposed->data) enter_branch(nodes, node.inputs[k], order, reached);
+        enter(i, std::move(*transposed), order, reached);
       }
       prune();
     }
@@ -30646,6 +32698,24 @@ struct PushTransposes {
     };
     /// Larger regions are taken in parts.
     static constexpr std::size_t largest = 128;
+
+    void enter(std::size_t at, TransposedNode transposed, const Permutation& perm, std::map<ValueId, Permutation>& reached) {
+      const Node& node = flow_.node(at);
+      for (std::size_t k = 0; k < node.outputs.size(); ++k)
+        if (node.outputs[k] != no_value) reached.emplace(node.outputs[k], transposed.outputs[k]);
+      members_.emplace(at, Member{std::move(transposed), perm});
+    }
+    /// What makes another input of a member, where that reads a Transpose of its own.
+    void enter_branch(const TransposedNodes& nodes, ValueId id, const Permutation& perm, std::map<ValueId, Permutation>& reached) {
+      const Node* maker = flow_.producer(id);
+      if (maker == nullptr || reached.contains(id) || maker->inputs.empty() || !maker->subgraphs.empty()) return;
+      const Node* transpose = flow_.producer(maker->inputs[0]);
+      const auto own = transpose != nullptr ? permutation(flow_, *transpose) : std::nullopt;
+      if (own != perm || permutation(flow_, *maker)) return;
+      auto transposed = nodes.read(*maker, perm);
+      if (transposed && transposed->data == std::vector<std::size_t>{0} && transposed->outputs[0] == perm)
+        enter(static_cast<std::size_t>(maker - &flow_.node(0)), std::move(*transposed), perm, reached);
+    }
 
     [[nodiscard]] const Node& node(std::size_t at) const { return flow_.node(at); }
     /// Whether all inputs that are to take another layout can, and no others have been reached.
@@ -31076,7 +33146,16 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   };
   constexpr auto basic = GraphOptimizationLevel::basic;
   constexpr auto extended = GraphOptimizationLevel::extended;
+  constexpr auto all = GraphOptimizationLevel::all;
   if (options.level >= basic) flow.remove_dead_nodes();
+  // First, because constants that are dequantized would be folded.
+  while (changed) {
+    changed = false;
+    run(basic, rewrites::EliminateNoOps{});
+    run(all, rewrites::MoveQuantization{});
+    run(all, rewrites::FuseQuantizedConv{});
+  }
+  changed = true;
   while (changed) {
     changed = false;
     run(extended, rewrites::WidenHalves(options.providers));
@@ -31092,6 +33171,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
+    run(extended, rewrites::FuseScaledMatMul{});
     run(extended, rewrites::MergeProjections{});
     run(extended, rewrites::PushTransposes{});
     run(extended, rewrites::FoldTranspose{});
@@ -31108,7 +33188,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
-    run(GraphOptimizationLevel::all, rewrites::BlockChannels{});
+    run(all, rewrites::BlockChannels{});
   }
   for (const std::string& name : options.disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;

@@ -16,6 +16,7 @@
 #include <hone/ops/dimensions.hpp>
 #include <hone/ops/gemm.hpp>
 #include <hone/ops/matmul.hpp>
+#include <hone/ops/quantized_product.hpp>
 #include <hone/ops/unary.hpp>
 
 namespace hone::inline HONE_ABI::ops {
@@ -145,6 +146,8 @@ template <>
 inline constexpr std::string_view fused_name<Gemm> = "FusedGemm";
 template <>
 inline constexpr std::string_view fused_name<MatMul> = "FusedMatMul";
+template <>
+inline constexpr std::string_view fused_name<ScaledMatMulInteger> = "FusedScaledMatMulInteger";
 
 /// An operator with pointwise ones applied to its result while that is in cache. Inputs: those of Base (omitted ones as empty names), then
 /// operands.

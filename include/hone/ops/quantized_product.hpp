@@ -101,4 +101,24 @@ struct QLinearConv : QuantizedProduct<Conv, true, true> {
   static constexpr std::string_view name = "QLinearConv";
 };
 
+/// y = MatMulInteger(a, b, a_zero, b_zero) scale, with a scale for all or for each column. The rewrites put it in place of what follows a
+/// DynamicQuantizeLinear. Shapes: a (*, M, K), b (*, K, N), scale () or (N) -> y (*, M, N).
+struct ScaledMatMulInteger : MatMulInteger {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "ScaledMatMulInteger";
+  static constexpr std::size_t scale = 4;
+  static constexpr Arity arity{.min_inputs = 5, .max_inputs = 5};
+  static constexpr std::size_t type_input = scale;
+  static constexpr InputTypes input_types[] = {{inputs(0, 1, 2, 3), std::nullopt}};
+
+  void types(const TypeContext& c) const { c.output(0, c.input(scale)); }
+  void shapes(const ShapeContext& c) const {
+    MatMulInteger::shapes(c);
+    const std::int64_t n = c.shape(scale).elements();
+    if (c.shape(scale).rank() > 1 || (n != 1 && n != c.shape(at.b)[c.shape(at.b).rank() - 1])) {
+      fail(ErrorCode::invalid_argument, "its scale of shape ", c.shape(scale), " does not fit its tensor of shape ", c.shape(at.b));
+    }
+  }
+};
+
 }  // namespace hone::inline HONE_ABI::ops

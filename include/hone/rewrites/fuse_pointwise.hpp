@@ -18,7 +18,7 @@
 namespace hone::inline HONE_ABI::rewrites {
 
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
-/// elements are in cache, after a Conv, Gemm or MatMul or on its own. Each patch adds one step. float32 alone. Steps that are known to
+/// elements are in cache, after a product or on its own. Each patch adds one step. float32 alone. Steps that are known to
 /// broaden what the chain has so far do not join it: the steps before would be done again for each repetition.
 struct FusePointwise {
   static constexpr std::string_view name = "fuse_pointwise";
@@ -45,6 +45,9 @@ struct FusePointwise {
   }
 
  private:
+  /// What a chain may follow while the result is in cache.
+  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
+
   /// A chain in the making, with the inputs of the node that runs it.
   struct Chain {
     ops::PointwiseChain chain;
@@ -120,18 +123,20 @@ struct FusePointwise {
   }
 
   static bool is_product(const Node* node) {
-    return node != nullptr && (node->as<ops::Conv>() != nullptr || node->as<ops::Gemm>() != nullptr || node->as<ops::MatMul>() != nullptr ||
-                               node->as<ops::Fused<ops::Conv>>() != nullptr || node->as<ops::Fused<ops::Gemm>>() != nullptr ||
-                               node->as<ops::Fused<ops::MatMul>>() != nullptr);
+    const auto is_any = [&]<class... Ops>(ops::OpList<Ops...>) {
+      return ((node->as<Ops>() != nullptr || node->as<ops::Fused<Ops>>() != nullptr) || ...);
+    };
+    return node != nullptr && is_any(Products{});
   }
 
   /// The node with the step joined to what makes `v`.
   static std::optional<Patch> join(const DataFlow& flow, const Node& node, const ops::PointwiseStep& step, ValueId v, ValueId operand) {
     const Node* maker = flow.used_once(v) && flow.varies(v) ? flow.producer(v) : nullptr;
     if (maker == nullptr || maker->op == nullptr || maker->outputs.size() != 1) return std::nullopt;
-    auto patch = join_fused<ops::Conv>(node, *maker, step, operand);
-    if (!patch) patch = join_fused<ops::Gemm>(node, *maker, step, operand);
-    if (!patch) patch = join_fused<ops::MatMul>(node, *maker, step, operand);
+    std::optional<Patch> patch;
+    [&]<class... Ops>(ops::OpList<Ops...>) {
+      ((patch = patch ? std::move(patch) : join_fused<Ops>(node, *maker, step, operand)), ...);
+    }(Products{});
     if (!patch) patch = join_pointwise(flow, node, *maker, step, operand);
     if (patch) patch->absorbed.push_back(maker);
     return patch;

@@ -10,6 +10,7 @@
 
 #include <hone/config.hpp>
 #include <hone/ops/argmax.hpp>
+#include <hone/ops/channels_last.hpp>
 #include <hone/ops/concat.hpp>
 #include <hone/ops/conv.hpp>
 #include <hone/ops/gather.hpp>
@@ -61,7 +62,7 @@ class PartialShapes : private NodeShapes {
     if (auto result = moved(*x)) return result;
     if (auto result = reduced(*x)) return result;
     if (auto result = product(*x)) return result;
-    return windowed(*x);
+    return in_layout(*x);
   }
 
  private:
@@ -263,7 +264,8 @@ class PartialShapes : private NodeShapes {
   [[nodiscard]] std::optional<SymbolicShape> product(const SymbolicShape& a) const {
     const SymbolicShape* b = input(as<ops::QLinearMatMul>() ? 3 : 1);
     if (b == nullptr) return std::nullopt;
-    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul>>(node_) && a.size() > 1 && b->size() > 1) {
+    if (runs<ops::OpList<ops::MatMul, ops::MatMulInteger, ops::QLinearMatMul, ops::ScaledMatMulInteger>>(node_) && a.size() > 1 &&
+        b->size() > 1) {
       SymbolicShape result = broadcast_pair({a.begin(), a.end() - 2}, {b->begin(), b->end() - 2});
       result.push_back(a[a.size() - 2]);
       result.push_back(b->back());
@@ -278,14 +280,24 @@ class PartialShapes : private NodeShapes {
   [[nodiscard]] const ops::Conv* conv() const noexcept {
     if (const auto* integers = as<ops::ConvInteger>()) return &integers->product;
     if (const auto* scaled = as<ops::QLinearConv>()) return &scaled->product;
+    if (const auto* last = as<ops::ChannelsLastQLinearConv>()) return &last->product;
     return as<ops::Conv>();
   }
-  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() ? 3 : 1); }
+  [[nodiscard]] const SymbolicShape* weights() const { return input(as<ops::QLinearConv>() || as<ops::ChannelsLastQLinearConv>() ? 3 : 1); }
+  /// What windowed() gives, for operators on (N, *, C) too.
+  [[nodiscard]] std::optional<SymbolicShape> in_layout(SymbolicShape x) const {
+    if (!as<ops::ChannelsLastQLinearConv>() && !as<ops::ChannelsLastMaxPool>()) return windowed(x);
+    if (x.size() < 3) return std::nullopt;
+    std::rotate(x.begin() + 1, x.end() - 1, x.end());
+    auto result = windowed(x);
+    if (result && result->size() > 2) std::rotate(result->begin() + 1, result->begin() + 2, result->end());
+    return result;
+  }
   /// Weights alone tell the rank and the channels of a convolution.
   [[nodiscard]] std::optional<SymbolicShape> of_weights() const {
     if ((conv() == nullptr && !as<ops::ConvTranspose>()) || weights() == nullptr) return std::nullopt;
     const auto x = open(weights()->size());
-    return windowed(*x);
+    return in_layout(*x);
   }
   [[nodiscard]] std::optional<SymbolicShape> windowed(const SymbolicShape& x) const {
     if (x.size() < 2) return std::nullopt;
@@ -308,7 +320,8 @@ class PartialShapes : private NodeShapes {
       for (std::size_t i = 0; i < rank; ++i) result.push_back(known_.fresh());
       return result;
     }
-    if (const auto* pool = family<ops::Pool, PoolOps>(node_)) {
+    const auto* last = as<ops::ChannelsLastMaxPool>();
+    if (const ops::Pool* pool = last != nullptr ? last : family<ops::Pool, PoolOps>(node_)) {
       for (std::size_t i = 0; i < rank; ++i) {
         const bool known = x[i + 2].is_number() && !pool->window.kernel_shape.empty();
         result.push_back(known ? SymbolicInteger{pool->window.axis(i, rank, x[i + 2].number, 1).output} : known_.fresh());

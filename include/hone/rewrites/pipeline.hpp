@@ -23,10 +23,13 @@
 #include <hone/rewrites/fuse_attention.hpp>
 #include <hone/rewrites/fuse_normalization.hpp>
 #include <hone/rewrites/fuse_pointwise.hpp>
+#include <hone/rewrites/fuse_quantized_conv.hpp>
+#include <hone/rewrites/fuse_scaled_matmul.hpp>
 #include <hone/rewrites/merge_into_split.hpp>
 #include <hone/rewrites/merge_projections.hpp>
 #include <hone/rewrites/merge_reshapes.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
+#include <hone/rewrites/move_quantization.hpp>
 #include <hone/rewrites/push_transposes.hpp>
 #include <hone/rewrites/widen_halves.hpp>
 #include <hone/session/options.hpp>
@@ -120,7 +123,16 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   };
   constexpr auto basic = GraphOptimizationLevel::basic;
   constexpr auto extended = GraphOptimizationLevel::extended;
+  constexpr auto all = GraphOptimizationLevel::all;
   if (options.level >= basic) flow.remove_dead_nodes();
+  // First, because constants that are dequantized would be folded.
+  while (changed) {
+    changed = false;
+    run(basic, rewrites::EliminateNoOps{});
+    run(all, rewrites::MoveQuantization{});
+    run(all, rewrites::FuseQuantizedConv{});
+  }
+  changed = true;
   while (changed) {
     changed = false;
     run(extended, rewrites::WidenHalves(options.providers));
@@ -136,6 +148,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(extended, rewrites::FuseActivation{});
     run(extended, rewrites::FuseNormalization{});
     run(extended, rewrites::FuseAttention{});
+    run(extended, rewrites::FuseScaledMatMul{});
     run(extended, rewrites::MergeProjections{});
     run(extended, rewrites::PushTransposes{});
     run(extended, rewrites::FoldTranspose{});
@@ -152,7 +165,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
-    run(GraphOptimizationLevel::all, rewrites::BlockChannels{});
+    run(all, rewrites::BlockChannels{});
   }
   for (const std::string& name : options.disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;

@@ -67,9 +67,9 @@ struct PushTransposes {
         if (entry == node.inputs.end() || !node.subgraphs.empty()) continue;
         auto transposed = nodes.read(node, reached.at(*entry));
         if (!transposed || !can_enter(node, *transposed, reached)) continue;
-        for (std::size_t k = 0; k < node.outputs.size(); ++k)
-          if (node.outputs[k] != no_value) reached.emplace(node.outputs[k], transposed->outputs[k]);
-        members_.emplace(i, Member{std::move(*transposed), reached.at(*entry)});
+        const Permutation order = reached.at(*entry);
+        for (const std::size_t k : transposed->data) enter_branch(nodes, node.inputs[k], order, reached);
+        enter(i, std::move(*transposed), order, reached);
       }
       prune();
     }
@@ -98,6 +98,24 @@ struct PushTransposes {
     };
     /// Larger regions are taken in parts.
     static constexpr std::size_t largest = 128;
+
+    void enter(std::size_t at, TransposedNode transposed, const Permutation& perm, std::map<ValueId, Permutation>& reached) {
+      const Node& node = flow_.node(at);
+      for (std::size_t k = 0; k < node.outputs.size(); ++k)
+        if (node.outputs[k] != no_value) reached.emplace(node.outputs[k], transposed.outputs[k]);
+      members_.emplace(at, Member{std::move(transposed), perm});
+    }
+    /// What makes another input of a member, where that reads a Transpose of its own.
+    void enter_branch(const TransposedNodes& nodes, ValueId id, const Permutation& perm, std::map<ValueId, Permutation>& reached) {
+      const Node* maker = flow_.producer(id);
+      if (maker == nullptr || reached.contains(id) || maker->inputs.empty() || !maker->subgraphs.empty()) return;
+      const Node* transpose = flow_.producer(maker->inputs[0]);
+      const auto own = transpose != nullptr ? permutation(flow_, *transpose) : std::nullopt;
+      if (own != perm || permutation(flow_, *maker)) return;
+      auto transposed = nodes.read(*maker, perm);
+      if (transposed && transposed->data == std::vector<std::size_t>{0} && transposed->outputs[0] == perm)
+        enter(static_cast<std::size_t>(maker - &flow_.node(0)), std::move(*transposed), perm, reached);
+    }
 
     [[nodiscard]] const Node& node(std::size_t at) const { return flow_.node(at); }
     /// Whether all inputs that are to take another layout can, and no others have been reached.

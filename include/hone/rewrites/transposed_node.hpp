@@ -15,6 +15,7 @@
 #include <hone/ops/gather.hpp>
 #include <hone/ops/normalization.hpp>
 #include <hone/ops/pad.hpp>
+#include <hone/ops/quantize.hpp>
 #include <hone/ops/slice.hpp>
 #include <hone/ops/softmax.hpp>
 #include <hone/ops/split.hpp>
@@ -49,7 +50,8 @@ class TransposedNodes {
     if (node.op == nullptr || node.outputs.empty()) return std::nullopt;
     TransposedNode result{node.attributes, {0}, {}, std::vector<Permutation>(node.outputs.size(), perm), perm.size()};
     const std::size_t rank = perm.size();
-    if (runs<ElementwiseOps>(node)) return flow_.rank(node.inputs[0]) == rank ? std::optional(std::move(result)) : std::nullopt;
+    if (runs<ElementwiseOps>(node) || scales_all(node))
+      return flow_.rank(node.inputs[0]) == rank ? std::optional(std::move(result)) : std::nullopt;
     if (broadcasts(node)) {
       if (flow_.rank(node.outputs[0]) != rank) return std::nullopt;
       result.data.clear();
@@ -77,6 +79,13 @@ class TransposedNodes {
     return result;
   }
   [[nodiscard]] static bool has_input(const Node& node, std::size_t k) { return k < node.inputs.size() && node.inputs[k] != no_value; }
+
+  /// QuantizeLinear and DequantizeLinear by one scale.
+  [[nodiscard]] bool scales_all(const Node& node) const {
+    if (node.as<ops::QuantizeLinear>() == nullptr && node.as<ops::DequantizeLinear>() == nullptr) return false;
+    const TensorRef* scale = flow_.constant(node.inputs[1]);
+    return scale != nullptr && scale->elements() == 1 && scale->shape.rank() <= 1;
+  }
 
   static bool set_axis(const Node& node, std::int64_t axis, const Permutation& perm, TransposedNode& result) {
     const auto at = index_of(axis, perm.size());

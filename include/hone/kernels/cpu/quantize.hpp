@@ -9,6 +9,7 @@
 #include <hone/ops/quantize.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
+#include <hone/simd/byte_quantization.hpp>
 
 namespace hone::inline HONE_ABI {
 
@@ -86,6 +87,20 @@ class LinearScales {
   const TensorRef* zero_;
 };
 
+/// One scale and zero point, either of them a tensor of one element or omitted, for bytes of type `dtype`.
+[[nodiscard]] inline simd::ByteScale byte_scale(const TensorRef& scale, const TensorRef* zero, DType dtype) {
+  const QuantizedRange range(dtype);
+  return {.scale = static_cast<float>(ops::number_at(scale, 0)),
+          .zero = zero != nullptr ? static_cast<float>(ops::number_at(*zero, 0)) : 0.0F,
+          .least = range.least,
+          .most = range.most};
+}
+/// Whether one scale turns floats into bytes, or back.
+[[nodiscard]] inline bool has_byte_scale(const Context& c, DType bytes, DType floats) noexcept {
+  return (bytes == DType::int8 || bytes == DType::uint8) && floats == DType::float32 && c.input(1).dtype == DType::float32 &&
+         c.input(1).elements() == 1;
+}
+
 inline constexpr std::int64_t quantization_block = 512;  // elements; a multiple of what a byte can pack
 
 /// body(first, n, x, scales, zeros) for blocks of elements, shared among the threads; x is converted to float.
@@ -117,9 +132,16 @@ class Kernel<ops::QuantizeLinear, Cpu> {
       if (node.input_dtype(i) == DType::float64) return Support::no("quantization from double");
     return Support::yes();
   }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::QuantizeLinear>()) {}
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::QuantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
+    if (op_.block_size == 0 && cpu::has_byte_scale(c, to.dtype, c.input(0).dtype)) {
+      const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, to.dtype);
+      return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
+        bytes_->quantize(c.in<float>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<std::uint8_t>(0) + begin);
+      });
+    }
     const bool integer = is_integer_like(to.dtype);
     const cpu::QuantizedRange range(to.dtype);
     cpu::for_quantized_blocks(op_, c, [&](std::int64_t first, std::int64_t n, float* x, const float* scales, const float* zeros) {
@@ -134,6 +156,7 @@ class Kernel<ops::QuantizeLinear, Cpu> {
 
  private:
   ops::QuantizeLinear op_;
+  const simd::ByteQuantization* bytes_;
 };
 
 template <>
@@ -142,9 +165,16 @@ class Kernel<ops::DequantizeLinear, Cpu> {
   static Support supports(const NodeView& node) {
     return node.input_dtype(1) != DType::float64 ? Support::yes() : Support::no("scales of double");
   }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DequantizeLinear>()) {}
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::DequantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
+    if (op_.block_size == 0 && cpu::has_byte_scale(c, c.input(0).dtype, to.dtype)) {
+      const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, c.input(0).dtype);
+      return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
+        bytes_->dequantize(c.in<std::uint8_t>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<float>(0) + begin);
+      });
+    }
     cpu::for_quantized_blocks(op_, c, [&](std::int64_t first, std::int64_t n, float* x, const float* scales, const float* zeros) {
       for (std::int64_t i = 0; i < n; ++i) x[i] = (x[i] - zeros[i]) * scales[i];
       store_numbers(to.dtype, to.data, first, n, x, {});
@@ -153,31 +183,40 @@ class Kernel<ops::DequantizeLinear, Cpu> {
 
  private:
   ops::DequantizeLinear op_;
+  const simd::ByteQuantization* bytes_;
 };
+
+namespace cpu {
+
+/// The scale and zero point that DynamicQuantizeLinear gives for the range of n elements.
+[[nodiscard]] inline simd::ByteScale dynamic_scale(const simd::ByteQuantization& kernels, const float* x, std::int64_t n) noexcept {
+  float least;
+  float most;
+  kernels.range(x, static_cast<std::size_t>(n), &least, &most);
+  const QuantizedRange range(DType::uint8);
+  const float scale = (most == least ? 1.0F : most - least) / 255.0F;
+  return {.scale = scale, .zero = range.quantize(-least / scale, 0), .least = range.least, .most = range.most};
+}
+
+}  // namespace cpu
 
 template <>
 class Kernel<ops::DynamicQuantizeLinear, Cpu, float> {
  public:
-  Kernel(const NodeView&, const CpuDevice&) {}
+  Kernel(const NodeView&, const CpuDevice& device) : bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const float* x = c.in<float>(0);
     const std::int64_t n = c.input(0).elements();
-    float least = 0;
-    float most = 0;
-    for (std::int64_t i = 0; i < n; ++i) {
-      least = std::min(least, x[i]);
-      most = std::max(most, x[i]);
-    }
-    const cpu::QuantizedRange range(DType::uint8);
-    const float scale = (most == least ? 1.0F : most - least) / 255.0F;
-    const float zero = range.quantize(-least / scale, 0);
-    auto* y = c.out<std::uint8_t>(0);
-    c.parallel_for(n, 16 * 1024, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = static_cast<std::uint8_t>(range.quantize(x[i] / scale, zero));
+    const simd::ByteScale scale = cpu::dynamic_scale(*bytes_, x, n);
+    c.parallel_for(n, 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
+      bytes_->quantize(x + begin, static_cast<std::size_t>(end - begin), scale, c.out<std::uint8_t>(0) + begin);
     });
-    *c.out<float>(1) = scale;
-    *c.out<std::uint8_t>(2) = static_cast<std::uint8_t>(zero);
+    *c.out<float>(1) = scale.scale;
+    *c.out<std::uint8_t>(2) = static_cast<std::uint8_t>(scale.zero);
   }
+
+ private:
+  const simd::ByteQuantization* bytes_;
 };
 
 }  // namespace hone::inline HONE_ABI

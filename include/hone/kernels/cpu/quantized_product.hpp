@@ -10,6 +10,7 @@
 
 #include <hone/config.hpp>
 #include <hone/kernels/cpu/conv.hpp>
+#include <hone/kernels/cpu/integer_matmul.hpp>
 #include <hone/kernels/cpu/matmul.hpp>
 #include <hone/kernels/cpu/number_conversion.hpp>
 #include <hone/kernels/cpu/quantize.hpp>
@@ -23,22 +24,26 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// Drives the kernel of a product over operands less their zero points, in a type that holds every sum. One class for all products.
+/// Products by one matrix are those of IntegerMatMul; others drive the kernel of the plain product over operands less their zero points, in
+/// a type that holds every sum. One class for all products.
 class QuantizedProductKernel {
  public:
   using Shared = QuantizedProductKernel;
 
   /// `convolution`: parameters of b belong to its first dimension, else to its last one.
-  QuantizedProductKernel(std::unique_ptr<AnyKernel> product, DType wide, const ops::QuantizedInputs& at, bool convolution)
-      : product_(std::move(product)), at_(at), wide_(wide), convolution_(convolution) {}
+  QuantizedProductKernel(std::unique_ptr<AnyKernel> product, DType wide, const ops::QuantizedInputs& at, bool convolution,
+                         std::shared_ptr<const IntegerMatMul> matmul)
+      : product_(std::move(product)), matmul_(std::move(matmul)), at_(at), wide_(wide), convolution_(convolution) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
+    if (is_matmul(c)) return matmul_->workspace(c) + (c.has_input(at_.y_scale) ? scale_bytes(c) : 0);
     Operands operands;
     const std::size_t bytes = place(c, operands, nullptr);
     return bytes + product_->workspace(operands.context(c));
   }
 
   void run(Context& c) const {
+    if (is_matmul(c)) return c.has_input(at_.y_scale) ? run_scaled(c) : run_integers(c);
     Operands operands;
     std::byte* memory = c.workspace();
     memory += place(c, operands, memory);
@@ -56,6 +61,40 @@ class QuantizedProductKernel {
 
  private:
   static constexpr std::int64_t block = 256;
+
+  [[nodiscard]] bool is_matmul(const Context& c) const noexcept {
+    const bool scaled = c.has_input(at_.y_scale);
+    const DType y = c.output(0).dtype;
+    return matmul_ != nullptr && matmul_->takes(c) && (!scaled || y == DType::int8 || y == DType::uint8);
+  }
+  [[nodiscard]] static std::size_t scale_bytes(const Context& c) noexcept {
+    return align_up(sizeof(float) * static_cast<std::size_t>(IntegerProduct::padded(c.output(0).shape.back())));
+  }
+  void run_integers(Context& c) const {
+    auto* y = c.out<std::int32_t>(0);
+    const std::int64_t n = c.output(0).shape.back();
+    matmul_->run(c, [&](const simd::IntegerStore& tile, std::int64_t row, std::int64_t column) {
+      matmul_->kernels().store_integers(tile, y + row * n + column, n);
+    });
+  }
+  void run_scaled(Context& c) const {
+    auto* scales = reinterpret_cast<float*>(c.workspace());
+    const std::int64_t n = c.output(0).shape.back();
+    const double scale = ops::number_at(c.input(at_.a_scale), 0) / ops::number_at(c.input(at_.y_scale), 0);
+    for (std::int64_t j = 0; j < n; ++j) scales[j] = static_cast<float>(scale * parameter(c.input(at_.b_scale), j));
+    const QuantizedRange range(c.output(0).dtype);
+    const auto zero = static_cast<float>(ops::number_at(c.input(at_.y_zero), 0));
+    Context inner = c;
+    inner.set_workspace(c.workspace() + scale_bytes(c));
+    auto* y = c.out<std::uint8_t>(0);
+    matmul_->run(inner, [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
+      tile.scales = scales + column;
+      tile.lower = range.least - zero;
+      tile.upper = range.most - zero;
+      tile.zero = zero;
+      matmul_->kernels().store_bytes(tile, y + row * n + column, n);
+    });
+  }
 
   struct Operands {
     Slot slots[4];  ///< a, b, bias, y
@@ -134,6 +173,7 @@ class QuantizedProductKernel {
   }
 
   std::shared_ptr<const AnyKernel> product_;
+  std::shared_ptr<const IntegerMatMul> matmul_;  ///< null for convolutions
   ops::QuantizedInputs at_;
   DType wide_;
   bool convolution_;
@@ -163,7 +203,8 @@ class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
     return Support::yes();
   }
   Kernel(const NodeView& node, const CpuDevice& device)
-      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution) {}
+      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution,
+                               convolution ? nullptr : std::make_shared<const cpu::IntegerMatMul>(node, Op::at, device)) {}
 
  private:
   /// The kernel of the plain product, made for a node of its own, whose operands are no constants.
