@@ -26,28 +26,19 @@ struct Steps {
 };
 
 inline onnx::ModelProto fused(const std::string& op, const std::vector<std::string>& inputs, const Steps& steps) {
-  onnx::NodeProto node =
-      NodeBuilder(op, {}, {"y"}, "hone").attribute("operands", steps.operands).attribute("swapped", steps.swapped).proto();
-  for (const std::string& input : inputs) node.add_input(input);
-  auto* names = node.add_attribute();
-  names->set_name("steps");
-  names->set_type(onnx::AttributeProto::STRINGS);
-  for (const std::string& name : steps.names) names->add_strings(name);
-  auto* parameters = node.add_attribute();
-  parameters->set_name("parameters");
-  parameters->set_type(onnx::AttributeProto::FLOATS);
-  for (const float parameter : steps.parameters) parameters->add_floats(parameter);
   onnx::ModelProto proto = model(17, GraphBuilder()
                                          .input("x", DType::float32, {2, 2})
                                          .input("w", DType::float32, {2, 2})
                                          .input("r", DType::float32, {2})
                                          .input("d", DType::float64, {2})
                                          .input("odd", DType::float32, {3})
+                                         .node(NodeBuilder(op, inputs, {"y"}, "hone")
+                                                   .attribute("steps", steps.names)
+                                                   .attribute("parameters", steps.parameters)
+                                                   .attribute("operands", steps.operands)
+                                                   .attribute("swapped", steps.swapped))
                                          .output("y"));
-  *proto.mutable_graph()->add_node() = node;
-  auto* import = proto.add_opset_import();
-  import->set_domain("hone");
-  import->set_version(1);
+  import_domain(proto, "hone");
   return proto;
 }
 

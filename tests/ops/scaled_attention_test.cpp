@@ -25,9 +25,7 @@ inline onnx::ModelProto attention(const std::string& attribute, const Dims& perm
                                          .input("v", DType::float32, {2, 2, 2})
                                          .node(node)
                                          .output("y"));
-  auto* import = proto.add_opset_import();
-  import->set_domain("hone");
-  import->set_version(1);
+  import_domain(proto, "hone");
   return proto;
 }
 
