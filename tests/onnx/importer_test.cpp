@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -198,6 +199,9 @@ TEST_CASE("sparse initializers become dense") {
   sparse->add_dims(4);
   CHECK(run(proto, {1, 2, 3, 4}) == std::vector<float>{1, 12, 3, 24});
   *sparse->mutable_indices() = tensor<std::int64_t>("", {2}, {1, 4});
+  CHECK(contains(error_of([&] { Session session(proto); }), "an index outside its shape"));
+  sparse->add_dims(4);
+  *sparse->mutable_indices() = tensor<std::int64_t>("", {2, 2}, {0, 1, std::numeric_limits<std::int64_t>::max(), 2});
   CHECK(contains(error_of([&] { Session session(proto); }), "an index outside its shape"));
 }
 
