@@ -51,6 +51,9 @@ TEST_CASE("free dimensions take sizes by name and by denotation") {
   CHECK(session.run({{"x", right}})["y"].shape() == hone::Shape{2, 3, 5});
   CHECK(contains(error_of([&] { (void)session.run({{"x", wrong}}); }), "has shape (1, 3, 5); the model expects (2, 3, width)"));
 
+  SessionOptions both;
+  both.add_free_dimension_override_by_name("batch", 2).add_free_dimension_override_by_denotation("DATA_BATCH", 7);
+  CHECK(to_string(Session(proto, both).inputs()[0].shape) == "(2, ?, width)");
   SessionOptions unknown;
   unknown.add_free_dimension_override_by_name("sequence", 2);
   CHECK(contains(error_of([&] { Session s(proto, unknown); }), "no free dimension of the name 'sequence'; it has: batch, width"));
