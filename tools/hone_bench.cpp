@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <hone/hone.hpp>
+#include <hone/session/profiler.hpp>
 
 #include "heap_count.hpp"
 #include "progress.hpp"
@@ -28,21 +29,6 @@ using Clock = std::chrono::steady_clock;
 double microseconds(Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); }
 
 double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
-
-std::string json_string(const std::string& raw) {
-  std::string result = "\"";
-  for (const char c : raw) {
-    if (c == '"' || c == '\\') result.push_back('\\');
-    if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-      result += code;
-    } else {
-      result.push_back(c);
-    }
-  }
-  return result + '"';
-}
 
 /// The time that `fraction` of the sorted `times` do not exceed.
 double quantile(const std::vector<float>& times, double fraction) {
@@ -125,8 +111,8 @@ int main(int argc, char** argv) try {
   std::printf(
       "{\"model\": %s, \"threads\": %d, \"runs\": %zu, \"median_us\": %.3f, \"min_us\": %.3f, \"p99_us\": %.3f, \"load_ms\": %.3f, "
       "\"peak_rss_mb\": %.1f, \"weights_mb\": %.1f, \"arena_mb\": %.1f, \"heap_calls_per_run\": ",
-      json_string(model).c_str(), threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())), times.size(),
-      quantile(times, 0.5), static_cast<double>(times.front()), quantile(times, 0.99), load_ms, peak_rss(),
+      hone::json_string(model).c_str(), threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
+      times.size(), quantile(times, 0.5), static_cast<double>(times.front()), quantile(times, 0.99), load_ms, peak_rss(),
       mebibytes(memory.weights + memory.packed), mebibytes(memory.planned_arena));
   if (calls_before && calls_after) {
     std::printf("%.2f}\n", static_cast<double>(*calls_after - *calls_before) / static_cast<double>(times.size()));
