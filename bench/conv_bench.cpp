@@ -12,9 +12,13 @@
 
 #include <hone/hone.hpp>
 
+#include "../tests/support/model.hpp"
 #include "peak.hpp"
 
 namespace {
+
+using hone::ops::channel_block;
+using hone::ops::channel_blocks;
 
 struct Layer {
   std::int64_t inputs;
@@ -32,65 +36,29 @@ std::string label(const Layer& layer) {
 }
 
 onnx::ModelProto model(const Layer& layer) {
-  onnx::ModelProto proto;
-  proto.set_ir_version(8);
-  proto.add_opset_import()->set_version(17);
-  auto* own = proto.add_opset_import();
-  own->set_domain("hone");
-  own->set_version(1);
-  auto* graph = proto.mutable_graph();
-  graph->set_name("layer");
-  auto* x = graph->add_input();
-  x->set_name("x");
-  auto* type = x->mutable_type()->mutable_tensor_type();
-  type->set_elem_type(onnx::TensorProto::FLOAT);
-  const std::int64_t blocks = (layer.inputs + 15) / 16;
-  for (const std::int64_t dim : {std::int64_t{1}, blocks, layer.size, layer.size, std::int64_t{16}}) {
-    type->mutable_shape()->add_dim()->set_dim_value(dim);
-  }
-  auto* weights = graph->add_initializer();
-  weights->set_name("w");
-  weights->set_data_type(onnx::TensorProto::FLOAT);
-  std::int64_t count = 1;
-  for (const std::int64_t dim : {layer.outputs, layer.inputs / layer.group, layer.kernel, layer.kernel}) {
-    weights->add_dims(dim);
-    count *= dim;
-  }
-  const std::vector<float> values(static_cast<std::size_t>(count), 0.01F);
-  weights->set_raw_data(values.data(), values.size() * sizeof(float));
-  auto* node = graph->add_node();
-  node->set_op_type("BlockedConv");
-  node->set_domain("hone");
-  node->add_input("x");
-  node->add_input("w");
-  node->add_output("y");
-  const auto ints = [&](const char* name, const std::vector<std::int64_t>& list) {
-    auto* attribute = node->add_attribute();
-    attribute->set_name(name);
-    attribute->set_type(onnx::AttributeProto::INTS);
-    for (const std::int64_t value : list) attribute->add_ints(value);
-  };
-  const auto integer = [&](const char* name, std::int64_t value) {
-    auto* attribute = node->add_attribute();
-    attribute->set_name(name);
-    attribute->set_type(onnx::AttributeProto::INT);
-    attribute->set_i(value);
-  };
-  ints("strides", {layer.stride, layer.stride});
-  ints("pads", std::vector<std::int64_t>(4, layer.kernel / 2));
-  integer("group", layer.group);
-  integer("winograd_tile", layer.winograd_tile);
-  graph->add_output()->set_name("y");
+  using namespace hone_test;
+  const Dims weights = {layer.outputs, layer.inputs / layer.group, layer.kernel, layer.kernel};
+  const std::vector<float> values(static_cast<std::size_t>(hone::Shape(weights).elements()), 0.01F);
+  onnx::ModelProto proto =
+      hone_test::model(17, GraphBuilder()
+                               .input("x", hone::DType::float32, {1, channel_blocks(layer.inputs), layer.size, layer.size, channel_block})
+                               .initializer(tensor<float>("w", weights, values))
+                               .node(NodeBuilder("BlockedConv", {"x", "w"}, {"y"}, "hone")
+                                         .attribute("strides", Dims{layer.stride, layer.stride})
+                                         .attribute("pads", Dims(4, layer.kernel / 2))
+                                         .attribute("group", layer.group)
+                                         .attribute("winograd_tile", layer.winograd_tile))
+                               .output("y"));
+  import_domain(proto, "hone");
   return proto;
 }
 
 void conv(benchmark::State& state, const Layer& layer, int threads) {
   const hone::Session session(model(layer), {.intra_op_num_threads = threads});
-  const std::int64_t blocks = (layer.inputs + 15) / 16;
-  hone::Tensor<float> x({1, blocks, layer.size, layer.size, 16});
+  hone::Tensor<float> x({1, channel_blocks(layer.inputs), layer.size, layer.size, channel_block});
   for (float& value : x) value = 0.5F;
   const std::int64_t out = (layer.size + 2 * (layer.kernel / 2) - layer.kernel) / layer.stride + 1;
-  hone::Tensor<float> y({1, (layer.outputs + 15) / 16, out, out, 16});
+  hone::Tensor<float> y({1, channel_blocks(layer.outputs), out, out, channel_block});
   for (auto _ : state) session.run({{"x", x}}, {{"y", y}});
   const double flop = 2.0 * static_cast<double>(layer.outputs * layer.inputs / layer.group * layer.kernel * layer.kernel * out * out);
   static const double peak = hone_bench::kernel_peak<float>(hone::simd::best_isa().isa);

@@ -16,7 +16,6 @@ REQUIRED = {
     "kernel_shape": [1, 1],
     "paddings": [0, 0],
     "pads": [0, 0],
-    "perm": [0],
     "pooled_shape": [1, 1],
     "scales": [1.0, 1.0, 1.0, 1.0],
     "shape": [1],
@@ -53,14 +52,14 @@ NEEDED = {
 
 # Attributes that are given in one of several forms, by the element type of a variable: OPERATOR: (VARIABLE, {ELEMENT: attributes}).
 BY_TYPE = {
-    "CastMap": [("T2", {"float": {"cast_to": "TO_FLOAT"}, "string": {"cast_to": "TO_STRING"}, "int64": {"cast_to": "TO_INT64"}})],
-    "Imputer": [("T", dict.fromkeys(("float", "double"), {"imputed_value_floats": [1.0]})
-                      | dict.fromkeys(("int64", "int32"), {"imputed_value_int64s": [1]}))],
-    "LinearClassifier": [("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_ints": [0, 1]}})],
-    "OneHotEncoder": [("T", {"string": {"cats_strings": ["a"]}}
-                            | dict.fromkeys(("int64", "int32", "float", "double"), {"cats_int64s": [1]}))],
-    "SVMClassifier": [("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_ints": [0, 1]}})],
-    "TreeEnsembleClassifier": [("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_int64s": [0, 1]}})],
+    "CastMap": ("T2", {"float": {"cast_to": "TO_FLOAT"}, "string": {"cast_to": "TO_STRING"}, "int64": {"cast_to": "TO_INT64"}}),
+    "Imputer": ("T", dict.fromkeys(("float", "double"), {"imputed_value_floats": [1.0]})
+                     | dict.fromkeys(("int64", "int32"), {"imputed_value_int64s": [1]})),
+    "LinearClassifier": ("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_ints": [0, 1]}}),
+    "OneHotEncoder": ("T", {"string": {"cats_strings": ["a"]}}
+                           | dict.fromkeys(("int64", "int32", "float", "double"), {"cats_int64s": [1]})),
+    "SVMClassifier": ("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_ints": [0, 1]}}),
+    "TreeEnsembleClassifier": ("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_int64s": [0, 1]}}),
 }
 
 
@@ -99,7 +98,8 @@ def vocabulary(types: dict[str, str]) -> dict:
 def deciding_attributes(schema, types: dict[str, str]) -> dict:
     """The attributes that give output-only variables the types of `types`, and those that must fit the types of inputs."""
     result = dict(NEEDED.get(schema.name, {}))
-    for variable, forms in BY_TYPE.get(schema.name, []):
+    if schema.name in BY_TYPE:
+        variable, forms = BY_TYPE[schema.name]
         result |= forms.get(element_name(types[variable]), {})
     if schema.name == "LabelEncoder":
         result = label_encoder(schema, types)

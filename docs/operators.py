@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the table of the operators, their versions and their types that hone runs.
 
-usage: operators.py FILE [--tool build/release/bin/hone_support] [--cases build/conformance/node]
+    docs/operators.py FILE [--tool build/release/bin/hone_support] [--cases build/conformance/node]
 
 For each schema in the package `onnx` (operator and version), each type variable of it and each type that the variable allows, the library
 is asked to create a session for a model of one node where the variable has the type. The other variables have the types that they have in
@@ -170,10 +170,10 @@ def totals(asked: list[Question], refusal: Refusals) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("file", type=pathlib.Path)
-    parser.add_argument("--tool", type=pathlib.Path, default="build/release/bin/hone_support")
-    parser.add_argument("--cases", type=pathlib.Path, default="build/conformance/node")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=pathlib.Path, help="what is written")
+    parser.add_argument("--tool", type=pathlib.Path, default="build/release/bin/hone_support", help="asked by standard input")
+    parser.add_argument("--cases", type=pathlib.Path, default="build/conformance/node", help="cases of the conformance suite")
     arguments = parser.parse_args()
     asked = questions()
     refused = refusals(arguments.tool, arguments.cases, asked)

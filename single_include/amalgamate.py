@@ -90,13 +90,13 @@ class Amalgam:
             sys.exit(f"amalgamate.py: {name} ends inside an #if")
 
 
-def opt_in(name):
-    """The header `name` on top of the single one."""
+def opt_in(name, in_single):
+    """The header `name` on top of the single one, which has the headers `in_single`."""
     text = (ROOT / "include" / name).read_text()
-    first, *rest = re.findall(r"#include <hone/.*>\n", text)
-    text = text.replace(first, "#include <hone/hone.hpp>\n")
-    for line in rest:
-        text = text.replace(line, "")
+    first, *rest = [include for include in re.findall(r"#include <(hone/.*)>\n", text) if include in in_single]
+    text = text.replace(f"#include <{first}>\n", "#include <hone/hone.hpp>\n")
+    for include in rest:
+        text = text.replace(f"#include <{include}>\n", "")
     return text
 
 
@@ -116,7 +116,7 @@ def generate():
     for path in sorted((ROOT / "include" / "hone" / "image").glob("*.hpp")):
         name = path.relative_to(ROOT / "include").as_posix()
         if name not in amalgam.in_force:
-            files[name] = opt_in(name)
+            files[name] = opt_in(name, amalgam.in_force)
     return files
 
 

@@ -11,6 +11,9 @@ passed=0
 failed=0
 skipped=0
 failures=()
+ran=0
+# The folders of the ONNX suite.
+suite="node simple pytorch-converted pytorch-operator light"
 
 # count PASSED FAILED SKIPPED WHAT: adds to the totals.
 count() {
@@ -66,10 +69,9 @@ run_ctest() {
 }
 
 # run_cases LIST WHAT TOOL [ARGUMENT...] -- runs hone_conformance. What LIST names must pass; what it does not name may fail, and counts as
-# skipped. Leaves the number of cases in `ran`.
+# skipped. Adds the number of cases to `ran`; what LIST names and this run does not see is left to all_cases_ran and all_named_exist.
 run_cases() {
   local list=$1 what=$2 tool=$3
-  ran=0
   shift 3
   local log
   log=$(mktemp)
@@ -90,23 +92,49 @@ run_cases() {
   n_good=$(grep -c '^PASS ' "$log" || true)
   n_all=$(grep -cE '^(PASS|FAIL) ' "$log" || true)
   n_lost=$(grep -c . <<<"$lost" || true)
-  ran=$n_all
+  ran=$((ran + n_all))
   echo "$what: $n_good of $n_all pass, $n_lost of those that must pass fail, $more pass that $list does not name"
   for name in $lost; do grep -F "FAIL $name:" "$log" | cut -c 1-400; done
   count "$n_good" "$n_lost" $((n_all - n_good - n_lost)) "$what"
   rm "$log"
 }
 
-# expected_cases NAME -- what tests/conformance/counts.txt says of NAME.
-expected_cases() {
-  sed -n "s/^$1 //p" tests/conformance/counts.txt
+# expected NAME... -- the sum of what tests/conformance/counts.txt says of NAMES.
+expected() {
+  local name number sum=0
+  for name; do
+    number=$(sed -n "s/^$name //p" tests/conformance/counts.txt)
+    sum=$((sum + number))
+  done
+  echo "$sum"
 }
 
-# all_cases_ran WHAT NUMBER -- whether the last run_cases ran NUMBER cases.
+# all_cases_ran WHAT NUMBER -- whether NUMBER cases have run since the last such question.
 all_cases_ran() {
-  ((ran == $2)) && return
-  echo "$1: $ran cases ran; tests/conformance/counts.txt has $2"
+  local now=$ran
+  ran=0
+  ((now == $2)) && return
+  echo "$1: $now cases ran, expected $2"
   return 1
+}
+
+# all_named_exist LIST FOLDER... -- whether there is a case in FOLDERS for each name in LIST.
+all_named_exist() {
+  local list=$1 gone
+  shift
+  gone=$(LC_ALL=C comm -23 <(grep -v '^#' "$list" | LC_ALL=C sort) \
+    <(find -L "$@" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | LC_ALL=C sort -u))
+  [[ -n $gone ]] || return 0
+  echo "$list names cases that are not there:" $gone
+  return 1
+}
+
+# run_suite WHAT FOLDERS TOOL [ARGUMENT...] -- run_cases over FOLDERS of the ONNX suite, and whether all of their cases ran.
+run_suite() {
+  local what=$1 folders=$2
+  shift 2
+  run_cases tests/conformance/passing.txt "$what" "$@" $(printf 'build/conformance/%s ' $folders)
+  check "number of cases, $what" all_cases_ran "$what" "$(expected $folders)"
 }
 
 # The cases of the ONNX suite, which tests read too.
@@ -122,16 +150,16 @@ step_release() {
 step_conformance() {
   write_cases || return 1
   build release hone_conformance || return 0
-  local tool=build/release/bin/hone_conformance folder
-  check "tests/conformance/counts.txt is of the onnx in tests/requirements.txt" grep -qx "onnx==$(expected_cases onnx)" tests/requirements.txt
-  for folder in node simple pytorch-converted pytorch-operator light; do
-    run_cases tests/conformance/passing.txt "conformance/$folder" "$tool" "build/conformance/$folder"
-    check "number of cases in conformance/$folder" all_cases_ran "conformance/$folder" "$(expected_cases "$folder")"
-  done
-  run_cases tests/conformance/passing.txt "conformance, saved and loaded" "$tool" --reload build/conformance
-  for arch in $(tests/conformance/arches.sh); do
-    HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level disabled, $arch" "$tool" --level disabled build/conformance
-    [[ $arch == avx512 ]] || HONE_FORCE_ARCH=$arch run_cases tests/conformance/passing.txt "conformance, level all, $arch" "$tool" build/conformance
+  local tool=build/release/bin/hone_conformance folder arch arches
+  arches=$(tests/conformance/arches.sh) || return 1
+  check "tests/conformance/counts.txt is of the onnx in tests/requirements.txt" \
+    grep -qx "onnx==$(sed -n 's/^onnx //p' tests/conformance/counts.txt)" tests/requirements.txt
+  check "the cases in tests/conformance/passing.txt are there" all_named_exist tests/conformance/passing.txt build/conformance/*/
+  for folder in $suite; do run_suite "conformance/$folder" "$folder" "$tool"; done
+  run_suite "conformance, saved and loaded" "$suite" "$tool" --reload
+  for arch in $arches; do
+    HONE_FORCE_ARCH=$arch run_suite "conformance, level disabled, $arch" "$suite" "$tool" --level disabled
+    [[ $arch == avx512 ]] || HONE_FORCE_ARCH=$arch run_suite "conformance, level all, $arch" "$suite" "$tool"
   done
 }
 
@@ -164,8 +192,9 @@ step_zoo() {
     touch build/zoo/complete
   fi
   check "zoo, heap calls" env HONE_ZOO_DIR="$PWD/build/zoo" build/release/bin/tests/session_heap_test
-  local arch level
-  for arch in $(tests/conformance/arches.sh); do
+  local arch arches level
+  arches=$(tests/conformance/arches.sh) || return 1
+  for arch in $arches; do
     for level in disabled all; do HONE_FORCE_ARCH=$arch run_zoo "level $level, $arch" --level "$level"; done
   done
   run_zoo "saved and loaded" --reload
@@ -179,6 +208,7 @@ run_zoo() {
     --filter '!(ppocr_det|yolov8n_like)' build/zoo
   run_cases tests/conformance/passing_zoo.txt "zoo, 1e-3, $what" build/release/bin/hone_conformance --metric max --rtol 1e-3 "$@" \
     --filter '@(ppocr_det|yolov8n_like)' build/zoo
+  check "number of cases, zoo, $what" all_cases_ran "zoo, $what" "$(expected zoo)"
 }
 
 # Names and tolerances are those of the README beside the models.
@@ -193,6 +223,9 @@ step_zoo_wide() {
     .venv/bin/python ../shared/zoo-wide/materialize.py --into build/zoo-wide >/dev/null || return 1
     touch build/zoo-wide/complete
   fi
+  # The list is of both zoos.
+  [[ ! -f build/zoo/complete ]] ||
+    check "the cases in tests/conformance/passing_zoo.txt are there" all_named_exist tests/conformance/passing_zoo.txt build/zoo build/zoo-wide
   local level tolerance names
   for level in disabled all; do
     while read -r tolerance names; do
@@ -207,6 +240,7 @@ step_zoo_wide() {
 5e-2 mobilenet_edgetpu_qdq_part
 1e-1 resnet18_qdq_int8
 MODELS
+    check "number of cases, zoo-wide, level $level" all_cases_ran "zoo-wide, level $level" "$(expected zoo-wide)"
   done
 }
 
@@ -220,6 +254,7 @@ step_differential() {
     run_cases build/differential/cases.txt "differential, level $level" "$tool" --level "$level" --atol 1e-6 --filter '!(QLinear*)' build/differential
     run_cases build/differential/cases.txt "differential, quantized, level $level" "$tool" --level "$level" --rtol 0 --atol 1 --filter 'QLinear*' \
       build/differential
+    check "number of cases, differential, level $level" all_cases_ran "differential, level $level" "$(wc -l <build/differential/cases.txt)"
   done
 }
 
@@ -232,7 +267,7 @@ step_header-only() {
   build header-only hone_tests hone_conformance || return 0
   run_ctest header-only -E headers_alone
   write_cases || return 1
-  run_cases tests/conformance/passing.txt "conformance, header-only" build/header-only/bin/hone_conformance build/conformance
+  run_suite "conformance, header-only" "$suite" build/header-only/bin/hone_conformance
 }
 
 step_single() {
@@ -249,13 +284,13 @@ step_asan() {
   configure=()
   run_ctest asan -E headers_alone
   write_cases || return 1
-  run_cases tests/conformance/passing.txt "conformance, asan" build/asan/bin/hone_conformance build/conformance/simple build/conformance/node
+  run_suite "conformance, asan" "simple node" build/asan/bin/hone_conformance
 }
 
 step_nightly() {
   local seed
   seed=$(date +%Y%m%d)
-  HONE_DIFFERENTIAL_CASES=500 HONE_DIFFERENTIAL_SEED=$seed step_differential
+  HONE_DIFFERENTIAL_CASES=500 HONE_DIFFERENTIAL_SEED=$seed step_differential || count 0 1 0 "differential, seed $seed"
   build tsan && run_ctest tsan &&
     check "10,000 runs in each of 64 threads, tsan" env HONE_CONCURRENT_RUNS=10000 build/tsan/bin/tests/session_concurrent_test
   write_cases || return 1
@@ -284,7 +319,7 @@ step_style() {
     count 0 0 1 clang-format
   fi
   check "the samples in README.md are examples/readme/*.cpp" readme_samples
-  cmake --preset release >/dev/null
+  cmake --preset release >/dev/null || return 1
   check clang-tidy clang-tidy --quiet -p build/release tools/*.cpp examples/*/*.cpp src/session.cpp src/onnx.cpp
 }
 

@@ -176,6 +176,7 @@ inline std::string compare_tensors(const hone::TensorRef& y, const hone::TensorR
     case DType::complex128:
       return reals(std::complex<double>{});
     case DType::boolean:
+      return compare_exactly(y.as<const std::uint8_t>(), reference.as<const std::uint8_t>(), count, 0);
     case DType::uint8:
       return exactly(std::uint8_t{});
     case DType::int8:
@@ -216,7 +217,7 @@ inline std::string compare_tensors(const hone::TensorRef& y, const hone::TensorR
 }
 
 /// "" when `y` equals `reference` within the tolerance, else a sentence that says where it differs first or most. Types, shapes,
-/// strings and integers must be equal.
+/// strings, booleans and elements of fewer than 8 bits must be equal; integers may differ by the absolute tolerance.
 [[nodiscard]] inline std::string compare(const hone::Value& y, const hone::Value& reference, const Tolerance& tolerance) {
   if (y.has_value() != reference.has_value()) return y.has_value() ? "there is a value, expected none" : "there is no value, expected one";
   if (!y.has_value()) return {};

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <hone/hone.hpp>
+#include <hone/session/profiler.hpp>
 
 #include "heap_count.hpp"
 #include "progress.hpp"
@@ -28,24 +30,19 @@ double microseconds(Clock::duration time) { return std::chrono::duration<double,
 
 double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
-std::string json_string(const std::string& raw) {
-  std::string result = "\"";
-  for (const char c : raw) {
-    if (c == '"' || c == '\\') result.push_back('\\');
-    if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-      result += code;
-    } else {
-      result.push_back(c);
-    }
-  }
-  return result + '"';
-}
-
 /// The time that `fraction` of the sorted `times` do not exceed.
 double quantile(const std::vector<float>& times, double fraction) {
   return static_cast<double>(times[static_cast<std::size_t>(fraction * static_cast<double>(times.size() - 1) + 0.5)]);
+}
+
+/// MiB of memory that the process has had at most. Linux: not ru_maxrss, which a process inherits from the one that has started it.
+double peak_rss() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 }  // namespace
@@ -109,15 +106,13 @@ int main(int argc, char** argv) try {
   progress.clear();
 
   std::sort(times.begin(), times.end());
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
   const hone::MemoryReport memory = session.memory();
   const int threads = session.options().intra_op_num_threads;
   std::printf(
       "{\"model\": %s, \"threads\": %d, \"runs\": %zu, \"median_us\": %.3f, \"min_us\": %.3f, \"p99_us\": %.3f, \"load_ms\": %.3f, "
       "\"peak_rss_mb\": %.1f, \"weights_mb\": %.1f, \"arena_mb\": %.1f, \"heap_calls_per_run\": ",
-      json_string(model).c_str(), threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())), times.size(),
-      quantile(times, 0.5), static_cast<double>(times.front()), quantile(times, 0.99), load_ms, static_cast<double>(usage.ru_maxrss) / 1024,
+      hone::json_string(model).c_str(), threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
+      times.size(), quantile(times, 0.5), static_cast<double>(times.front()), quantile(times, 0.99), load_ms, peak_rss(),
       mebibytes(memory.weights + memory.packed), mebibytes(memory.planned_arena));
   if (calls_before && calls_after) {
     std::printf("%.2f}\n", static_cast<double>(*calls_after - *calls_before) / static_cast<double>(times.size()));

@@ -18,9 +18,7 @@ using hone::DType;
 /// A model that imports the domain too.
 onnx::ModelProto contrib_model(const GraphBuilder& graph) {
   onnx::ModelProto proto = model(13, graph);
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("com.microsoft");
-  opset->set_version(1);
+  import_domain(proto, "com.microsoft");
   return proto;
 }
 

@@ -70,9 +70,7 @@ inline onnx::ModelProto with_old_function() {
                                          .node(NodeBuilder("Old", {"x"}, {"s"}, "f"))
                                          .node(NodeBuilder("Softmax", {"s"}, {"y"}))
                                          .output("y"));
-  auto* import = proto.add_opset_import();
-  import->set_domain("f");
-  import->set_version(1);
+  import_domain(proto, "f");
   auto* function = proto.add_functions();
   function->set_name("Old");
   function->set_domain("f");
@@ -196,9 +194,7 @@ TEST_CASE("types, shapes and metadata are those of the model") {
   auto* entry = proto.add_metadata_props();
   entry->set_key("author");
   entry->set_value("nobody");
-  auto* unused = proto.add_opset_import();
-  unused->set_domain("ai.onnx.ml");
-  unused->set_version(3);
+  import_domain(proto, "ai.onnx.ml", 3);
 
   const SavedModel saved(proto);
   for (std::size_t i = 0; i < 2; ++i) {
@@ -288,9 +284,7 @@ TEST_CASE("operators of the user keep their attributes in order") {
               .input("x", DType::float32, {2})
               .node(NodeBuilder("Blend", {"x"}, {"y"}, "my.domain").attribute("z", 2.0f).attribute("a", 3.0f).attribute("list", Dims{4}))
               .output("y"));
-  auto* import = proto.add_opset_import();
-  import->set_domain("my.domain");
-  import->set_version(2);
+  import_domain(proto, "my.domain", 2);
   const SavedModel saved(proto, options);
   const Tensor<float> x({2}, {1, 2});
   CHECK(saved.agrees({{"x", x}}));

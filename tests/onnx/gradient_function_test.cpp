@@ -24,9 +24,7 @@ void set_strings(onnx::NodeProto& node, const std::string& name, const std::vect
 /// `graph` makes y from a (2, 3) and b (3), and perhaps of c (3, 2); Gradient gives da and db.
 onnx::ModelProto with_gradient(const GraphBuilder& graph, const std::vector<std::string>& xs = {"a", "b"}) {
   onnx::ModelProto proto = model(17, graph);
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("ai.onnx.preview.training");
-  opset->set_version(1);
+  import_domain(proto, "ai.onnx.preview.training");
   onnx::NodeProto& node = *proto.mutable_graph()->add_node();
   node.set_op_type("Gradient");
   node.set_domain("ai.onnx.preview.training");

@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -7,6 +8,7 @@
 #include <hone/providers/cpu.hpp>
 #include <hone/session/session.hpp>
 
+#include "../../tools/temporary_folder.hpp"
 #include "support/model.hpp"
 
 namespace importer_test {
@@ -198,18 +200,20 @@ TEST_CASE("sparse initializers become dense") {
   CHECK(run(proto, {1, 2, 3, 4}) == std::vector<float>{1, 12, 3, 24});
   *sparse->mutable_indices() = tensor<std::int64_t>("", {2}, {1, 4});
   CHECK(contains(error_of([&] { Session session(proto); }), "an index outside its shape"));
+  sparse->add_dims(4);
+  *sparse->mutable_indices() = tensor<std::int64_t>("", {2, 2}, {0, 1, std::numeric_limits<std::int64_t>::max(), 2});
+  CHECK(contains(error_of([&] { Session session(proto); }), "an index outside its shape"));
 }
 
 /// A folder with a model whose weights lie in files beside it.
 class ExternalModel {
  public:
-  ExternalModel() : folder_(std::filesystem::temp_directory_path() / "hone_importer_test" / "model") {
-    std::filesystem::create_directories(folder_);
+  ExternalModel() : folder_(root_.path() / "model") {
+    std::filesystem::create_directory(folder_);
     const float values[] = {0, 3, 4};
     std::ofstream(folder_ / "weights.bin", std::ios::binary).write(reinterpret_cast<const char*>(values), sizeof values);
-    std::ofstream(folder_.parent_path() / "secret.bin", std::ios::binary).write(reinterpret_cast<const char*>(values), sizeof values);
+    std::ofstream(root_.path() / "secret.bin", std::ios::binary).write(reinterpret_cast<const char*>(values), sizeof values);
   }
-  ~ExternalModel() { std::filesystem::remove_all(folder_.parent_path()); }
 
   /// The result for x = (1, 2), or the error's message.
   std::string run(const std::string& location, const std::string& offset, const std::string& length) const {
@@ -241,6 +245,7 @@ class ExternalModel {
   }
 
  private:
+  tools::TemporaryFolder root_;
   std::filesystem::path folder_;
 };
 
@@ -265,25 +270,20 @@ TEST_CASE("functions of the model are inlined, with attributes and their own ops
                                          .node(NodeBuilder("Twice", {"x"}, {"t"}, "my.domain").attribute("slope", 0.5f))
                                          .node(NodeBuilder("Twice", {"t"}, {"y"}, "my.domain").attribute("slope", 0.25f))
                                          .output("y"));
-  auto* import = proto.add_opset_import();
-  import->set_domain("my.domain");
-  import->set_version(1);
+  import_domain(proto, "my.domain");
   auto* function = proto.add_functions();
   function->set_name("Twice");
   function->set_domain("my.domain");
   function->add_input("a");
   function->add_output("b");
   function->add_attribute("slope");
-  auto* opset = function->add_opset_import();
-  opset->set_version(16);
+  import_domain(*function, "", 16);
   *function->add_node() = NodeBuilder("Add", {"a", "a"}, {"sum"}).proto();
   *function->add_node() = NodeBuilder("LeakyRelu", {"sum"}, {"b"}).reference("alpha", "slope", onnx::AttributeProto::FLOAT).proto();
   CHECK(run(proto, {3, -4}) == std::vector<float>{12, -2});
 
   *function->add_node() = NodeBuilder("Twice", {"b"}, {"c"}, "my.domain").proto();
-  auto* own = function->add_opset_import();
-  own->set_domain("my.domain");
-  own->set_version(1);
+  import_domain(*function, "my.domain");
   CHECK(contains(error_of([&] { Session session(proto); }), "limits.max_nesting, which is 64"));
 }
 

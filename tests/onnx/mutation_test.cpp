@@ -135,16 +135,11 @@ inline Sample attention() {
 inline Sample convolutions() {
   using namespace hone_test;
   const auto weights = [](const std::string& name, const Dims& dims) {
-    onnx::TensorProto proto = tensor<float>(name, dims, {});
-    std::int64_t count = 1;
-    for (const std::int64_t dim : dims) count *= dim;
-    std::string bytes;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float value = static_cast<float>(i % 7) - 3;
-      bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-    }
-    proto.set_raw_data(bytes);
-    return proto;
+    std::size_t count = 1;
+    for (const std::int64_t dim : dims) count *= static_cast<std::size_t>(dim);
+    std::vector<float> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i % 7) - 3;
+    return tensor<float>(name, dims, values);
   };
   const auto pool = [](const std::string& op, const std::string& x, const std::string& y) {
     return NodeBuilder(op, {x}, {y})

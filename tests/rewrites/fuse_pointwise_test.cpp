@@ -120,26 +120,17 @@ TEST_CASE("steps that are known to broaden the product do not join it") {
 }
 
 TEST_CASE("where only a run shows that an operand broadens the product, it is broadcast all the same") {
-  onnx::NodeProto node =
-      NodeBuilder("FusedMatMul", {"x", "w", "mask"}, {"y"}, "hone").attribute("operands", Dims{0}).attribute("swapped", Dims{0}).proto();
-  auto* steps = node.add_attribute();
-  steps->set_name("steps");
-  steps->set_type(onnx::AttributeProto::STRINGS);
-  steps->add_strings("Add");
-  auto* parameters = node.add_attribute();
-  parameters->set_name("parameters");
-  parameters->set_type(onnx::AttributeProto::FLOATS);
-  parameters->add_floats(0);
-  parameters->add_floats(0);
   auto fused = model(17, GraphBuilder()
                              .input("x", DType::float32, {-1, 3})
                              .input("w", DType::float32, {3, 4})
                              .input("mask", DType::float32, {-1, 4})
+                             .node(NodeBuilder("FusedMatMul", {"x", "w", "mask"}, {"y"}, "hone")
+                                       .attribute("steps", std::vector<std::string>{"Add"})
+                                       .attribute("parameters", std::vector<float>{0, 0})
+                                       .attribute("operands", Dims{0})
+                                       .attribute("swapped", Dims{0}))
                              .output("y"));
-  *fused.mutable_graph()->add_node() = node;
-  auto* opset = fused.add_opset_import();
-  opset->set_domain("hone");
-  opset->set_version(1);
+  import_domain(fused, "hone");
   const hone::Session session(fused);
   hone::Tensor<float> x({1, 3}, {1, 2, 3});
   hone::Tensor<float> w({3, 4}, {1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1});

@@ -23,9 +23,7 @@ using hone::TensorView;
 
 inline onnx::ModelProto one_node(const NodeBuilder& node, DType dtype = DType::float32, const Dims& dims = {3}) {
   auto proto = model(17, GraphBuilder().input("x", dtype, dims).node(node).output("y"));
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("my.domain");
-  opset->set_version(2);
+  import_domain(proto, "my.domain", 2);
   return proto;
 }
 
@@ -232,9 +230,7 @@ TEST_CASE("a sequence is no tensor that is left out") {
                              .node(NodeBuilder("SequenceConstruct", {"x"}, {"s"}))
                              .node(NodeBuilder("Maybe", {"x", "s"}, {"z"}, "my.domain"))
                              .output("z"));
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("my.domain");
-  opset->set_version(1);
+  import_domain(proto, "my.domain");
   CHECK(contains(error_of([&] { const Session session(proto, options); }), "its input 1 has type seq(tensor(float))"));
 }
 

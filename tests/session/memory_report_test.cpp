@@ -78,9 +78,7 @@ TEST_CASE("a context in use is counted as busy, and survives trim") {
                              .node(NodeBuilder("Exp", {"g"}, {"e"}))
                              .node(NodeBuilder("Neg", {"e"}, {"y"}))
                              .output("y"));
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("test");
-  opset->set_version(1);
+  import_domain(proto, "test");
   const Session session(proto, options);
   const Tensor<float> x({2}, {0, 0});
   std::vector<float> result;

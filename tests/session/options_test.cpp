@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <map>
 #include <random>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 #include <hone/session/config_entries.hpp>
 #include <hone/session/session.hpp>
 
+#include "../../tools/temporary_folder.hpp"
 #include "support/model.hpp"
 
 namespace options_test {
@@ -51,6 +51,9 @@ TEST_CASE("free dimensions take sizes by name and by denotation") {
   CHECK(session.run({{"x", right}})["y"].shape() == hone::Shape{2, 3, 5});
   CHECK(contains(error_of([&] { (void)session.run({{"x", wrong}}); }), "has shape (1, 3, 5); the model expects (2, 3, width)"));
 
+  SessionOptions both;
+  both.add_free_dimension_override_by_name("batch", 2).add_free_dimension_override_by_denotation("DATA_BATCH", 7);
+  CHECK(to_string(Session(proto, both).inputs()[0].shape) == "(2, ?, width)");
   SessionOptions unknown;
   unknown.add_free_dimension_override_by_name("sequence", 2);
   CHECK(contains(error_of([&] { Session s(proto, unknown); }), "no free dimension of the name 'sequence'; it has: batch, width"));
@@ -119,13 +122,12 @@ TEST_CASE("external data are taken from memory, from a folder, or not at all") {
   replaced.add_initializer("w", Tensor<float>({2}, {5, 6}));
   CHECK(values_of<float>(Session(proto, replaced).run({{"x", x}})["y"]) == std::vector<float>{5, 12});
 
-  const auto folder = std::filesystem::temp_directory_path() / "hone_options_test";
-  std::filesystem::create_directories(folder);
-  std::ofstream(folder / "weights.bin", std::ios::binary).write(reinterpret_cast<const char*>(file.data()), 12);
+  const tools::TemporaryFolder folder;
+  std::ofstream(folder.path() / "weights.bin", std::ios::binary).write(reinterpret_cast<const char*>(file.data()), 12);
   SessionOptions from_folder;
-  from_folder.add_config_entry("session.model_external_initializers_file_folder_path", folder.string());
+  from_folder.add_config_entry("session.model_external_initializers_file_folder_path", folder.path().string());
   CHECK(values_of<float>(Session(proto, from_folder).run({{"x", x}})["y"]) == std::vector<float>{7, 16});
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove(folder.path() / "weights.bin");
   CHECK(code_of([&] { Session s(proto, from_folder); }) == ErrorCode::no_such_file);
 }
 
@@ -202,9 +204,7 @@ TEST_CASE("a sparse initializer, nesting, and functions that multiply cannot ask
 
   // f0 calls f1 twice, which calls f2 twice, and so on: 2^20 nodes.
   auto doubling = model(17, GraphBuilder().input("x", DType::float32, {2}).node(NodeBuilder("f0", {"x"}, {"y"}, "f")).output("y"));
-  auto* opset = doubling.add_opset_import();
-  opset->set_domain("f");
-  opset->set_version(1);
+  import_domain(doubling, "f");
   for (int i = 0; i < 20; ++i) {
     auto* function = doubling.add_functions();
     function->set_domain("f");
@@ -215,11 +215,8 @@ TEST_CASE("a sparse initializer, nesting, and functions that multiply cannot ask
     const std::string domain = i < 19 ? "f" : "";
     *function->add_node() = NodeBuilder(callee, {"a"}, {"b"}, domain).proto();
     *function->add_node() = NodeBuilder(callee, {"b"}, {"c"}, domain).proto();
-    for (const auto& [name, version] : std::map<std::string, int>{{"", 17}, {"f", 1}}) {
-      auto* import = function->add_opset_import();
-      import->set_domain(name);
-      import->set_version(version);
-    }
+    import_domain(*function, "", 17);
+    import_domain(*function, "f");
   }
   const std::string message = error_of([&] { Session s(doubling, {.limits = {.max_nodes = 10000}}); });
   CHECK(contains(message, "limits.max_nodes is 10000"));

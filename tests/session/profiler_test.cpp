@@ -11,6 +11,7 @@
 #include <hone/providers/cpu.hpp>
 #include <hone/session/session.hpp>
 
+#include "../../tools/temporary_folder.hpp"
 #include "support/model.hpp"
 
 namespace profiler_test {
@@ -43,17 +44,20 @@ inline double number(const std::string& line, const std::string& key) {
   return std::stod(line.substr(at + key.size() + 3));
 }
 
-inline std::string prefix() { return (std::filesystem::temp_directory_path() / "hone \"profile\"").string(); }
+inline hone::SessionOptions profiling(const tools::TemporaryFolder& folder) {
+  return {.graph_optimization_level = hone::GraphOptimizationLevel::basic,
+          .enable_profiling = true,
+          .profile_file_prefix = (folder.path() / "hone \"profile\"").string()};
+}
 
 TEST_CASE("a profile has one complete event per line, for loading, runs and nodes") {
-  const Session session(
-      two_nodes(),
-      {.graph_optimization_level = hone::GraphOptimizationLevel::basic, .enable_profiling = true, .profile_file_prefix = prefix()});
+  const tools::TemporaryFolder folder;
+  const Session session(two_nodes(), profiling(folder));
   const Tensor<float> x = Tensor<float>::filled({2, 3}, 1);
   (void)session.run({{"x", x}}, hone::RunOptions{.tag = "first \"run\""});
   (void)session.run({{"x", x}});
   const std::string path = session.end_profiling();
-  CHECK(path.starts_with(prefix()));
+  CHECK(path.starts_with(profiling(folder).profile_file_prefix));
   CHECK(path.ends_with(".json"));
   CHECK(session.end_profiling() == path);
   (void)session.run({{"x", x}});  // not in the profile any more
@@ -88,16 +92,12 @@ TEST_CASE("a profile has one complete event per line, for loading, runs and node
   // A node lies within its run.
   CHECK(number(lines[3], "ts") >= number(lines[5], "ts"));
   CHECK(number(lines[3], "ts") + number(lines[3], "dur") <= number(lines[5], "ts") + number(lines[5], "dur") + 0.01);
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("profiles of sessions and threads do not mix") {
-  const Session one(
-      two_nodes(),
-      {.graph_optimization_level = hone::GraphOptimizationLevel::basic, .enable_profiling = true, .profile_file_prefix = prefix()});
-  const Session two(
-      two_nodes(),
-      {.graph_optimization_level = hone::GraphOptimizationLevel::basic, .enable_profiling = true, .profile_file_prefix = prefix()});
+  const tools::TemporaryFolder folder;
+  const Session one(two_nodes(), profiling(folder));
+  const Session two(two_nodes(), profiling(folder));
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
@@ -111,21 +111,17 @@ TEST_CASE("profiles of sessions and threads do not mix") {
   CHECK(first != second);
   CHECK(lines_of(first).size() == 2 + 2 + 100 * 3);
   CHECK(lines_of(second).size() == 2 + 2);
-  std::filesystem::remove(first);
-  std::filesystem::remove(second);
 }
 
 TEST_CASE("a profile is complete when the session ends without end_profiling, and there is none without the option") {
-  const std::string folder = (std::filesystem::temp_directory_path() / "hone_profiler_test").string();
-  std::filesystem::create_directories(folder);
-  { const Session session(two_nodes(), {.enable_profiling = true, .profile_file_prefix = folder + "/p"}); }
+  const tools::TemporaryFolder folder;
+  { const Session session(two_nodes(), profiling(folder)); }
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
     CHECK(lines_of(entry.path()).back() == "]");
     ++files;
   }
   CHECK(files == 1);
-  std::filesystem::remove_all(folder);
   const Session session(two_nodes());
   CHECK(contains(error_of([&] { (void)session.end_profiling(); }), "without enable_profiling"));
   CHECK(contains(error_of([] { Session s(two_nodes(), {.enable_profiling = true, .profile_file_prefix = "/no/such/folder/p"}); }),

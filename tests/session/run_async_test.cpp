@@ -28,9 +28,7 @@ inline onnx::ModelProto gate() {
                              .node(NodeBuilder("Gate", {"x"}, {"y"}, "test"))
                              .node(NodeBuilder("Neg", {"y"}, {"z"}))
                              .output("z"));
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("test");
-  opset->set_version(1);
+  import_domain(proto, "test");
   return proto;
 }
 

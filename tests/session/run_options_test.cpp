@@ -44,9 +44,7 @@ struct Probe {
 };
 
 inline onnx::ModelProto with_domain(onnx::ModelProto proto) {
-  auto* opset = proto.add_opset_import();
-  opset->set_domain("test");
-  opset->set_version(1);
+  import_domain(proto, "test");
   return proto;
 }
 

@@ -1,6 +1,5 @@
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <hone/session/session.hpp>
 
 #include "support/model.hpp"
+#include "support/temporary_file.hpp"
 
 namespace session_test {
 
@@ -66,22 +66,9 @@ inline onnx::ModelProto two_outputs() {
   return proto;
 }
 
-/// A file that is gone when the test ends.
-class TemporaryFile {
- public:
-  TemporaryFile(const std::string& name, const std::string& contents) : path_(std::filesystem::temp_directory_path() / name) {
-    std::ofstream(path_, std::ios::binary) << contents;
-  }
-  ~TemporaryFile() { std::filesystem::remove(path_); }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 TEST_CASE("a session is made from a path, bytes, a part of a buffer, and a parsed model") {
   const std::string bytes = serialized(matmul());
-  const TemporaryFile file("hone_session_test_matmul.onnx", bytes);
+  const TemporaryFile file(bytes);
   check_product(Session(file.path()));
   check_product(Session(bytes_of(bytes)));
   const std::string padded = "####" + bytes + "##";
@@ -99,7 +86,7 @@ TEST_CASE("a session outlives the bytes it was made from") {
 
 TEST_CASE("create_async gives a session, or the load error") {
   const std::string bytes = serialized(matmul());
-  const TemporaryFile file("hone_session_test_async.onnx", bytes);
+  const TemporaryFile file(bytes);
   check_product(Session::create_async(file.path()).get());
   check_product(Session::create_async(bytes_of(bytes)).get());
   const onnx::ModelProto proto = matmul();
@@ -313,9 +300,9 @@ TEST_CASE("values that an operator does not allow name the node, and the session
 TEST_CASE("models that cannot be loaded say why") {
   CHECK(code_of([] { return Session("no_such_file.onnx"); }) == ErrorCode::no_such_file);
   CHECK(code_of([] { return Session(std::filesystem::temp_directory_path()); }) == ErrorCode::no_such_file);
-  const TemporaryFile empty("hone_session_test_empty.onnx", "");
+  const TemporaryFile empty("");
   CHECK(code_of([&] { return Session(empty.path()); }) == ErrorCode::invalid_protobuf);
-  CHECK(contains(error_of([&] { Session session(empty.path()); }), "hone_session_test_empty.onnx"));
+  CHECK(contains(error_of([&] { Session session(empty.path()); }), "'" + empty.path().string() + "'"));
   const std::string bytes = serialized(matmul());
   CHECK(code_of([&] { return Session(bytes_of("this is not an ONNX model at all")); }) == ErrorCode::invalid_protobuf);
   CHECK(code_of([&] { return Session(bytes_of(bytes), 4, bytes.size()); }) == ErrorCode::invalid_argument);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,13 +28,12 @@ inline void set_type(onnx::ValueInfoProto& info, const std::string& name, hone::
 }
 
 template <class T>
-onnx::TensorProto tensor(const std::string& name, const Dims& dims, std::initializer_list<T> values) {
+onnx::TensorProto tensor(const std::string& name, const Dims& dims, const std::vector<T>& values) {
   onnx::TensorProto proto;
   proto.set_name(name);
   proto.set_data_type(static_cast<int>(hone::dtype_of<T>));
   for (const std::int64_t dim : dims) proto.add_dims(dim);
-  const std::vector<T> copy(values);
-  proto.set_raw_data(copy.data(), copy.size() * sizeof(T));
+  proto.set_raw_data(values.data(), values.size() * sizeof(T));
   return proto;
 }
 
@@ -68,6 +66,16 @@ class NodeBuilder {
   NodeBuilder&& attribute(const std::string& name, const Dims& values) && {
     auto& a = add(name, onnx::AttributeProto::INTS);
     for (const std::int64_t value : values) a.add_ints(value);
+    return std::move(*this);
+  }
+  NodeBuilder&& attribute(const std::string& name, const std::vector<float>& values) && {
+    auto& a = add(name, onnx::AttributeProto::FLOATS);
+    for (const float value : values) a.add_floats(value);
+    return std::move(*this);
+  }
+  NodeBuilder&& attribute(const std::string& name, const std::vector<std::string>& values) && {
+    auto& a = add(name, onnx::AttributeProto::STRINGS);
+    for (const std::string& value : values) a.add_strings(value);
     return std::move(*this);
   }
   NodeBuilder&& attribute(const std::string& name, const onnx::TensorProto& value) && {
@@ -128,6 +136,14 @@ inline onnx::ModelProto model(int opset, const GraphBuilder& graph, int ir_versi
   *proto.mutable_graph() = graph.proto();
   proto.mutable_graph()->set_name("test");
   return proto;
+}
+
+/// Imports a domain besides those that a model, or a function, imports already.
+template <class Proto>
+void import_domain(Proto& proto, const std::string& domain, int version = 1) {
+  auto* import = proto.add_opset_import();
+  import->set_domain(domain);
+  import->set_version(version);
 }
 
 [[nodiscard]] inline std::string serialized(const onnx::ModelProto& proto) { return proto.SerializeAsString(); }

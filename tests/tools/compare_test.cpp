@@ -68,7 +68,9 @@ TEST_CASE("compare: types, shapes, integers and strings exactly") {
   CHECK(compare(Tensor<std::int64_t>({1}, {100001}), Tensor<std::int64_t>({1}, {100000}), elementwise) ==
         "element 0 is 100001, expected 100000");
   CHECK(compare(Tensor<std::string>({1}, {"a"}), Tensor<std::string>({1}, {"b"}), elementwise) == "element 0 is 'a', expected 'b'");
-  CHECK_FALSE(compare(Tensor<bool>({1}, {true}), Tensor<bool>({1}, {false}), elementwise).empty());
+  const tools::Tolerance one_step{.relative = 0, .absolute = 1};
+  CHECK(compare(Tensor<bool>({1}, {true}), Tensor<bool>({1}, {false}), one_step) == "element 0 is 1, expected 0");
+  CHECK(compare(Tensor<bool>({2}, {true, false}), Tensor<bool>({2}, {true, false}), one_step).empty());
 }
 
 TEST_CASE("compare: packed elements one by one, without the bits behind the last one") {
@@ -100,6 +102,33 @@ TEST_CASE("compare: sequences and maps by their parts; no value equals no value"
   CHECK(compare(Value(), Value(), elementwise).empty());
   CHECK(compare(Value(), floats({1}), elementwise) == "there is no value, expected one");
   CHECK_FALSE(compare(floats({1}), sequence(1), elementwise).empty());
+}
+
+TEST_CASE("identical: the same type, shape and bits, in every part") {
+  using tools::identical;
+  CHECK(identical(floats({1, -0.0f, NAN}), floats({1, -0.0f, NAN})));
+  CHECK_FALSE(identical(floats({0}), floats({-0.0f})));
+  CHECK_FALSE(identical(floats({1}), Tensor<double>({1}, {1.0})));
+  CHECK_FALSE(identical(floats({1, 2}), Tensor<float>({1, 2}, {1, 2})));
+  CHECK(identical(Tensor<float>({0, 2}, {}), Tensor<float>({0, 2}, {})));
+  const auto texts = [](const std::string& last) -> Value { return Tensor<std::string>({2}, {"a", last}); };
+  CHECK(identical(texts("b"), texts("b")));
+  CHECK_FALSE(identical(texts("b"), texts("c")));
+  CHECK(identical(Value(), Value()));
+  CHECK_FALSE(identical(Value(), floats({1})));
+  const auto sequence = [](std::initializer_list<float> last) {
+    std::vector<Value> values;
+    values.push_back(floats({1}));
+    values.push_back(floats(last));
+    return Value::sequence(hone::DType::float32, std::move(values));
+  };
+  CHECK(identical(sequence({2}), sequence({2})));
+  CHECK_FALSE(identical(sequence({2}), sequence({3})));
+  CHECK_FALSE(identical(sequence({2}), Value::sequence(hone::DType::float32)));
+  const auto map = [](std::int64_t key, float value) { return Value::map(Tensor<std::int64_t>({1}, {key}), floats({value})); };
+  CHECK(identical(map(7, 1), map(7, 1)));
+  CHECK_FALSE(identical(map(7, 1), map(8, 1)));
+  CHECK_FALSE(identical(map(7, 1), map(7, 2)));
 }
 
 }  // namespace compare_test

@@ -6,10 +6,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/session/options.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -21,9 +23,10 @@ struct Picture {
   std::vector<std::uint8_t> pixels;
 };
 
-/// Reads an encoded picture. Gives nothing for bytes of a format that is not its own. What it throws becomes the error of the run.
+/// Reads an encoded picture. Gives nothing for bytes of a format that is not its own. What it throws becomes the error of the run, as when
+/// a picture of (H, W, 3) is beyond the limits of the session: a reader finds that out before it takes memory for the pixels.
 /// The other headers of this folder have one for each library that they name.
-using PictureReader = std::function<std::optional<Picture>(std::span<const std::byte>)>;
+using PictureReader = std::function<std::optional<Picture>(std::span<const std::byte>, const Limits&)>;
 
 namespace detail {
 
@@ -35,10 +38,15 @@ namespace detail {
   return true;
 }
 
-/// An empty picture of that size. Errors: invalid_argument for a size that is not positive.
-[[nodiscard]] inline Picture make_picture(std::int64_t height, std::int64_t width) {
+/// Bytes of the pixels of a picture of that size. Errors: invalid_argument for a size that is not positive; resource_exhausted.
+inline std::size_t check_picture(std::int64_t height, std::int64_t width, const Limits& limits) {
   if (height < 1 || width < 1) fail(ErrorCode::invalid_argument, "a picture of ", height, " by ", width, " pixels");
-  return {height, width, std::vector<std::uint8_t>(checked_bytes(DType::uint8, {height, width, 3}))};
+  return limited_bytes(DType::uint8, {height, width, 3}, limits);
+}
+
+/// An empty picture of that size. Errors: those of check_picture().
+[[nodiscard]] inline Picture make_picture(std::int64_t height, std::int64_t width, const Limits& limits) {
+  return {height, width, std::vector<std::uint8_t>(check_picture(height, width, limits))};
 }
 
 inline void give_picture(Context& c, const Picture& picture, std::int64_t channels, const auto& write) {
@@ -52,12 +60,15 @@ inline void decode_image(Context& c, const std::vector<PictureReader>& readers, 
   if (encoded.dtype != DType::uint8 || encoded.shape.rank() != 1) {
     return c.fail("the encoded picture is ", name(encoded.dtype), " of shape ", encoded.shape, "; expected a list of uint8");
   }
+  const Limits* limits = c.output_slot(0).limits;
   std::optional<Picture> picture;
   for (const PictureReader& read : readers) {
-    picture = read({encoded.as<const std::byte>(), encoded.bytes()});
+    picture = read({encoded.as<const std::byte>(), encoded.bytes()}, limits != nullptr ? *limits : Limits{});
     if (picture) break;
   }
   if (!picture) return c.fail("the bytes are no picture of a format that is read here");
+  if (picture->pixels.size() != checked_bytes(DType::uint8, {picture->height, picture->width, 3}))
+    return c.fail("a reader gave ", picture->pixels.size(), " bytes for a picture of ", picture->height, " by ", picture->width, " pixels");
   if (pixel_format == "RGB") {
     give_picture(c, *picture, 3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
   } else if (pixel_format == "BGR") {

@@ -29,13 +29,11 @@ class FreeDimensions {
     if (!dims || (by_name_ == nullptr && by_denotation_ == nullptr)) return dims;
     for (std::size_t i = 0; i < dims->size(); ++i) {
       Dim& dim = (*dims)[i];
-      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
       if (dim.value >= 0) continue;
-      if (const std::int64_t* size = find(by_name_, dim.symbol, names_)) {
-        dim.value = *size;
-      } else if (const std::int64_t* by = find(by_denotation_, denotation, denotations_)) {
-        dim.value = *by;
-      }
+      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
+      const std::int64_t* by_name = find(by_name_, dim.symbol, names_);
+      const std::int64_t* by_denotation = find(by_denotation_, denotation, denotations_);
+      if (by_name != nullptr || by_denotation != nullptr) dim.value = by_name != nullptr ? *by_name : *by_denotation;
     }
     return dims;
   }

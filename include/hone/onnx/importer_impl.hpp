@@ -1,9 +1,14 @@
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <onnx/onnx_pb.h>
@@ -19,6 +24,7 @@
 #include <hone/onnx/node_opset.hpp>
 #include <hone/onnx/read_metadata.hpp>
 #include <hone/onnx/read_tensor.hpp>
+#include <hone/onnx/scope.hpp>
 #include <hone/onnx/topological_order.hpp>
 #include <hone/onnx/type_proto.hpp>
 #include <hone/session/run_options.hpp>
@@ -26,22 +32,6 @@
 namespace hone::inline HONE_ABI {
 
 namespace detail {
-
-/// Where names are looked up: those of one GraphProto or of one inlined function, then those of the graph around it.
-struct Scope {
-  Graph* graph;
-  Scope* parent;
-  const Opsets* opsets;
-  /// Attributes of the function call that is being inlined, for `ref_attr_name`; null outside functions.
-  const FunctionCall* call;
-  /// Put before names made in an inlined function, which would clash otherwise.
-  std::string prefix;
-  std::unordered_map<std::string, ValueId> names = {};
-  /// Of a subgraph: what its inputs are when it does not say so.
-  std::vector<Type> input_types = {};
-  /// In the order of import.
-  std::vector<const onnx::NodeProto*> nodes = {};
-};
 
 class Importer {
  public:
@@ -104,15 +94,15 @@ class Importer {
       if (const std::size_t i = graph.inputs.size(); i < scope.input_types.size()) receive(value, scope.input_types[i]);
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
-        graph.inputs.push_back(define(scope, std::move(value)));
+        graph.inputs.push_back(scope.define(std::move(value)));
       } else if (model_->ir_version() >= 4) {
         if (!value.type.is_known()) value.type = initial->second.tensor.dtype;
         if (scope.parent == nullptr) overridable_initializers_.push_back({value.name, value.type, value.shape});
         if (options_.initializer_inputs == InitializerInputs::constant) {
           value.constant = std::move(initial->second);
-          define(scope, std::move(value));
+          scope.define(std::move(value));
         } else {
-          graph.defaults.emplace_back(define(scope, std::move(value)), std::move(initial->second));
+          graph.defaults.emplace_back(scope.define(std::move(value)), std::move(initial->second));
         }
         initializers.erase(initial);
       }
@@ -124,7 +114,7 @@ class Importer {
     import_nodes(proto.node(), scope);
 
     for (const auto& info : proto.output()) {
-      const ValueId id = look_up(scope, info.name());
+      const ValueId id = scope.look_up(info.name());
       if (id == no_value) fail(ErrorCode::invalid_graph, "graph '", proto.name(), "': nothing makes the output '", info.name(), "'");
       graph.outputs.push_back(id);
       graph.output_names.push_back(info.name());
@@ -172,28 +162,7 @@ class Importer {
     if (found == initializers.end()) return;
     GraphValue value{name, found->second.tensor.dtype, {}, std::move(found->second)};
     initializers.erase(found);
-    define(scope, std::move(value));
-  }
-
-  ValueId define(Scope& scope, GraphValue value) {
-    const std::string name = value.name;
-    value.name = scope.prefix + value.name;
-    const ValueId id = scope.graph->add_value(std::move(value));
-    if (!scope.names.emplace(name, id).second) fail(ErrorCode::invalid_graph, "the value '", name, "' is made twice");
-    return id;
-  }
-
-  /// The value of a name, captured from enclosing graphs when need be; no_value for an unknown name.
-  static ValueId look_up(Scope& scope, const std::string& name) {
-    if (const auto found = scope.names.find(name); found != scope.names.end()) return found->second;
-    if (scope.parent == nullptr) return no_value;
-    const ValueId outer = look_up(*scope.parent, name);
-    if (outer == no_value || scope.parent->graph == scope.graph) return outer;
-    const GraphValue& source = (*scope.parent->graph)[outer];
-    const ValueId inner = scope.graph->add_value(GraphValue(source));
-    if (!source.constant) scope.graph->captures.push_back({outer, inner});
-    scope.names.emplace(name, inner);
-    return inner;
+    scope.define(std::move(value));
   }
 
   template <class NodeProtos>
@@ -238,7 +207,7 @@ class Importer {
     if (!contrib || registry_.knows(node.domain, node.op_type)) return std::nullopt;
     std::vector<std::optional<std::size_t>> ranks;
     for (const auto& input : proto.input()) {
-      const ValueId id = input.empty() ? no_value : look_up(scope, input);
+      const ValueId id = input.empty() ? no_value : scope.look_up(input);
       const bool known = id != no_value && (*scope.graph)[id].shape;
       ranks.push_back(known ? std::optional((*scope.graph)[id].shape->size()) : std::nullopt);
     }
@@ -248,7 +217,7 @@ class Importer {
   void import_operation(const onnx::NodeProto& proto, Node node, Scope& scope) {
     node.opset = opset_of(proto, node.opset);
     for (const auto& input : proto.input()) {
-      const ValueId id = input.empty() ? no_value : look_up(scope, input);
+      const ValueId id = input.empty() ? no_value : scope.look_up(input);
       if (id == no_value && !input.empty()) fail(ErrorCode::invalid_graph, "nothing makes its input '", input, "'");
       node.inputs.push_back(id);
     }
@@ -283,7 +252,7 @@ class Importer {
       }
       GraphValue value{proto.output(i), types[static_cast<std::size_t>(i)], {}, {}};
       declare(value, scope);
-      node.outputs.push_back(define(scope, std::move(value)));
+      node.outputs.push_back(scope.define(std::move(value)));
     }
     scope.graph->nodes.push_back(std::move(node));
   }
@@ -301,7 +270,7 @@ class Importer {
     value.shape = dimensions_.read(found->second->type());
   }
 
-  void import_attribute(const onnx::AttributeProto& written, const Scope& scope, Attributes& attributes, Node& node) {
+  void import_attribute(const onnx::AttributeProto& written, Scope& scope, Attributes& attributes, Node& node) {
     const onnx::AttributeProto* proto = &written;
     if (!written.ref_attr_name().empty()) {
       if (scope.call == nullptr)
@@ -322,9 +291,9 @@ class Importer {
     }
   }
 
-  void import_subgraph(const std::string& attribute, const onnx::GraphProto& proto, const Scope& scope, Node& node) {
+  void import_subgraph(const std::string& attribute, const onnx::GraphProto& proto, Scope& scope, Node& node) {
     auto graph = std::make_unique<Graph>();
-    Scope inner{graph.get(), const_cast<Scope*>(&scope), scope.opsets, scope.call, ""};
+    Scope inner{graph.get(), &scope, scope.opsets, scope.call, ""};
     const OpInfo* info = registry_.find(node.domain, node.op_type, node.opset);
     if (info != nullptr && info->subgraph_input != nullptr) {
       std::vector<Type> types;
@@ -343,12 +312,12 @@ class Importer {
     if (proto.output_size() != 1) fail(ErrorCode::invalid_graph, "it has ", proto.output_size(), " outputs; the operator has 1");
     for (const auto& [name, attribute] : attributes) {
       if (const auto* tensor = std::get_if<Constant>(&attribute)) {
-        define(scope, {proto.output(0), tensor->tensor.dtype, {}, *tensor});
+        scope.define({proto.output(0), tensor->tensor.dtype, {}, *tensor});
         return;
       }
       if (std::shared_ptr<Value> value = value_of(attribute, DType::float32)) {
         const TensorRef ref = value->ref();
-        define(scope, {proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
+        scope.define({proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
         return;
       }
     }
@@ -366,18 +335,17 @@ class Importer {
     }
     for (int i = 0; i < function.input_size(); ++i) {
       const bool given = i < proto.input_size() && !proto.input(i).empty();
-      const ValueId id = given ? look_up(scope, proto.input(i)) : no_value;
+      const ValueId id = given ? scope.look_up(proto.input(i)) : no_value;
       if (given && id == no_value) fail(ErrorCode::invalid_graph, "nothing makes its input '", proto.input(i), "'");
       body.names.emplace(function.input(i), id);
     }
     import_nodes(function.node(), body);
     for (int i = 0; i < proto.output_size(); ++i) {
       if (proto.output(i).empty()) continue;
-      const ValueId id = look_up(body, function.output(i));
+      const ValueId id = body.look_up(function.output(i));
       if (id == no_value)
         fail(ErrorCode::invalid_graph, "the function '", function.name(), "' does not make its output '", function.output(i), "'");
-      if (!scope.names.emplace(proto.output(i), id).second)
-        fail(ErrorCode::invalid_graph, "the value '", proto.output(i), "' is made twice");
+      scope.give(proto.output(i), id);
     }
   }
 

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -213,7 +217,7 @@ inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const s
     for (std::size_t axis = 0; !linear && axis < shape.rank(); ++axis) {
       const std::int64_t position = index[static_cast<std::size_t>(i) * shape.rank() + axis];
       inside = inside && position >= 0 && position < shape[axis];
-      at += position * shape.stride(axis);
+      if (inside) at += position * shape.stride(axis);
     }
     if (!inside) fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' has an index outside its shape");
     std::memcpy(ref.as<std::byte>() + static_cast<std::size_t>(at) * size,

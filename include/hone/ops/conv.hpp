@@ -30,7 +30,7 @@ struct Conv {
     if (x.rank() < 3 || w.rank() != x.rank()) {
       fail(ErrorCode::invalid_argument, "its inputs have shapes ", x, " and ", w, "; expected (N, C, *) and (M, C / group, *)");
     }
-    if (x[1] != w[1] * group || w[0] % group != 0) {
+    if (x[1] % group != 0 || x[1] / group != w[1] || w[0] % group != 0) {
       fail(ErrorCode::invalid_argument, "its input of shape ", x, " and its weights of shape ", w, " do not agree on channels with group ",
            group);
     }

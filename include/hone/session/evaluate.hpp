@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/core/value.hpp>
 #include <hone/providers/kernel.hpp>
 
@@ -32,8 +33,11 @@ class NodeSlots {
   }
 
   /// Runs the kernel. `shapes` has one shape per output, or is empty when the kernel finds them. Gives one value per output, empty for
-  /// omitted ones. Errors: runtime_exception.
-  [[nodiscard]] std::vector<Value> run(const AnyKernel& kernel, std::span<const Shape> shapes, ThreadPool& pool) const {
+  /// omitted ones. Null limits: none. Errors: runtime_exception, resource_exhausted.
+  [[nodiscard]] std::vector<Value> run(const AnyKernel& kernel, std::span<const Shape> shapes, ThreadPool& pool,
+                                       const Limits* limits = nullptr) const {
+    for (Slot* output : outputs_)
+      if (output != nullptr) output->limits = limits;
     for (std::size_t k = 0; k < shapes.size(); ++k)
       if (outputs_[k] != nullptr) outputs_[k]->allocate(outputs_[k]->tensor.dtype, shapes[k]);
     Context context(inputs_, outputs_, pool);

@@ -139,7 +139,7 @@ class Planner {
   /// Runs the kernel now; its outputs become constants of the plan.
   void evaluate(std::size_t i, std::span<const Shape> shapes) {
     const Node& node = graph_.nodes[i];
-    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool);
+    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool, &environment_.limits);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k] == no_value) continue;
       plan_->evaluated.push_back(std::move(values[k]));

@@ -10,8 +10,8 @@
 
 namespace hone::inline HONE_ABI {
 
-/// JPEG by libjpeg-turbo. Errors: invalid_argument for a broken file.
-[[nodiscard]] inline std::optional<Picture> read_with_turbojpeg(std::span<const std::byte> bytes) {
+/// JPEG by libjpeg-turbo. Errors: invalid_argument for a broken file; resource_exhausted beyond a limit.
+[[nodiscard]] inline std::optional<Picture> read_with_turbojpeg(std::span<const std::byte> bytes, const Limits& limits = {}) {
   if (!detail::begins_with(bytes, "\xff\xd8\xff")) return std::nullopt;
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
   if (decoder == nullptr) fail(ErrorCode::resource_exhausted, "libjpeg-turbo gives no decoder");
@@ -25,7 +25,7 @@ namespace hone::inline HONE_ABI {
   int subsampling = 0;
   int colorspace = 0;
   check(tjDecompressHeader3(decoder.get(), data, bytes.size(), &width, &height, &subsampling, &colorspace));
-  Picture picture = detail::make_picture(height, width);
+  Picture picture = detail::make_picture(height, width, limits);
   check(tjDecompress2(decoder.get(), data, bytes.size(), picture.pixels.data(), width, 0, height, TJPF_RGB, TJFLAG_STOPONWARNING));
   return picture;
 }

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -199,6 +200,19 @@ TEST_CASE("pools of any geometry agree with the formula") {
     }
     CAPTURE(round);
     CHECK(equal);
+  }
+}
+
+TEST_CASE("groups that the channels do not have are refused, however many") {
+  for (const std::int64_t group : {std::int64_t{2}, std::int64_t{1} << 62, std::numeric_limits<std::int64_t>::max()}) {
+    const hone::Session session(model(17, GraphBuilder()
+                                              .input("x", DType::float32, {-1, -1, -1, -1})
+                                              .input("w", DType::float32, {-1, -1, -1, -1})
+                                              .node(NodeBuilder("Conv", {"x", "w"}, {"y"}).attribute("group", group))
+                                              .output("y")));
+    const Tensor<float> x = Tensor<float>::filled({1, 4, 2, 2}, 1);
+    const Tensor<float> w = Tensor<float>::filled({4, 4, 1, 1}, 1);
+    CHECK(contains(error_of([&] { (void)session.run({{"x", x}, {"w", w}}); }), hone::text("do not agree on channels with group ", group)));
   }
 }
 
