@@ -1133,33 +1133,6 @@ struct SessionOptions;
 
 #include <functional>
 
-#define HONE_SINGLE_SESSION_OPTIONS_HPP
-
-#include <filesystem>
-#include <map>
-#include <stop_token>
-
-#define HONE_SINGLE_CORE_EXECUTOR_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// Threads of the host: what a session works on when `SessionOptions::executor` is set, in place of threads of its own.
-///
-/// Nothing waits for a task that has not started, so a busy executor slows a session down and never blocks it.
-/// Thread safety: every member function is called from any thread.
-class Executor {
- public:
-  virtual ~Executor() = default;
-
-  /// Threads that it has, the one that calls a session not among them.
-  [[nodiscard]] virtual int concurrency() const noexcept = 0;
-
-  /// Calls `task(argument)` once, on any thread, soon or late, or at once on this one. False when it cannot: the task is then not called.
-  /// Every task that was taken must be called in the end, or its memory (some hundred bytes) leaks. A `task` does not throw.
-  virtual bool submit(void (*task)(void*) noexcept, void* argument) noexcept = 0;
-};
-
-}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_CORE_LIMITS_HPP
 
 namespace hone::inline HONE_ABI {
@@ -1202,6 +1175,33 @@ inline void check_arena(std::size_t bytes, const Limits& limits) {
     detail::fail_limit("a tensor, in elements,", elements, "max_tensor_elements", limits.max_tensor_elements);
   return bytes;
 }
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_OPTIONS_HPP
+
+#include <filesystem>
+#include <map>
+#include <stop_token>
+
+#define HONE_SINGLE_CORE_EXECUTOR_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Threads of the host: what a session works on when `SessionOptions::executor` is set, in place of threads of its own.
+///
+/// Nothing waits for a task that has not started, so a busy executor slows a session down and never blocks it.
+/// Thread safety: every member function is called from any thread.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  /// Threads that it has, the one that calls a session not among them.
+  [[nodiscard]] virtual int concurrency() const noexcept = 0;
+
+  /// Calls `task(argument)` once, on any thread, soon or late, or at once on this one. False when it cannot: the task is then not called.
+  /// Every task that was taken must be called in the end, or its memory (some hundred bytes) leaks. A `task` does not throw.
+  virtual bool submit(void (*task)(void*) noexcept, void* argument) noexcept = 0;
+};
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_PROVIDER_HPP
@@ -3204,9 +3204,10 @@ struct Picture {
   std::vector<std::uint8_t> pixels;
 };
 
-/// Reads an encoded picture. Gives nothing for bytes of a format that is not its own. What it throws becomes the error of the run.
+/// Reads an encoded picture. Gives nothing for bytes of a format that is not its own. What it throws becomes the error of the run, as when
+/// a picture of (H, W, 3) is beyond the limits of the session: a reader finds that out before it takes memory for the pixels.
 /// The other headers of this folder have one for each library that they name.
-using PictureReader = std::function<std::optional<Picture>(std::span<const std::byte>)>;
+using PictureReader = std::function<std::optional<Picture>(std::span<const std::byte>, const Limits&)>;
 
 namespace detail {
 
@@ -3218,10 +3219,15 @@ namespace detail {
   return true;
 }
 
-/// An empty picture of that size. Errors: invalid_argument for a size that is not positive.
-[[nodiscard]] inline Picture make_picture(std::int64_t height, std::int64_t width) {
+/// Bytes of the pixels of a picture of that size. Errors: invalid_argument for a size that is not positive; resource_exhausted.
+inline std::size_t check_picture(std::int64_t height, std::int64_t width, const Limits& limits) {
   if (height < 1 || width < 1) fail(ErrorCode::invalid_argument, "a picture of ", height, " by ", width, " pixels");
-  return {height, width, std::vector<std::uint8_t>(checked_bytes(DType::uint8, {height, width, 3}))};
+  return limited_bytes(DType::uint8, {height, width, 3}, limits);
+}
+
+/// An empty picture of that size. Errors: those of check_picture().
+[[nodiscard]] inline Picture make_picture(std::int64_t height, std::int64_t width, const Limits& limits) {
+  return {height, width, std::vector<std::uint8_t>(check_picture(height, width, limits))};
 }
 
 inline void give_picture(Context& c, const Picture& picture, std::int64_t channels, const auto& write) {
@@ -3235,12 +3241,15 @@ inline void decode_image(Context& c, const std::vector<PictureReader>& readers, 
   if (encoded.dtype != DType::uint8 || encoded.shape.rank() != 1) {
     return c.fail("the encoded picture is ", name(encoded.dtype), " of shape ", encoded.shape, "; expected a list of uint8");
   }
+  const Limits* limits = c.output_slot(0).limits;
   std::optional<Picture> picture;
   for (const PictureReader& read : readers) {
-    picture = read({encoded.as<const std::byte>(), encoded.bytes()});
+    picture = read({encoded.as<const std::byte>(), encoded.bytes()}, limits != nullptr ? *limits : Limits{});
     if (picture) break;
   }
   if (!picture) return c.fail("the bytes are no picture of a format that is read here");
+  if (picture->pixels.size() != checked_bytes(DType::uint8, {picture->height, picture->width, 3}))
+    return c.fail("a reader gave ", picture->pixels.size(), " bytes for a picture of ", picture->height, " by ", picture->width, " pixels");
   if (pixel_format == "RGB") {
     give_picture(c, *picture, 3, [](std::uint8_t r, std::uint8_t g, std::uint8_t b, std::uint8_t* to) { to[0] = r, to[1] = g, to[2] = b; });
   } else if (pixel_format == "BGR") {
@@ -3293,6 +3302,7 @@ void write_tensor(const std::filesystem::path& file, const Value& tensor, std::s
 
 #define HONE_SINGLE_ONNX_READ_TENSOR_HPP
 
+#include <system_error>
 #include <unordered_map>
 
 #define HONE_SINGLE_CORE_MAPPED_FILE_HPP
@@ -3756,7 +3766,7 @@ inline Constant read_sparse_tensor(const onnx::SparseTensorProto& proto, const s
     for (std::size_t axis = 0; !linear && axis < shape.rank(); ++axis) {
       const std::int64_t position = index[static_cast<std::size_t>(i) * shape.rank() + axis];
       inside = inside && position >= 0 && position < shape[axis];
-      at += position * shape.stride(axis);
+      if (inside) at += position * shape.stride(axis);
     }
     if (!inside) fail(ErrorCode::invalid_graph, "the sparse tensor '", proto.values().name(), "' has an index outside its shape");
     std::memcpy(ref.as<std::byte>() + static_cast<std::size_t>(at) * size,
@@ -5202,7 +5212,7 @@ struct Conv {
     if (x.rank() < 3 || w.rank() != x.rank()) {
       fail(ErrorCode::invalid_argument, "its inputs have shapes ", x, " and ", w, "; expected (N, C, *) and (M, C / group, *)");
     }
-    if (x[1] != w[1] * group || w[0] % group != 0) {
+    if (x[1] % group != 0 || x[1] / group != w[1] || w[0] % group != 0) {
       fail(ErrorCode::invalid_argument, "its input of shape ", x, " and its weights of shape ", w, " do not agree on channels with group ",
            group);
     }
@@ -10291,16 +10301,16 @@ struct DeformConv {
   void shapes(const ShapeContext& c) const {
     const Shape& x = c.shape(0);
     const Shape& w = c.shape(1);
-    if (x.rank() != 4 || w.rank() != 4 || x[1] != w[1] * group || w[0] % group != 0 || x[1] % offset_group != 0) {
+    if (x.rank() != 4 || w.rank() != 4 || x[1] % group != 0 || x[1] / group != w[1] || w[0] % group != 0 || x[1] % offset_group != 0) {
       fail(ErrorCode::invalid_argument, "its input of shape ", x, " and its weights of shape ", w, " do not fit together");
     }
     const Shape y{x[0], w[0], window.axis(0, 2, x[2], w[2]).output, window.axis(1, 2, x[3], w[3]).output};
-    const std::int64_t taps = offset_group * w[2] * w[3];
+    const std::int64_t taps = checked_product(checked_product(offset_group, w[2]), w[3]);
     const auto check = [&](std::size_t i, const Shape& wanted) {
       if (c.has_input(i) && !(c.shape(i) == wanted))
         fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", wanted);
     };
-    check(2, {x[0], taps * 2, y[2], y[3]});
+    check(2, {x[0], checked_product(taps, 2), y[2], y[3]});
     check(3, {w[0]});
     check(4, {x[0], taps, y[2], y[3]});
     c.output(0, y);
@@ -17069,8 +17079,6 @@ class Kernel<ops::BlockedGlobalAveragePool, Cpu, float> {
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_CONVERSION_IMPL_HPP
 
 #define HONE_SINGLE_KERNELS_CPU_CAST_HPP
-
-#include <system_error>
 
 namespace hone::inline HONE_ABI {
 
@@ -27443,13 +27451,11 @@ class FreeDimensions {
     if (!dims || (by_name_ == nullptr && by_denotation_ == nullptr)) return dims;
     for (std::size_t i = 0; i < dims->size(); ++i) {
       Dim& dim = (*dims)[i];
-      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
       if (dim.value >= 0) continue;
-      if (const std::int64_t* size = find(by_name_, dim.symbol, names_)) {
-        dim.value = *size;
-      } else if (const std::int64_t* by = find(by_denotation_, denotation, denotations_)) {
-        dim.value = *by;
-      }
+      const std::string& denotation = proto.tensor_type().shape().dim(static_cast<int>(i)).denotation();
+      const std::int64_t* by_name = find(by_name_, dim.symbol, names_);
+      const std::int64_t* by_denotation = find(by_denotation_, denotation, denotations_);
+      if (by_name != nullptr || by_denotation != nullptr) dim.value = by_name != nullptr ? *by_name : *by_denotation;
     }
     return dims;
   }
@@ -27728,6 +27734,53 @@ inline ModelMetadata read_metadata(const onnx::ModelProto& model) {
 }
 
 }  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_ONNX_SCOPE_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Where names are looked up: those of one GraphProto or of one inlined function, then those of the graph around it.
+struct Scope {
+  Graph* graph;
+  /// Of the graph around this one; null for the main graph, and for a function, which sees nothing around it.
+  Scope* parent;
+  const Opsets* opsets;
+  /// Attributes of the function call that is being inlined, for `ref_attr_name`; null outside functions.
+  const FunctionCall* call;
+  /// Put before names made in an inlined function, which would clash otherwise.
+  std::string prefix;
+  std::unordered_map<std::string, ValueId> names = {};
+  /// Of a subgraph: what its inputs are when it does not say so.
+  std::vector<Type> input_types = {};
+  /// In the order of import.
+  std::vector<const onnx::NodeProto*> nodes = {};
+
+  /// Adds a value to the graph, under its name. Errors: invalid_graph for a name that is taken.
+  ValueId define(GraphValue value) {
+    const std::string name = value.name;
+    value.name = prefix + name;
+    const ValueId id = graph->add_value(std::move(value));
+    give(name, id);
+    return id;
+  }
+  /// Lets a name mean a value. Errors: invalid_graph for a name that is taken.
+  void give(const std::string& name, ValueId id) {
+    if (!names.emplace(name, id).second) fail(ErrorCode::invalid_graph, "the value '", name, "' is made twice");
+  }
+  /// The value of a name, captured from the graphs around when need be; no_value for an unknown name.
+  ValueId look_up(const std::string& name) {
+    if (const auto found = names.find(name); found != names.end()) return found->second;
+    if (parent == nullptr) return no_value;
+    const ValueId outer = parent->look_up(name);
+    if (outer == no_value) return no_value;
+    const GraphValue& source = (*parent->graph)[outer];
+    const ValueId inner = graph->add_value(GraphValue(source));
+    if (!source.constant) graph->captures.push_back({outer, inner});
+    names.emplace(name, inner);
+    return inner;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::detail
 #define HONE_SINGLE_ONNX_TOPOLOGICAL_ORDER_HPP
 
 #include <queue>
@@ -27814,22 +27867,6 @@ namespace hone::inline HONE_ABI {
 
 namespace detail {
 
-/// Where names are looked up: those of one GraphProto or of one inlined function, then those of the graph around it.
-struct Scope {
-  Graph* graph;
-  Scope* parent;
-  const Opsets* opsets;
-  /// Attributes of the function call that is being inlined, for `ref_attr_name`; null outside functions.
-  const FunctionCall* call;
-  /// Put before names made in an inlined function, which would clash otherwise.
-  std::string prefix;
-  std::unordered_map<std::string, ValueId> names = {};
-  /// Of a subgraph: what its inputs are when it does not say so.
-  std::vector<Type> input_types = {};
-  /// In the order of import.
-  std::vector<const onnx::NodeProto*> nodes = {};
-};
-
 class Importer {
  public:
   Importer(std::shared_ptr<const onnx::ModelProto> model, const std::filesystem::path& folder, const OpRegistry& registry,
@@ -27891,15 +27928,15 @@ class Importer {
       if (const std::size_t i = graph.inputs.size(); i < scope.input_types.size()) receive(value, scope.input_types[i]);
       const auto initial = initializers.find(info.name());
       if (initial == initializers.end()) {
-        graph.inputs.push_back(define(scope, std::move(value)));
+        graph.inputs.push_back(scope.define(std::move(value)));
       } else if (model_->ir_version() >= 4) {
         if (!value.type.is_known()) value.type = initial->second.tensor.dtype;
         if (scope.parent == nullptr) overridable_initializers_.push_back({value.name, value.type, value.shape});
         if (options_.initializer_inputs == InitializerInputs::constant) {
           value.constant = std::move(initial->second);
-          define(scope, std::move(value));
+          scope.define(std::move(value));
         } else {
-          graph.defaults.emplace_back(define(scope, std::move(value)), std::move(initial->second));
+          graph.defaults.emplace_back(scope.define(std::move(value)), std::move(initial->second));
         }
         initializers.erase(initial);
       }
@@ -27911,7 +27948,7 @@ class Importer {
     import_nodes(proto.node(), scope);
 
     for (const auto& info : proto.output()) {
-      const ValueId id = look_up(scope, info.name());
+      const ValueId id = scope.look_up(info.name());
       if (id == no_value) fail(ErrorCode::invalid_graph, "graph '", proto.name(), "': nothing makes the output '", info.name(), "'");
       graph.outputs.push_back(id);
       graph.output_names.push_back(info.name());
@@ -27959,28 +27996,7 @@ class Importer {
     if (found == initializers.end()) return;
     GraphValue value{name, found->second.tensor.dtype, {}, std::move(found->second)};
     initializers.erase(found);
-    define(scope, std::move(value));
-  }
-
-  ValueId define(Scope& scope, GraphValue value) {
-    const std::string name = value.name;
-    value.name = scope.prefix + value.name;
-    const ValueId id = scope.graph->add_value(std::move(value));
-    if (!scope.names.emplace(name, id).second) fail(ErrorCode::invalid_graph, "the value '", name, "' is made twice");
-    return id;
-  }
-
-  /// The value of a name, captured from enclosing graphs when need be; no_value for an unknown name.
-  static ValueId look_up(Scope& scope, const std::string& name) {
-    if (const auto found = scope.names.find(name); found != scope.names.end()) return found->second;
-    if (scope.parent == nullptr) return no_value;
-    const ValueId outer = look_up(*scope.parent, name);
-    if (outer == no_value || scope.parent->graph == scope.graph) return outer;
-    const GraphValue& source = (*scope.parent->graph)[outer];
-    const ValueId inner = scope.graph->add_value(GraphValue(source));
-    if (!source.constant) scope.graph->captures.push_back({outer, inner});
-    scope.names.emplace(name, inner);
-    return inner;
+    scope.define(std::move(value));
   }
 
   template <class NodeProtos>
@@ -28025,7 +28041,7 @@ class Importer {
     if (!contrib || registry_.knows(node.domain, node.op_type)) return std::nullopt;
     std::vector<std::optional<std::size_t>> ranks;
     for (const auto& input : proto.input()) {
-      const ValueId id = input.empty() ? no_value : look_up(scope, input);
+      const ValueId id = input.empty() ? no_value : scope.look_up(input);
       const bool known = id != no_value && (*scope.graph)[id].shape;
       ranks.push_back(known ? std::optional((*scope.graph)[id].shape->size()) : std::nullopt);
     }
@@ -28035,7 +28051,7 @@ class Importer {
   void import_operation(const onnx::NodeProto& proto, Node node, Scope& scope) {
     node.opset = opset_of(proto, node.opset);
     for (const auto& input : proto.input()) {
-      const ValueId id = input.empty() ? no_value : look_up(scope, input);
+      const ValueId id = input.empty() ? no_value : scope.look_up(input);
       if (id == no_value && !input.empty()) fail(ErrorCode::invalid_graph, "nothing makes its input '", input, "'");
       node.inputs.push_back(id);
     }
@@ -28070,7 +28086,7 @@ class Importer {
       }
       GraphValue value{proto.output(i), types[static_cast<std::size_t>(i)], {}, {}};
       declare(value, scope);
-      node.outputs.push_back(define(scope, std::move(value)));
+      node.outputs.push_back(scope.define(std::move(value)));
     }
     scope.graph->nodes.push_back(std::move(node));
   }
@@ -28088,7 +28104,7 @@ class Importer {
     value.shape = dimensions_.read(found->second->type());
   }
 
-  void import_attribute(const onnx::AttributeProto& written, const Scope& scope, Attributes& attributes, Node& node) {
+  void import_attribute(const onnx::AttributeProto& written, Scope& scope, Attributes& attributes, Node& node) {
     const onnx::AttributeProto* proto = &written;
     if (!written.ref_attr_name().empty()) {
       if (scope.call == nullptr)
@@ -28109,9 +28125,9 @@ class Importer {
     }
   }
 
-  void import_subgraph(const std::string& attribute, const onnx::GraphProto& proto, const Scope& scope, Node& node) {
+  void import_subgraph(const std::string& attribute, const onnx::GraphProto& proto, Scope& scope, Node& node) {
     auto graph = std::make_unique<Graph>();
-    Scope inner{graph.get(), const_cast<Scope*>(&scope), scope.opsets, scope.call, ""};
+    Scope inner{graph.get(), &scope, scope.opsets, scope.call, ""};
     const OpInfo* info = registry_.find(node.domain, node.op_type, node.opset);
     if (info != nullptr && info->subgraph_input != nullptr) {
       std::vector<Type> types;
@@ -28130,12 +28146,12 @@ class Importer {
     if (proto.output_size() != 1) fail(ErrorCode::invalid_graph, "it has ", proto.output_size(), " outputs; the operator has 1");
     for (const auto& [name, attribute] : attributes) {
       if (const auto* tensor = std::get_if<Constant>(&attribute)) {
-        define(scope, {proto.output(0), tensor->tensor.dtype, {}, *tensor});
+        scope.define({proto.output(0), tensor->tensor.dtype, {}, *tensor});
         return;
       }
       if (std::shared_ptr<Value> value = value_of(attribute, DType::float32)) {
         const TensorRef ref = value->ref();
-        define(scope, {proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
+        scope.define({proto.output(0), ref.dtype, {}, Constant{ref, std::move(value)}});
         return;
       }
     }
@@ -28153,18 +28169,17 @@ class Importer {
     }
     for (int i = 0; i < function.input_size(); ++i) {
       const bool given = i < proto.input_size() && !proto.input(i).empty();
-      const ValueId id = given ? look_up(scope, proto.input(i)) : no_value;
+      const ValueId id = given ? scope.look_up(proto.input(i)) : no_value;
       if (given && id == no_value) fail(ErrorCode::invalid_graph, "nothing makes its input '", proto.input(i), "'");
       body.names.emplace(function.input(i), id);
     }
     import_nodes(function.node(), body);
     for (int i = 0; i < proto.output_size(); ++i) {
       if (proto.output(i).empty()) continue;
-      const ValueId id = look_up(body, function.output(i));
+      const ValueId id = body.look_up(function.output(i));
       if (id == no_value)
         fail(ErrorCode::invalid_graph, "the function '", function.name(), "' does not make its output '", function.output(i), "'");
-      if (!scope.names.emplace(proto.output(i), id).second)
-        fail(ErrorCode::invalid_graph, "the value '", proto.output(i), "' is made twice");
+      scope.give(proto.output(i), id);
     }
   }
 
@@ -30447,8 +30462,11 @@ class NodeSlots {
   }
 
   /// Runs the kernel. `shapes` has one shape per output, or is empty when the kernel finds them. Gives one value per output, empty for
-  /// omitted ones. Errors: runtime_exception.
-  [[nodiscard]] std::vector<Value> run(const AnyKernel& kernel, std::span<const Shape> shapes, ThreadPool& pool) const {
+  /// omitted ones. Null limits: none. Errors: runtime_exception, resource_exhausted.
+  [[nodiscard]] std::vector<Value> run(const AnyKernel& kernel, std::span<const Shape> shapes, ThreadPool& pool,
+                                       const Limits* limits = nullptr) const {
+    for (Slot* output : outputs_)
+      if (output != nullptr) output->limits = limits;
     for (std::size_t k = 0; k < shapes.size(); ++k)
       if (outputs_[k] != nullptr) outputs_[k]->allocate(outputs_[k]->tensor.dtype, shapes[k]);
     Context context(inputs_, outputs_, pool);
@@ -33653,7 +33671,7 @@ class Planner {
   /// Runs the kernel now; its outputs become constants of the plan.
   void evaluate(std::size_t i, std::span<const Shape> shapes) {
     const Node& node = graph_.nodes[i];
-    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool);
+    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool, &environment_.limits);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k] == no_value) continue;
       plan_->evaluated.push_back(std::move(values[k]));
