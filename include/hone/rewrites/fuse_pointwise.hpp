@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <hone/ops/pointwise.hpp>
 #include <hone/rewrites/channel_affine.hpp>
 #include <hone/rewrites/data_flow.hpp>
+#include <hone/rewrites/pointwise_chain.hpp>
 
 namespace hone::inline HONE_ABI::rewrites {
 
@@ -47,68 +47,6 @@ struct FusePointwise {
  private:
   /// What a chain may follow while the result is in cache.
   using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
-
-  /// A chain in the making, with the inputs of the node that runs it.
-  struct Chain {
-    ops::PointwiseChain chain;
-    std::vector<ValueId> inputs;
-    std::size_t first_operand = ops::Pointwise::first_operand;
-
-    /// False when there is no room.
-    bool add(ops::PointwiseStep step, ValueId operand) {
-      if (operand != no_value) {
-        const auto begin = inputs.begin() + static_cast<std::ptrdiff_t>(first_operand);
-        auto found = std::find(begin, inputs.end(), operand);
-        if (found == inputs.end()) {
-          if (inputs.size() - first_operand == ops::PointwiseChain::max_operands) return false;
-          inputs.push_back(operand);
-          found = inputs.end() - 1;
-        }
-        step.operand = found - (inputs.begin() + static_cast<std::ptrdiff_t>(first_operand));
-      }
-      chain.steps.push_back(step);
-      return true;
-    }
-  };
-
-  template <class... Ops>
-  static bool runs_any(ops::OpList<Ops...>, const Node& node, ops::PointwiseStep& step) {
-    return (read_step<Ops>(node, step) || ...);
-  }
-  template <class Op>
-  static bool read_step(const Node& node, ops::PointwiseStep& step) {
-    const Op* op = node.as<Op>();
-    if (op == nullptr) return false;
-    step.op = Op::name;
-    if constexpr (requires { op->tanh; }) {
-      step.parameters[0] = op->tanh ? 1.0f : 0.0f;
-    } else {
-      if constexpr (requires { op->alpha; }) step.parameters[0] = op->alpha;
-      if constexpr (requires { op->beta; }) step.parameters[1] = op->beta;
-      if constexpr (requires { op->gamma; }) step.parameters[1] = op->gamma;
-    }
-    if constexpr (requires { op->axis; }) return !op->axis;
-    return true;
-  }
-
-  static std::optional<ops::PointwiseStep> unary_step(const DataFlow& flow, const Node& node) {
-    ops::PointwiseStep step;
-    if (!runs_any(ops::PointwiseUnary{}, node, step)) return std::nullopt;
-    if (node.as<ops::Clip>() == nullptr) return step;
-    constexpr float infinity = std::numeric_limits<float>::infinity();
-    step.parameters = {-infinity, infinity};
-    for (std::size_t k = 1; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value) continue;
-      const std::optional<double> bound = flow.scalar(node.inputs[k]);
-      if (!bound) return std::nullopt;
-      step.parameters[k - 1] = static_cast<float>(*bound);
-    }
-    return step;
-  }
-  static std::optional<ops::PointwiseStep> binary_step(const Node& node) {
-    ops::PointwiseStep step;
-    return node.inputs.size() == 2 && runs_any(ops::PointwiseBinary{}, node, step) ? std::optional(step) : std::nullopt;
-  }
 
   /// Whether the result is known to have more elements than the value that it is made of.
   static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {
@@ -145,7 +83,7 @@ struct FusePointwise {
   template <class Base>
   static std::optional<Patch> join_fused(const Node& node, const Node& maker, const ops::PointwiseStep& step, ValueId operand) {
     using Op = ops::Fused<Base>;
-    Chain chain{{}, maker.inputs, Op::first_operand};
+    ChainBuilder chain{{}, maker.inputs, Op::first_operand};
     chain.inputs.resize(std::max(chain.inputs.size(), Op::first_operand), no_value);
     Attributes attributes = maker.attributes;
     Op op;
@@ -163,29 +101,13 @@ struct FusePointwise {
 
   static std::optional<Patch> join_pointwise(const DataFlow& flow, const Node& node, const Node& maker, const ops::PointwiseStep& step,
                                              ValueId operand) {
-    Chain chain;
-    Attributes attributes;
-    if (const auto* pointwise = maker.as<ops::Pointwise>()) {
-      chain.chain = pointwise->chain;
-      chain.inputs = maker.inputs;
-      attributes = maker.attributes;
-    } else if (const auto unary = unary_step(flow, maker)) {
-      chain.inputs = {maker.inputs[0]};
-      chain.add(*unary, no_value);
-    } else if (auto binary = binary_step(maker)) {
-      const std::size_t k = flow.constant(maker.inputs[0]) != nullptr ? 1 : 0;
-      binary->swapped = k == 1;
-      chain.inputs = {maker.inputs[k]};
-      chain.add(*binary, maker.inputs[1 - k]);
-    } else {
-      return std::nullopt;
-    }
-    if (!chain.add(step, operand)) return std::nullopt;
-    return replace(node, ops::Pointwise{}, std::move(chain), std::move(attributes));
+    std::optional<ChainBuilder> chain = read_chain(flow, maker);
+    if (!chain || !chain->add(step, operand)) return std::nullopt;
+    return replace(node, ops::Pointwise{}, std::move(*chain), maker.as<ops::Pointwise>() != nullptr ? maker.attributes : Attributes{});
   }
 
   template <class Op>
-  static Patch replace(const Node& node, Op op, Chain chain, Attributes attributes) {
+  static Patch replace(const Node& node, Op op, ChainBuilder chain, Attributes attributes) {
     chain.chain.write(attributes);
     op.chain = std::move(chain.chain);
     Patch patch;

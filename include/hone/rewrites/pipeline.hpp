@@ -24,6 +24,7 @@
 #include <hone/rewrites/fuse_normalization.hpp>
 #include <hone/rewrites/fuse_pointwise.hpp>
 #include <hone/rewrites/fuse_quantized_conv.hpp>
+#include <hone/rewrites/fuse_quantized_pointwise.hpp>
 #include <hone/rewrites/fuse_scaled_matmul.hpp>
 #include <hone/rewrites/merge_into_split.hpp>
 #include <hone/rewrites/merge_projections.hpp>
@@ -165,6 +166,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
+    run(all, rewrites::FuseQuantizedPointwise{});
     run(all, rewrites::BlockChannels{});
   }
   for (const std::string& name : options.disabled) {

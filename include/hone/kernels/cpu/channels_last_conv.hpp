@@ -211,13 +211,10 @@ class Kernel<ops::ChannelsLastQLinearConv, Cpu> {
       return;
     }
     const cpu::IntegerShape s = shape();
-    const std::int64_t per_segment = s.depth / w.shape[1];  // taps
     memory_ = Buffer(product_.weights_bytes(s));
-    const auto element = [&](std::int64_t j, std::int64_t segment, std::int64_t i) {
-      const std::int64_t tap = segment * per_segment + i / w.shape[1];
-      return value((j * w.shape[1] + i % w.shape[1]) * taps + tap);
-    };
-    weights_ = product_.pack(s, w.dtype, element, zero, memory_.data());
+    const cpu::IntegerSource source{
+        .data = bytes, .dtype = w.dtype, .output_stride = w.shape[1] * taps, .channel_stride = taps, .taps = s.depth / w.shape[1]};
+    weights_ = product_.pack(s, source, zero, memory_.data());
     offsets_.resize(static_cast<std::size_t>(cpu::IntegerProduct::padded(w.shape[0])));
     product_.offsets(weights_, x_dtype_, x_zero_, offsets_.data());
   }

@@ -46,10 +46,11 @@ class IntegerMatMul {
     return plan.bytes;
   }
 
-  /// store(sums of a tile, its first row, its first column), on the threads of the session. The tile's `offsets`, `row_sums` and `zeros`
-  /// are set, and point to its first row and column.
-  template <class Store>
-  void run(Context& c, const Store& store) const {
+  /// On the threads of the session, store(sums of a tile, its first row, its first column) for each tile, whose `offsets`, `row_sums` and
+  /// `zeros` are set, and point to its first row and column; and finish(first row, rows, first column, columns) for groups of finished
+  /// ones.
+  template <class Store, class Finish>
+  void run(Context& c, const Store& store, const Finish& finish) const {
     const Plan plan(*this, c);
     const TensorRef& a = c.input(at_.a);
     const TensorRef& b = c.input(at_.b);
@@ -74,28 +75,41 @@ class IntegerMatMul {
     constexpr std::int64_t rows = IntegerProduct::tile_rows;
     const std::int64_t blocks = (plan.m + rows - 1) / rows;
     const std::int64_t panels = product_.panels(plan.n);
-    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * plan.k;
-    c.parallel_for(blocks * panels, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
+    // Some panels at a time, so that what follows the product finds long rows.
+    const std::int64_t group = std::clamp<std::int64_t>(panels * blocks / (2 * c.pool().size()), 1, 4);
+    const std::int64_t groups = (panels + group - 1) / group;
+    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * group * plan.k;
+    c.parallel_for(blocks * groups, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
       alignas(64) std::array<std::int32_t, rows * IntegerProduct::tile_columns> sums;
       std::array<std::int32_t, rows> row_sums;
       const std::ptrdiff_t segment = 0;
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t first_row = task % blocks * rows;
-        const std::int64_t first = task / blocks * product_.panel_columns();
         const std::int64_t count = std::min(rows, plan.m - first_row);
         const std::byte* from = x + first_row * plan.row_bytes;
-        product_.multiply(weights, task / blocks, from, plan.row_bytes, &segment, count, sums.data());
+        const std::int64_t first_panel = task / blocks * group;
+        const std::int64_t last_panel = std::min(panels, first_panel + group);
         if (weights.has_zeros) product_.sum_rows(weights, from, plan.row_bytes, &segment, count, row_sums.data());
-        store(simd::IntegerStore{.c = sums.data(),
-                                 .c_stride = IntegerProduct::tile_columns,
-                                 .rows = static_cast<std::size_t>(count),
-                                 .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), plan.n - first)),
-                                 .offsets = offsets + first,
-                                 .row_sums = weights.has_zeros ? row_sums.data() : nullptr,
-                                 .zeros = weights.zeros + first},
-              first_row, first);
+        for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
+          const std::int64_t first = panel * product_.panel_columns();
+          product_.multiply(weights, panel, from, plan.row_bytes, &segment, count, sums.data());
+          store(simd::IntegerStore{.c = sums.data(),
+                                   .c_stride = IntegerProduct::tile_columns,
+                                   .rows = static_cast<std::size_t>(count),
+                                   .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), plan.n - first)),
+                                   .offsets = offsets + first,
+                                   .row_sums = weights.has_zeros ? row_sums.data() : nullptr,
+                                   .zeros = weights.zeros + first},
+                first_row, first);
+        }
+        const std::int64_t first = first_panel * product_.panel_columns();
+        finish(first_row, count, first, std::min(plan.n, last_panel * product_.panel_columns()) - first);
       }
     });
+  }
+  template <class Store>
+  void run(Context& c, const Store& store) const {
+    run(c, store, [](auto...) {});
   }
 
   [[nodiscard]] const simd::IntegerGemm& kernels() const noexcept { return product_.kernels(); }
@@ -134,15 +148,9 @@ class IntegerMatMul {
     return {.outputs = b.shape[1], .segments = 1, .depth = b.shape[0]};
   }
   [[nodiscard]] IntegerProduct::Weights pack(const TensorRef& b, const TensorRef* zeros, void* memory) const {
-    const std::int64_t n = b.shape[1];
     const auto zero = [&](std::int64_t j) { return zeros == nullptr ? 0 : ops::integer_at(*zeros, zeros->elements() == 1 ? 0 : j); };
-    const auto* bytes = b.as<const std::uint8_t>();
-    if (b.dtype == DType::int8) {
-      const auto at = [&](std::int64_t j, std::int64_t, std::int64_t i) { return static_cast<std::int8_t>(bytes[i * n + j]); };
-      return product_.pack(shape(b), b.dtype, at, zero, memory);
-    }
-    const auto at = [&](std::int64_t j, std::int64_t, std::int64_t i) { return bytes[i * n + j]; };
-    return product_.pack(shape(b), b.dtype, at, zero, memory);
+    const IntegerSource source{.data = b.as<const std::uint8_t>(), .dtype = b.dtype, .output_stride = 1, .channel_stride = b.shape[1]};
+    return product_.pack(shape(b), source, zero, memory);
   }
 
   ops::QuantizedInputs at_;
@@ -183,13 +191,12 @@ class Kernel<ops::ScaledMatMulInteger, Cpu, float> {
     Context inner = c;
     inner.set_workspace(c.workspace() + scale_bytes(c));
     float* y = c.out<float>(0);
-    product_.run(inner, [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
+    const auto store = [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
       tile.scales = scales + column;
-      float* to = y + row * n + column;
-      product_.kernels().store_floats(tile, to, n);
-      if (epilogue == nullptr) return;
-      for (std::size_t r = 0; r < tile.rows; ++r)
-        (*epilogue)(to + static_cast<std::int64_t>(r) * n - y, static_cast<std::int64_t>(tile.columns));
+      product_.kernels().store_floats(tile, y + row * n + column, n);
+    };
+    product_.run(inner, store, [&](std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
+      for (std::int64_t r = row; epilogue != nullptr && r < row + rows; ++r) (*epilogue)(r * n + column, columns);
     });
   }
 

@@ -32,6 +32,16 @@ struct IntegerShape {
   std::int64_t depth = 0;
 };
 
+/// Where weights come from: element i of segment s of an output j is
+/// data[j * output_stride + (s * taps + i / (depth / taps)) + i % (depth / taps) * channel_stride], int8 or uint8.
+struct IntegerSource {
+  const std::uint8_t* data = nullptr;
+  DType dtype = DType::int8;
+  std::int64_t output_stride = 0;
+  std::int64_t channel_stride = 0;
+  std::int64_t taps = 1;  ///< in a segment
+};
+
 /// Products of 8-bit integers less their zero points, (x - x_zero)(w - w_zero), summed in 32 bits.
 ///
 /// The weights are packed in panels of columns for the best form of simd::IntegerGemm that the machine runs; rows of x are read where they
@@ -81,39 +91,20 @@ class IntegerProduct {
   [[nodiscard]] std::size_t weights_bytes(const IntegerShape& shape) const noexcept {
     return packed_bytes(shape) + 2 * sizeof(std::int32_t) * static_cast<std::size_t>(padded(shape.outputs));
   }
-  /// Packs at(output, segment, i), of `dtype`, int8 or uint8, and zero(output) into `memory` of weights_bytes().
-  template <class At, class Zero>
-  [[nodiscard]] Weights pack(const IntegerShape& shape, DType dtype, const At& at, const Zero& zero, void* memory) const {
+  /// Packs weights, and zero(output), into `memory` of weights_bytes().
+  template <class Zero>
+  [[nodiscard]] Weights pack(const IntegerShape& shape, const IntegerSource& source, const Zero& zero, void* memory) const {
     auto* packed = static_cast<std::byte*>(memory);
     auto* sums = reinterpret_cast<std::int32_t*>(packed + packed_bytes(shape));
     std::int32_t* zeros = sums + padded(shape.outputs);
     std::memset(memory, 0, weights_bytes(shape));
     Weights weights{shape, packed, sums, zeros, false};
-    const auto segment_words = static_cast<std::size_t>(segment_bytes(shape.depth) / 4);
-    const std::int64_t per_word = 4 / element();
-    const int shift = dtype == DType::uint8 && form_->element == 1 ? 128 : 0;
+    const int shift = source.dtype == DType::uint8 && form_->element == 1 ? 128 : 0;
     for (std::int64_t j = 0; j < shape.outputs; ++j) {
       const std::int64_t first = j / panel_columns() * panel_columns();
-      const std::size_t width = panel_width(shape.outputs, first);
       std::byte* column = packed + panel_offset(shape, first) + 4 * static_cast<std::size_t>(j - first);
-      const std::int32_t offset = static_cast<std::int32_t>(zero(j)) - shift;
-      std::int32_t sum = 0;
-      for (std::int64_t s = 0; s < shape.segments; ++s) {
-        std::byte* to = column + static_cast<std::size_t>(s) * segment_words * width * 4;
-        for (std::int64_t i = 0; i < shape.depth; i += per_word, to += width * 4) {
-          const std::int64_t n = std::min(per_word, shape.depth - i);
-          for (std::int64_t e = 0; e < n; ++e) {
-            const std::int32_t value = static_cast<std::int32_t>(at(j, s, i + e)) - shift;
-            if (form_->element == 1) {
-              to[e] = static_cast<std::byte>(value);
-              sum += value;
-            } else {
-              const auto difference = static_cast<std::int16_t>(value - offset);
-              std::memcpy(to + 2 * e, &difference, 2);
-            }
-          }
-        }
-      }
+      const auto offset = static_cast<std::int32_t>(zero(j)) - shift;
+      const std::int32_t sum = pack_column(shape, source, j, shift, offset, 4 * panel_width(shape.outputs, first), column);
       if (form_->element != 1) continue;
       sums[j] = sum;
       zeros[j] = offset;
@@ -177,6 +168,38 @@ class IntegerProduct {
   }
 
  private:
+  /// Packs one output, its words `word_stride` bytes apart; returns the sum of its elements.
+  std::int32_t pack_column(const IntegerShape& shape, const IntegerSource& source, std::int64_t output, int shift, std::int32_t zero,
+                           std::size_t word_stride, std::byte* column) const noexcept {
+    const std::int64_t channels = shape.depth / source.taps;
+    const std::size_t segment = static_cast<std::size_t>(segment_bytes(shape.depth) / 4) * word_stride;
+    const auto per_word = static_cast<std::size_t>(4 / element());
+    const bool is_signed = source.dtype == DType::int8;
+    std::int32_t sum = 0;
+    for (std::int64_t s = 0; s < shape.segments; ++s) {
+      std::byte* to = column + static_cast<std::size_t>(s) * segment;
+      std::size_t at = 0;  // in the word
+      for (std::int64_t tap = 0; tap < source.taps; ++tap) {
+        const std::uint8_t* from = source.data + output * source.output_stride + s * source.taps + tap;
+        for (std::int64_t c = 0; c < channels; ++c, from += source.channel_stride) {
+          const std::int32_t value = (is_signed ? static_cast<std::int8_t>(*from) : std::int32_t{*from}) - shift;
+          sum += value;
+          if (per_word == 4) {
+            to[at] = static_cast<std::byte>(value);
+          } else {
+            const auto difference = static_cast<std::int16_t>(value - zero);
+            std::memcpy(to + 2 * at, &difference, 2);
+          }
+          if (++at == per_word) {
+            at = 0;
+            to += word_stride;
+          }
+        }
+      }
+    }
+    return sum;
+  }
+
   [[nodiscard]] std::size_t column_bytes(const IntegerShape& shape) const noexcept {
     return static_cast<std::size_t>(shape.segments * segment_bytes(shape.depth));
   }

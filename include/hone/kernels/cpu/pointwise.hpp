@@ -39,6 +39,8 @@ class PointwiseLoops {
   /// `size`: bytes of an element.
   PointwiseLoops(std::vector<Step> steps, std::size_t size) : steps_(std::move(steps)), size_(size) {}
 
+  [[nodiscard]] std::span<const Step> steps() const noexcept { return steps_; }
+
   /// A chain tied to its operands for one run. Allocates nothing.
   class Bound {
    public:

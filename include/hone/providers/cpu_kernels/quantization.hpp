@@ -6,6 +6,7 @@
 #include <hone/ops/channels_last.hpp>
 #include <hone/ops/pointwise.hpp>
 #include <hone/ops/quantize.hpp>
+#include <hone/ops/quantized_pointwise.hpp>
 #include <hone/ops/quantized_product.hpp>
 #include <hone/providers/kernel_list.hpp>
 
@@ -21,6 +22,7 @@ using CpuQuantizationKernels = KernelList<
     entry<ops::MatMulInteger>,
     entry<ops::QLinearConv>,
     entry<ops::QLinearMatMul>,
+    entry<ops::QuantizedPointwise>,
     entry<ops::QuantizeLinear>,
     entry<ops::Fused<ops::ScaledMatMulInteger>, float>,
     entry<ops::ScaledMatMulInteger, float>>;
