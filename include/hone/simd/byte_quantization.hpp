@@ -40,9 +40,10 @@ inline constexpr bool has_fused_multiply_add = native_isa == Isa::avx2 || native
 template <class Arch>
 void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint8_t* y) noexcept {
   using F = xsimd::batch<float, Arch>;
+  using I = xsimd::batch<std::int32_t, Arch>;
   constexpr std::size_t width = F::size;
   const F scale(s.scale);
-  const F zero(s.zero);
+  const I zero(static_cast<std::int32_t>(s.zero));
   const F least(s.least - s.zero);
   const F most(s.most - s.zero);
   const F inverse(1.0F / s.scale);
@@ -60,7 +61,7 @@ void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint
     }
     // The comparison with NaN is false.
     v = xsimd::select(v > least, xsimd::min(v, most), least);
-    return xsimd::to_int(xsimd::nearbyint(v) + zero);
+    return xsimd::nearbyint_as_int(v) + zero;
   };
   std::size_t i = 0;
   for (; i + width <= n; i += width) store_bytes(convert(F::load_unaligned(x + i)), y + i);

@@ -67,7 +67,7 @@ HONE_ALWAYS_INLINE void depthwise_channels(const DepthwiseRow& row, std::size_t 
       }
     }
     const F v = xsimd::min(xsimd::max(xsimd::to_float(sum) * scale + bias, F(row.lower)), F(row.upper));
-    const I rounded = xsimd::to_int(xsimd::nearbyint(v) + F(row.zero));
+    const I rounded = xsimd::nearbyint_as_int(v) + I(static_cast<std::int32_t>(row.zero));
     if constexpr (Whole) {
       store_bytes(rounded, y);
     } else {

@@ -183,7 +183,7 @@ HONE_ALWAYS_INLINE void store_sums(const IntegerStore& s, T* y, std::ptrdiff_t y
         if (s.bias != nullptr) v = v + F::load_unaligned(s.bias + j);
         if constexpr (sizeof(T) == 1) {
           v = xsimd::min(xsimd::max(v, F(s.lower)), F(s.upper));
-          const I rounded = xsimd::to_int(xsimd::nearbyint(v) + F(s.zero));
+          const I rounded = xsimd::nearbyint_as_int(v) + I(static_cast<std::int32_t>(s.zero));
           n == width ? store_bytes(rounded, y + j) : store_bytes(rounded, y + j, n);
         } else {
           n == width ? v.store_unaligned(y + j) : store_part(v, y + j, n);
