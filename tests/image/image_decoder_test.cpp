@@ -164,19 +164,23 @@ TEST_CASE("a picture beyond a limit of the session is refused") {
   CHECK(contains(error_of([&] { (void)shape(5); }), "a tensor, in bytes, takes 6; SessionOptions::limits.max_tensor_bytes is 5"));
 }
 
-TEST_CASE("a picture in the model is held against the limits too, when a plan reads it") {
+TEST_CASE("a picture in the model is held against the limits too, when a rewrite or a plan reads it") {
   // Grey: the pixels take three times the bytes of the file.
   const std::string file = "P5\n8 1\n255\n12345678";
-  const auto shape = [&](std::size_t bytes) {
-    hone::SessionOptions options{.graph_optimization_level = hone::GraphOptimizationLevel::disabled, .limits = {.max_tensor_bytes = bytes}};
+  const auto shape = [&](hone::GraphOptimizationLevel level, std::size_t bytes) {
+    hone::SessionOptions options{.graph_optimization_level = level, .limits = {.max_tensor_bytes = bytes}};
     hone::add_image_decoder(options, {&hone::read_with_stb});
     const auto encoded = tensor<std::uint8_t>("bytes", {static_cast<std::int64_t>(file.size())}, {file.begin(), file.end()});
     const hone::Session session(
         model(20, GraphBuilder().initializer(encoded).node(NodeBuilder("ImageDecoder", {"bytes"}, {"y"})).output("y")), options);
     return session.run({})["y"].shape();
   };
-  CHECK(shape(24) == hone::Shape{1, 8, 3});
-  CHECK(contains(error_of([&] { (void)shape(23); }), "a tensor, in bytes, takes 24; SessionOptions::limits.max_tensor_bytes is 23"));
+  for (const auto level : {hone::GraphOptimizationLevel::disabled, hone::GraphOptimizationLevel::basic}) {
+    CHECK(shape(level, 24) == hone::Shape{1, 8, 3});
+    CHECK(shape(level, hone::Limits::unlimited) == hone::Shape{1, 8, 3});
+    CHECK(
+        contains(error_of([&] { (void)shape(level, 23); }), "a tensor, in bytes, takes 24; SessionOptions::limits.max_tensor_bytes is 23"));
+  }
 }
 
 TEST_CASE("the first reader that knows the format reads") {

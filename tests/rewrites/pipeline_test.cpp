@@ -101,7 +101,8 @@ TEST_CASE("a pass is switched off by its name, and a name that is none of them i
   const Session session(foldable(), {.disabled_optimizers = {"fold_constants"}});
   CHECK(ops_of(session) == std::vector<std::string>{"Mul", "Add"});
   const std::string error = error_of([] { const Session wrong(foldable(), {.disabled_optimizers = {"fold_constant"}}); });
-  CHECK(contains(error, "there is no rewrite 'fold_constant' to disable; available: eliminate_no_ops, fold_constants, "));
+  CHECK(contains(error, "there is no rewrite 'fold_constant' to disable; available: eliminate_no_ops, "));
+  CHECK(contains(error, ", fold_constants, "));
 }
 
 }  // namespace pipeline_test

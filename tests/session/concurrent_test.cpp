@@ -68,7 +68,11 @@ TEST_CASE("64 threads that run one session at once get what one thread gets") {
   }
   const Tensor<bool> conditions[] = {Tensor<bool>({}, {false}), Tensor<bool>({}, {true})};
 
-  for (const int intra_op_num_threads : {1, 3}) {
+  struct Threads {
+    int intra_op;
+    int inter_op;
+  };
+  for (const Threads use : {Threads{1, 1}, Threads{3, 1}, Threads{2, 2}}) {
     const auto proto = network();
     std::vector<hone::Outputs> expected;
     {
@@ -76,7 +80,8 @@ TEST_CASE("64 threads that run one session at once get what one thread gets") {
       for (const auto& x : images)
         for (const auto& c : conditions) expected.push_back(alone.run({{"x", x}, {"c", c}}));
     }
-    const Session session(proto, {.intra_op_num_threads = intra_op_num_threads});
+    const auto mode = use.inter_op == 1 ? hone::ExecutionMode::sequential : hone::ExecutionMode::parallel;
+    const Session session(proto, {.intra_op_num_threads = use.intra_op, .inter_op_num_threads = use.inter_op, .execution_mode = mode});
     const int runs = runs_per_thread();
     std::atomic<int> wrong = 0;
     std::atomic<int> failed = 0;
@@ -104,7 +109,8 @@ TEST_CASE("64 threads that run one session at once get what one thread gets") {
     std::vector<std::jthread> all;
     for (int thread = 0; thread < threads; ++thread) all.emplace_back(work, thread);
     all.clear();
-    CAPTURE(intra_op_num_threads);
+    CAPTURE(use.intra_op);
+    CAPTURE(use.inter_op);
     CHECK(wrong == 0);
     CHECK(failed == 0);
   }

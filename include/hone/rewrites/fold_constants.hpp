@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/providers/provider.hpp>
 #include <hone/rewrites/data_flow.hpp>
 #include <hone/session/evaluate.hpp>
@@ -22,6 +24,8 @@ struct FoldConstants {
 
   std::span<const AnyProvider> providers;
   ThreadPool& pool;
+  /// What is beyond them stays a node, so that the run which needs it says so.
+  Limits limits = {};
 
   [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Graph& graph = flow.graph();
@@ -52,6 +56,9 @@ struct FoldConstants {
     }
     if (bytes > max_bytes) return std::nullopt;
 
+    // Some results are larger than the sizes of the inputs tell: a small file can hold a huge picture.
+    Limits result_limits = limits;
+    result_limits.max_tensor_bytes = std::min(limits.max_tensor_bytes, max_bytes);
     for (const AnyProvider& provider : providers) {
       const Placement placement = provider->place(NodeView(graph, node));
       if (placement.kernel == nullptr) continue;
@@ -60,7 +67,7 @@ struct FoldConstants {
       };
       Patch patch;
       try {
-        std::vector<Value> values = NodeSlots(node, ref_of).run(*placement.kernel, shapes, pool);
+        std::vector<Value> values = NodeSlots(node, ref_of).run(*placement.kernel, shapes, pool, &result_limits);
         for (std::size_t k = 0; k < values.size(); ++k) {
           if (node.outputs[k] == no_value) continue;
           auto owner = std::make_shared<Value>(std::move(values[k]));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/rewrites/block_channels.hpp>
 #include <hone/rewrites/data_flow.hpp>
 #include <hone/rewrites/eliminate_common_subexpressions.hpp>
@@ -44,6 +45,8 @@ struct RewriteOptions {
   ThreadPool& pool;
   /// Names of passes that do not run.
   std::span<const std::string> disabled = {};
+  /// Of what is computed while rewriting.
+  Limits limits = {};
 };
 
 namespace detail {
@@ -138,7 +141,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(extended, rewrites::WidenHalves(options.providers));
     run(basic, rewrites::EliminateNoOps{});
-    run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::FoldConstants{options.providers, options.pool, options.limits});
     run(basic, rewrites::FoldShapes{});
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});

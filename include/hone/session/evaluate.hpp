@@ -41,7 +41,9 @@ class NodeSlots {
     for (std::size_t k = 0; k < shapes.size(); ++k)
       if (outputs_[k] != nullptr) outputs_[k]->allocate(outputs_[k]->tensor.dtype, shapes[k]);
     Context context(inputs_, outputs_, pool);
-    const Buffer workspace(kernel.workspace(context));
+    const std::size_t scratch = kernel.workspace(context);
+    if (limits != nullptr) detail::check_arena(scratch, *limits);
+    const Buffer workspace(scratch);
     context.set_workspace(static_cast<std::byte*>(workspace.data()));
     kernel.run(context);
     if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());

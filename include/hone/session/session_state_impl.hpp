@@ -167,7 +167,9 @@ HONE_INLINE ImportedModel SessionState::import(InitializerInputs initializer_inp
 
 HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
   check_cancelled(options.stop_token);
-  rewrite(graph, {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers},
+  rewrite(graph,
+          {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers,
+           options.limits},
           to.rewrites);
 }
 
