@@ -35,6 +35,36 @@ HONE_ALWAYS_INLINE __m512 exponential_of_16(__m512 x) noexcept {
 }
 #endif
 
+#if defined(__AVX512BW__)
+/// erf(x): x + x p(x^2) below 1, and 1 - e^-r(|x|) above, where r = -ln(erfc) is nearly a parabola. Both polynomials have degree 6 and the
+/// least largest relative error of erf (1.2e-9 and 1.1e-9), found by Lawson's iteration. From 4 on the result is 1.
+HONE_ALWAYS_INLINE __m512 error_function_of_16(__m512 x) noexcept {
+  const __m512 sign = _mm512_set1_ps(-0.0f);
+  // The order of the operands keeps NaN.
+  const __m512 a = _mm512_min_ps(_mm512_set1_ps(4.0f), _mm512_andnot_ps(sign, x));
+  const __m512 s = _mm512_mul_ps(x, x);
+  __m512 p = _mm512_set1_ps(7.853861461626366e-05f);
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.0008010193705558777f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.005188327748328447f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.026853812858462334f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.1128358542919159f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.3761262595653534f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.12837916572670838f));
+  const __m512 inner = _mm512_fmadd_ps(p, x, x);
+  __m512 r = _mm512_set1_ps(-0.0001863792131189257f);
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.002947658533230424f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(-0.02183806523680687f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.10310675948858261f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.638144850730896f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(1.1270891427993774f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.0003415228275116533f));
+  const __m512 one = _mm512_set1_ps(1.0f);
+  const __m512 outer = _mm512_sub_ps(one, exponential_of_16(_mm512_xor_ps(r, sign)));
+  const __m512 signed_outer = _mm512_or_ps(outer, _mm512_and_ps(x, sign));
+  return _mm512_mask_mov_ps(inner, _mm512_cmp_ps_mask(a, one, _CMP_GE_OQ), signed_outer);
+}
+#endif
+
 }  // namespace detail
 
 /// e^x, within 1.5 ulp; 0 where that is no normal number: products with denormal ones, such as weights of masked scores, take many times
@@ -45,6 +75,15 @@ HONE_LANE V exponential(V x) noexcept {
   if constexpr (detail::has_own_exponential<V>) return V(detail::exponential_of_16(x));
 #endif
   return exp(x);
+}
+
+/// erf(x), within 3 ulp.
+template <class V>
+HONE_LANE V error_function(V x) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_own_exponential<V>) return V(detail::error_function_of_16(x));
+#endif
+  return erf(x);
 }
 
 /// x / (1 + e^-t), within 4 ulp for t >= -87; below that the error is at most 2^-125 |x|.

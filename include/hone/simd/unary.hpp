@@ -43,7 +43,7 @@ struct Reciprocal { template <class V> HONE_LANE V operator()(V x) const noexcep
 struct Sqrt       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sqrt(x); } };
 struct Exp        { template <class V> HONE_LANE V operator()(V x) const noexcept { return exponential(x); } };
 struct Log        { template <class V> HONE_LANE V operator()(V x) const noexcept { return log(x); } };
-struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return erf(x); } };
+struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return error_function(x); } };
 struct Ceil       { template <class V> HONE_LANE V operator()(V x) const noexcept { return ceil(x); } };
 struct Floor      { template <class V> HONE_LANE V operator()(V x) const noexcept { return floor(x); } };
 /// Halfway cases to even.
@@ -99,9 +99,9 @@ struct HardSwish { template <class V> HONE_LANE V operator()(V x) const noexcept
 /// x / (1 + exp(-alpha x))
 struct Swish { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(x, constant<V>(alpha) * x); } };
 /// x/2 (1 + erf(x / sqrt(2)))
-struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + erf(x * constant<V>(0.70710678118654752440))); } };
-/// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
-struct GeluTanh { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + tanh(constant<V>(0.79788456080286535588) * x * (V(1) + constant<V>(0.044715) * x * x))); } };
+struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + error_function(x * constant<V>(0.70710678118654752440))); } };
+/// x/2 (1 + tanh(t)) = x / (1 + e^-2t) with t = sqrt(2/pi) (x + 0.044715 x^3)
+struct GeluTanh { template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(x, constant<V>(1.59576912160573071176) * x * (V(1) + constant<V>(0.044715) * x * x)); } };
 // clang-format on
 
 /// x tanh(log(1 + exp(x)))
