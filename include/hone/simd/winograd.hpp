@@ -34,10 +34,16 @@ struct Winograd {
   };
   using Output = void (*)(const float* p, std::ptrdiff_t plane, const Tile& tile) noexcept;
 
+  /// G g G^T, computed in double, of up to channel_block kernels of 3 x 3 that are `stride` elements apart; element (i, j) of kernel k goes
+  /// to to[(i * (m + 2) + j) * plane + k], and zeros to those of the kernels that do not exist.
+  using Weights = void (*)(const float* g, std::ptrdiff_t stride, std::size_t kernels, float* to, std::ptrdiff_t plane) noexcept;
+
   Input input2;  ///< m = 2
   Output output2;
+  Weights weights2;
   Input input4;  ///< m = 4
   Output output4;
+  Weights weights4;
   Isa isa;
 
   template <class Arch>
@@ -163,14 +169,48 @@ void winograd_output(const float* p, std::ptrdiff_t plane, const Winograd::Tile&
   }
 }
 
+/// The matrix G.
+template <int Size>
+inline constexpr double winograd_g[Size + 2][3] = {};
+template <>
+inline constexpr double winograd_g<2>[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+template <>
+inline constexpr double winograd_g<4>[6][3] = {{1.0 / 4, 0, 0},
+                                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                               {0, 0, 1}};
+
+template <class Arch, int Size>
+void winograd_weights(const float* g, std::ptrdiff_t stride, std::size_t kernels, float* to, std::ptrdiff_t plane) noexcept {
+  constexpr std::size_t lanes = channel_block;
+  constexpr int n = Size + 2;
+  alignas(64) double taps[9][lanes] = {};
+  for (std::size_t k = 0; k < kernels; ++k, g += stride)
+    for (int tap = 0; tap < 9; ++tap) taps[tap][k] = static_cast<double>(g[tap]);
+  for (int i = 0; i < n; ++i) {
+    const double(&a)[3] = winograd_g<Size>[i];
+    alignas(64) double row[3][lanes];
+    for (int j = 0; j < 3; ++j)
+      for (std::size_t k = 0; k < lanes; ++k) row[j][k] = a[0] * taps[j][k] + a[1] * taps[3 + j][k] + a[2] * taps[6 + j][k];
+    for (int j = 0; j < n; ++j, to += plane) {
+      const double(&b)[3] = winograd_g<Size>[j];
+      for (std::size_t k = 0; k < lanes; ++k) to[k] = static_cast<float>(b[0] * row[0][k] + b[1] * row[1][k] + b[2] * row[2][k]);
+    }
+  }
+}
+
 }  // namespace detail
 
 template <class Arch>
 constexpr Winograd Winograd::make() noexcept {
   return {.input2 = &detail::winograd_input<Arch, 2>,
           .output2 = &detail::winograd_output<Arch, 2>,
+          .weights2 = &detail::winograd_weights<Arch, 2>,
           .input4 = &detail::winograd_input<Arch, 4>,
           .output4 = &detail::winograd_output<Arch, 4>,
+          .weights4 = &detail::winograd_weights<Arch, 4>,
           .isa = native_isa};
 }
 

@@ -27,13 +27,12 @@ class WinogradConv {
         output_blocks_(channel_blocks(weights.shape[0])) {
     packed_ = Buffer(static_cast<std::size_t>(points() * output_blocks_ * block_size()) * sizeof(float));
     auto* to = static_cast<float*>(packed_.data());
-    std::fill_n(to, points() * output_blocks_ * block_size(), 0.0f);
     const std::int64_t plane = output_blocks_ * block_size();
-    for (std::int64_t m = 0; m < weights.shape[0]; ++m) {
-      for (std::int64_t c = 0; c < inputs_; ++c) {
-        float* at = to + m / channel_block * block_size() + c * channel_block + m % channel_block;
-        transform_weights(weights.as<const float>() + (m * inputs_ + c) * 9, at, plane);
-      }
+    const auto transform = tile_ == 2 ? transforms_->weights2 : transforms_->weights4;
+    for (std::int64_t m = 0; m < weights.shape[0]; m += channel_block) {
+      const auto kernels = static_cast<std::size_t>(std::min(channel_block, weights.shape[0] - m));
+      for (std::int64_t c = 0; c < inputs_; ++c, to += channel_block)
+        transform(weights.as<const float>() + (m * inputs_ + c) * 9, inputs_ * 9, kernels, to, plane);
     }
   }
 
@@ -106,27 +105,6 @@ class WinogradConv {
   [[nodiscard]] std::int64_t points() const noexcept { return (tile_ + 2) * (tile_ + 2); }
   /// Elements of the weights of one point and one block of output channels.
   [[nodiscard]] std::int64_t block_size() const noexcept { return inputs_ * channel_block; }
-
-  /// G g G^T of one 3 x 3 kernel, computed in double; element (i, j) goes to to[(i * (m + 2) + j) * plane].
-  void transform_weights(const float* g, float* to, std::int64_t plane) const noexcept {
-    static constexpr double g2[6][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    static constexpr double g4[6][3] = {{1.0 / 4, 0, 0},
-                                        {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                        {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                        {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                        {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                                        {0, 0, 1}};
-    const auto& matrix = tile_ == 2 ? g2 : g4;
-    const std::int64_t n = tile_ + 2;
-    for (std::int64_t i = 0; i < n; ++i) {
-      double row[3] = {};
-      for (int k = 0; k < 3; ++k)
-        for (int j = 0; j < 3; ++j) row[j] += matrix[i][k] * static_cast<double>(g[k * 3 + j]);
-      for (std::int64_t j = 0; j < n; ++j) {
-        to[(i * n + j) * plane] = static_cast<float>(row[0] * matrix[j][0] + row[1] * matrix[j][1] + row[2] * matrix[j][2]);
-      }
-    }
-  }
 
   /// v[point][block][tile][channel_block]
   void transform_inputs(const BlockedProblem& p, const Strips& strips, std::int64_t first, std::int64_t tiles, float* v) const noexcept {
