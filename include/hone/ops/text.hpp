@@ -118,6 +118,36 @@ struct TfIdfVectorizer {
   }
 };
 
+/// The tokens of each string: its characters, the parts that an expression fits, or those between the parts that separators fit. Rows are
+/// filled up with the pad value. Shapes: x (C) or (N, C) -> y (C, most tokens) or (N, C, most tokens).
+/// Source: ONNX Runtime, docs/ContribOperators.md, opset 1. skl2onnx writes it for the vectorizers of scikit-learn.
+struct Tokenizer {
+  static constexpr std::string_view name = "Tokenizer";
+  static constexpr std::string_view domain = "com.microsoft";
+  static constexpr OpTraits traits{.data_dependent = true};
+
+  bool mark = false;  ///< put the characters 2 and 3 around the tokens of each string
+  std::string pad_value;
+  std::int64_t min_characters = 1;  ///< of a token
+  std::string expression;
+  std::vector<std::string> separators;  ///< expressions; one that is empty separates all characters
+
+  void attributes(auto& a) {
+    std::int64_t marked = 0;
+    a.required("mark", marked);
+    a.required("mincharnum", min_characters);
+    a.required("pad_value", pad_value);
+    a("tokenexp", expression, "");
+    a("separators", separators, std::vector<std::string>{});
+    mark = marked != 0;
+    if (expression.empty() && separators.empty()) fail(ErrorCode::invalid_graph, "neither tokenexp nor separators are set");
+    if (min_characters < 1 || (characters() && min_characters > 1))
+      fail(ErrorCode::invalid_graph, "mincharnum ", min_characters, " is not ", characters() ? "1" : "positive");
+  }
+  [[nodiscard]] bool characters() const noexcept { return separators.size() == 1 && separators[0].empty(); }
+  void types(const TypeContext& c) const { c.output(0, DType::string); }
+};
+
 /// Whether the pattern fits the whole string. Source: ONNX RegexFullMatch, opset 20.
 struct RegexFullMatch {
   static constexpr std::string_view name = "RegexFullMatch";

@@ -210,6 +210,96 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
 };
 
 template <>
+class Kernel<ops::Tokenizer, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Tokenizer>()) {
+    if (op_.characters()) return;
+    if (op_.separators.empty()) {
+      expressions_.emplace_back(op_.expression);
+    } else {
+      for (const std::string& separator : op_.separators) expressions_.emplace_back(separator);
+    }
+  }
+
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    if (x.shape.rank() < 1 || x.shape.rank() > 2) return c.fail("its input has shape ", x.shape, "; expected (C) or (N, C)");
+    std::vector<Regex::Threads> threads(expressions_.begin(), expressions_.end());
+    std::vector<std::vector<std::string_view>> rows(static_cast<std::size_t>(x.elements()));
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i] = tokens(x.as<const std::string>()[i], threads);
+      most = std::max(most, rows[i].size() + (op_.mark ? 2 : 0));
+    }
+    Shape shape = x.shape;
+    shape.push_back(static_cast<std::int64_t>(most));
+    auto* y = c.allocate(0, DType::string, shape).as<std::string>();
+    for (const std::vector<std::string_view>& row : rows) {
+      std::string* const end = y + most;
+      if (op_.mark) *y++ = "\x02";
+      y = std::copy(row.begin(), row.end(), y);
+      if (op_.mark) *y++ = "\x03";
+      y = std::fill_n(y, end - y, op_.pad_value);
+    }
+  }
+
+ private:
+  using Tokens = std::vector<std::string_view>;
+
+  [[nodiscard]] Tokens tokens(std::string_view text, std::vector<Regex::Threads>& threads) const {
+    Tokens result;
+    if (op_.characters()) {
+      while (!text.empty()) {
+        const std::string_view from = text;
+        take_code_point(text);
+        result.push_back(from.substr(0, from.size() - text.size()));
+      }
+    } else if (op_.separators.empty()) {
+      for_each(expressions_[0], text, threads[0], [&](Regex::Span part) { add(text.substr(part.begin, part.end - part.begin), result); });
+    } else {
+      result = {text};
+      for (std::size_t i = 0; i < expressions_.size(); ++i) {
+        for (const std::string_view piece : std::exchange(result, {})) {
+          std::size_t start = 0;
+          for_each(expressions_[i], piece, threads[i], [&](Regex::Span separator) {
+            add(piece.substr(start, separator.begin - start), result);
+            start = separator.end;
+          });
+          add(piece.substr(start), result);
+        }
+      }
+    }
+    return result;
+  }
+
+  /// visit(part) for each part of the text, none of them empty, that the expression fits.
+  template <class Visit>
+  static void for_each(const Regex& expression, std::string_view text, Regex::Threads& threads, const Visit& visit) {
+    for (std::size_t from = 0; from < text.size();) {
+      const auto found = expression.find(text, from, threads);
+      if (!found) return;
+      from = found->end;
+      if (found->begin != found->end) {
+        visit(*found);
+      } else if (from < text.size()) {
+        std::string_view rest = text.substr(from);
+        take_code_point(rest);
+        from = text.size() - rest.size();
+      }
+    }
+  }
+
+  void add(std::string_view token, Tokens& to) const {
+    std::int64_t characters = 0;
+    for (std::string_view rest = token; !rest.empty() && characters < op_.min_characters; ++characters) take_code_point(rest);
+    if (characters >= op_.min_characters) to.push_back(token);
+  }
+
+  ops::Tokenizer op_;
+  std::vector<Regex> expressions_;
+};
+
+template <>
 class Kernel<ops::RegexFullMatch, Cpu, std::string> {
  public:
   Kernel(const NodeView& node, const CpuDevice&) : regex_(node.op<ops::RegexFullMatch>().pattern) {}
