@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
-#   tests/run.sh STEP...      only these steps: release conformance operators zoo zoo_wide differential packaging header-only single asan
-#                             style, or nightly, which searches longer for races, for damaged models that do harm and for differences, and
+#   tests/run.sh STEP...      only these steps: release conformance operators zoo zoo_wide differential sklearn packaging header-only
+#                             single asan style, or nightly, which searches longer for races, for damaged models that do harm and for differences, and
 #                             is not part of everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -223,6 +223,17 @@ step_differential() {
   done
 }
 
+# Models of scikit-learn, compared with it and with onnxruntime. What it computes in float64 needs an absolute tolerance near zero.
+step_sklearn() {
+  build release hone_conformance || return 0
+  .venv/bin/python tests/sklearn/generate.py build/sklearn || return 1
+  find build/sklearn -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/sklearn/cases.txt
+  local tool=build/release/bin/hone_conformance
+  run_cases build/sklearn/cases.txt "sklearn, level disabled" "$tool" --level disabled --atol 1e-5 build/sklearn
+  run_cases build/sklearn/cases.txt "sklearn, level all" "$tool" --atol 1e-5 build/sklearn
+  run_cases build/sklearn/cases.txt "sklearn, saved and loaded" "$tool" --reload --atol 1e-5 build/sklearn
+}
+
 step_packaging() {
   build release || return 0
   check packaging tests/packaging/run.sh build/release "$jobs"
@@ -294,7 +305,7 @@ main() {
   jobs=$(nproc)
   configure=()
   steps=("$@")
-  (($#)) || steps=(release conformance operators zoo zoo_wide differential packaging header-only single asan style)
+  (($#)) || steps=(release conformance operators zoo zoo_wide differential sklearn packaging header-only single asan style)
   for step in "${steps[@]}"; do
     declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
     echo "== $step"
