@@ -210,14 +210,17 @@ MODELS
   done
 }
 
-# Random nodes, compared with onnxruntime; quantized results may be off by one step.
+# Random nodes, compared with onnxruntime; quantized results may be off by one step, and it has the roots of unity of transforms in float32.
 step_differential() {
   build release hone_conformance || return 0
   .venv/bin/python tests/differential/generate.py --cases "${HONE_DIFFERENTIAL_CASES:-50}" --seed "${HONE_DIFFERENTIAL_SEED:-1}" build/differential || return 1
   find build/differential -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/differential/cases.txt
   local tool=build/release/bin/hone_conformance level
   for level in disabled all; do
-    run_cases build/differential/cases.txt "differential, level $level" "$tool" --level "$level" --atol 1e-6 --filter '!(QLinear*)' build/differential
+    run_cases build/differential/cases.txt "differential, level $level" "$tool" --level "$level" --atol 1e-6 --filter '!(QLinear*|DFT*|STFT*)' \
+      build/differential
+    run_cases build/differential/cases.txt "differential, transforms, level $level" "$tool" --level "$level" --atol 1e-4 --filter '@(DFT*|STFT*)' \
+      build/differential
     run_cases build/differential/cases.txt "differential, quantized, level $level" "$tool" --level "$level" --rtol 0 --atol 1 --filter 'QLinear*' \
       build/differential
   done
