@@ -75,7 +75,7 @@ struct TfIdfVectorizer {
   std::vector<std::int64_t> ngram_indexes;  ///< of the output, by n-gram
   std::vector<std::int64_t> pool_int64s;
   std::vector<std::string> pool_strings;
-  std::vector<float> weights;
+  std::vector<float> weights;  ///< by n-gram
 
   void attributes(auto& a) {
     std::string text;
@@ -102,9 +102,8 @@ struct TfIdfVectorizer {
       if (ngram_counts[i] < 0 || ngram_counts[i] > end || end > pool)
         fail(ErrorCode::invalid_graph, "ngram_counts do not fit a pool of ", pool);
     }
-    if (!weights.empty() && static_cast<std::int64_t>(weights.size()) < outputs()) {
-      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", outputs(), " outputs");
-    }
+    if (!weights.empty() && weights.size() < ngram_indexes.size())
+      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", ngram_indexes.size(), " n-grams");
   }
   /// Columns of the output.
   [[nodiscard]] std::int64_t outputs() const {
@@ -126,7 +125,7 @@ struct Tokenizer {
   static constexpr std::string_view domain = "com.microsoft";
   static constexpr OpTraits traits{.data_dependent = true};
 
-  bool mark = false;  ///< put the characters 2 and 3 around the tokens of each string
+  bool mark = false;  ///< put the characters 2 and 3 around the tokens of each string, when there are any tokens
   std::string pad_value;
   std::int64_t min_characters = 1;  ///< of a token
   std::string expression;

@@ -123,10 +123,23 @@ TEST_CASE("Tokenizer") {
   check_tensor<std::string>(tokens({separators({""})}, {"a\xc3\xa9", "b"}), {2, 2}, {"a", "\xc3\xa9", "b", "#"});
   check_tensor<std::string>(tokens({expression("a")}, {"", "b"}), {2, 0}, {});
   check_tensor<std::string>(tokens({expression("a")}, {}), {0, 0}, {});
+  check_tensor<std::string>(tokens({expression("a"), {"mark", integer(1)}}, {"b"}), {1, 0}, {});
   CHECK_THROWS_AS(tokens({}, {"a"}), hone::Error);
   CHECK_THROWS_AS(tokens({separators({""}), {"mincharnum", integer(2)}}, {"a"}), hone::Error);
   CHECK_THROWS_AS(tokens({expression("a"), {"mincharnum", integer(0)}}, {"a"}), hone::Error);
   CHECK_THROWS_AS(tokens({expression("(")}, {"a"}), hone::Error);
+}
+
+TEST_CASE("TfIdfVectorizer has a weight for each n-gram of the pool, wherever that is counted") {
+  const auto a = attributes({{"mode", string("TFIDF")},
+                             {"min_gram_length", integer(1)},
+                             {"max_gram_length", integer(1)},
+                             {"max_skip_count", integer(0)},
+                             {"ngram_counts", integers({0})},
+                             {"ngram_indexes", integers({2, 0, 1})},
+                             {"weights", hone::Attribute(std::vector<float>{10, 20, 30})},
+                             {"pool_int64s", integers({5, 6, 7})}});
+  check_tensor<float>(run_node<hone::ops::TfIdfVectorizer>(9, a, values(list({5, 5, 6, 7, 7, 7})))[0], {3}, {20, 90, 20});
 }
 
 TEST_CASE("TfIdfVectorizer refuses indexes that do not fit its pool") {
