@@ -19,7 +19,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from case import CONTRIB, FAMILIES, FLOATS, INTEGERS, NUMBERS, Case, Draw, Network, Omitted, family
+from case import CONTRIB, FAMILIES, FLOATS, INTEGERS, NUMBERS, Case, Draw, Omitted, family
 import learning, quantized, sequences, shapes, signals, texts, vision  # each adds families
 
 # Those of ai.onnx that onnxruntime takes.

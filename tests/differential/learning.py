@@ -2,7 +2,7 @@
 import numpy as np
 from onnx import helper
 
-from case import Case, Omitted, family
+from case import Case, family
 
 ML = "ai.onnx.ml"
 POST = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"]
@@ -18,7 +18,9 @@ def floats(draw, count, low=-2, high=2):
 
 
 def labels(draw, count):
-    return {"classlabels_strings": [f"c{i}" for i in range(count)]} if draw.chance(0.4) else {"classlabels_ints": [int(i) for i in draw.random.permutation(20)[:count]]}
+    if draw.chance(0.4):
+        return {"classlabels_strings": [f"c{i}" for i in range(count)]}
+    return {"classlabels_ints": [int(i) for i in draw.random.permutation(20)[:count]]}
 
 
 def rows(draw, kinds=KINDS, columns=None):
@@ -40,8 +42,8 @@ def binarizer(draw, op):
 def cast_map(draw, op):
     keys = sorted(int(key) for key in draw.random.permutation(8)[: draw.integer(1, 5)])
     settings = {"map_form": "SPARSE", "max_map": draw.integer(8, 10)} if draw.chance(0.5) else {}
-    return of_ml(op, [{key: np.float32(x) for key, x in zip(keys, floats(draw, len(keys)))}], cast_to=draw.one_of(["TO_FLOAT", "TO_INT64", "TO_STRING"][:2]),
-                 **settings)
+    x = {key: np.float32(number) for key, number in zip(keys, floats(draw, len(keys)))}
+    return of_ml(op, [x], cast_to=draw.one_of(["TO_FLOAT", "TO_INT64"]), **settings)
 
 
 @family("DictVectorizer")
@@ -50,7 +52,8 @@ def dict_vectorizer(draw, op):
     vocabulary = ["a", "b", "c", "d"] if texts else [3, 1, 7, 5]
     chosen = sorted(key for key in vocabulary if draw.chance(0.6)) or vocabulary[:1]
     kind = np.float32 if texts or draw.chance(0.5) else np.float64
-    return of_ml(op, [{key: kind(x) for key, x in zip(chosen, floats(draw, 4))}], **{"string_vocabulary" if texts else "int64_vocabulary": vocabulary})
+    x = {key: kind(number) for key, number in zip(chosen, floats(draw, 4))}
+    return of_ml(op, [x], **{"string_vocabulary" if texts else "int64_vocabulary": vocabulary})
 
 
 @family("CategoryMapper")
@@ -102,13 +105,13 @@ def linear_classifier(draw, op):
     """Of one score for two classes only the logistic function makes what ONNX tells: probabilities."""
     classes, x = draw.integer(2, 4), rows(draw)
     stored = 1 if classes == 2 and draw.chance(0.4) else classes
-    return of_ml(op, [x], outputs=2, coefficients=floats(draw, stored * x.shape[1]), intercepts=floats(draw, stored), post_transform=draw.one_of(POST[:4] if stored > 1 else ["LOGISTIC"]),
-                 **labels(draw, classes))
+    return of_ml(op, [x], outputs=2, coefficients=floats(draw, stored * x.shape[1]), intercepts=floats(draw, stored),
+                 post_transform=draw.one_of(POST[:4] if stored > 1 else ["LOGISTIC"]), **labels(draw, classes))
 
 
 @family("LinearRegressor")
 def linear_regressor(draw, op):
-    """Not the softmax of one target, which onnxruntime leaves out, though post_transform is "the transform to apply to the regression output vector"."""
+    """Not the softmax of one target: onnxruntime leaves out "the transform to apply to the regression output vector"."""
     targets, x = draw.integer(1, 3), rows(draw, [np.float32])
     return of_ml(op, [x], coefficients=floats(draw, targets * x.shape[1]), targets=targets, post_transform=draw.one_of(POST[: min(targets, 2)]),
                  **({"intercepts": floats(draw, targets)} if draw.chance(0.7) else {}))
@@ -165,8 +168,8 @@ def trees(draw, features, weights, modes, some=False):
         own[0] += 1
         row = len(nodes["treeids"])
         leaf = depth == 0 or draw.chance(0.2)
-        for name, value in {"treeids": at, "nodeids": index, "featureids": 0 if leaf else draw.integer(0, features - 1), "truenodeids": 0, "falsenodeids": 0,
-                            "modes": "LEAF" if leaf else draw.one_of(modes), "values": 0.0 if leaf else float(np.float32(draw.integer(-4, 4) / 2)),
+        for name, value in {"treeids": at, "nodeids": index, "featureids": 0 if leaf else draw.integer(0, features - 1),
+                            "truenodeids": 0, "falsenodeids": 0, "modes": "LEAF" if leaf else draw.one_of(modes), "values": 0.0 if leaf else float(np.float32(draw.integer(-4, 4) / 2)),
                             "missing_value_tracks_true": 0 if leaf else draw.integer(0, 1)}.items():
             nodes[name].append(value)
         if leaf:
@@ -241,10 +244,10 @@ def tree_ensemble(draw, op):
         leaf += [0, 1, 1]
     numbers = lambda values: helper.make_tensor("", helper.np_dtype_to_tensor_dtype(kind), [len(values)], np.array(values, kind))
     modes = helper.make_tensor("", 2, [split], np.array([draw.integer(0, 4 if missing else 5) for _ in range(split)], np.uint8))
-    return of_ml(op, [x], 5, n_targets=targets, aggregate_function=draw.integer(0, 3), post_transform=3 * (targets > 1 and draw.integer(0, 1)), tree_roots=[3 * i for i in range(count)],
-                 nodes_modes=modes, nodes_featureids=[draw.integer(0, x.shape[1] - 1) for _ in range(split)],
-                 nodes_splits=numbers([draw.integer(-4, 4) / 2 for _ in range(split)]), nodes_truenodeids=true, nodes_falsenodeids=false, nodes_trueleafs=leaf,
-                 nodes_falseleafs=leaf, nodes_missing_value_tracks_true=[draw.integer(0, 1) for _ in range(split)],
+    return of_ml(op, [x], 5, n_targets=targets, aggregate_function=draw.integer(0, 3),
+                 post_transform=3 * (targets > 1 and draw.integer(0, 1)), tree_roots=[3 * i for i in range(count)], nodes_modes=modes, nodes_featureids=[draw.integer(0, x.shape[1] - 1) for _ in range(split)],
+                 nodes_splits=numbers([draw.integer(-4, 4) / 2 for _ in range(split)]), nodes_truenodeids=true,
+                 nodes_falsenodeids=false, nodes_trueleafs=leaf, nodes_falseleafs=leaf, nodes_missing_value_tracks_true=[draw.integer(0, 1) for _ in range(split)],
                  leaf_targetids=[draw.integer(0, targets - 1) for _ in range(4 * count)], leaf_weights=numbers(floats(draw, 4 * count)))
 
 

@@ -1,9 +1,8 @@
 """Random cases of sequences, optionals and subgraphs, in networks whose inputs and outputs are tensors or sequences of them."""
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from case import Case, Network, Omitted, family, type_of
+from case import Network, Omitted, family, type_of
 
 node = helper.make_node
 KINDS = [np.float32, np.int64, np.uint8]
@@ -46,7 +45,8 @@ def sequence_element(draw, op):
 def sequence_empty(draw, op):
     value = draw.array(draw.shape(0, 3), draw.one_of(KINDS))
     kind = helper.np_dtype_to_tensor_dtype(value.dtype)
-    return Network([value], [node(op, [], ["e"], dtype=kind), node("SequenceInsert", ["e", "x0"], ["s"]), node("SequenceLength", ["e"], ["n"])], ["s", "n"])
+    nodes = [node(op, [], ["e"], dtype=kind), node("SequenceInsert", ["e", "x0"], ["s"]), node("SequenceLength", ["e"], ["n"])]
+    return Network([value], nodes, ["s", "n"])
 
 
 @family("ConcatFromSequence")
@@ -126,8 +126,8 @@ def loop(draw, op):
     kind = draw.one_of(["both", "runs", "condition"])
     if kind != "condition" and draw.chance(0.3):
         nodes[-1] = node("Identity", ["c"], ["again"])
-    body = helper.make_graph(nodes, "body", [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("c", TensorProto.BOOL, []),
-                                             typed("sum", x)],
+    body = helper.make_graph(nodes, "body", [helper.make_tensor_value_info("i", TensorProto.INT64, []),
+                                             helper.make_tensor_value_info("c", TensorProto.BOOL, []), typed("sum", x)],
                              [helper.make_tensor_value_info("again", TensorProto.BOOL, []), typed("next", x), typed("scanned", x)])
     runs = np.array(draw.integer(0, 7), np.int64)
     start = np.array(draw.chance(0.8))
@@ -144,12 +144,13 @@ def scan(draw, op):
     start = draw.array(row, np.float32)
     axis = draw.integer(0, len(row))
     x = draw.array([*row[:axis], steps, *row[axis:]], np.float32)
-    body = helper.make_graph([node("Add", ["state", "x"], ["next"]), node("Mul", ["next", "x"], ["y"])], "body", [typed("state", start), typed("x", start)],
-                             [typed("next", start), typed("y", start)])
+    body = helper.make_graph([node("Add", ["state", "x"], ["next"]), node("Mul", ["next", "x"], ["y"])], "body",
+                             [typed("state", start), typed("x", start)], [typed("next", start), typed("y", start)])
     if draw.chance(0.2):  # opset 8 has a batch
         batch = draw.integer(1, 3)
         feeds = [draw.array([batch, *row], np.float32), draw.array([batch, steps, *row], np.float32)]
-        return Network(feeds, [node(op, ["", "x0", "x1"], ["a", "b"], body=body, num_scan_inputs=1, directions=[draw.integer(0, 1)])], ["a", "b"], model_opset=8)
+        nodes = [node(op, ["", "x0", "x1"], ["a", "b"], body=body, num_scan_inputs=1, directions=[draw.integer(0, 1)])]
+        return Network(feeds, nodes, ["a", "b"], model_opset=8)
     settings = {"scan_input_axes": [axis], "scan_input_directions": [draw.integer(0, 1)], "scan_output_directions": [draw.integer(0, 1)],
                 "scan_output_axes": [draw.integer(-len(row) - 1, len(row))]}
     return Network([start, x], [node(op, ["x0", "x1"], ["a", "b"], body=body, num_scan_inputs=1, **settings)], ["a", "b"])

@@ -1,6 +1,5 @@
 """Random cases of operators that make, move or mask elements, and of some that work on rows."""
 import numpy as np
-import onnx
 from onnx import helper, numpy_helper
 
 from case import FLOATS, INTEGERS, NUMBERS, Case, Omitted, family

@@ -56,8 +56,8 @@ def roi_align(draw, op):
     opset = draw.one_of([10, 16, 22])
     if opset >= 16 and draw.chance(0.6):
         settings["coordinate_transformation_mode"] = draw.one_of(["half_pixel", "output_half_pixel"])
-    return Case(op, [draw.array([n, draw.integer(1, 3), height, width]), regions(draw, count, height, width, 8), draw.array([count], np.int64, 0, n - 1)],
-                model_opset=opset, **settings)
+    x, images = draw.array([n, draw.integer(1, 3), height, width]), draw.array([count], np.int64, 0, n - 1)
+    return Case(op, [x, regions(draw, count, height, width, 8), images], model_opset=opset, **settings)
 
 
 @family("MaxUnpool")
@@ -93,8 +93,8 @@ def deform_conv(draw, op):
     pads, size = [draw.integer(0, 1) for _ in range(4)], [draw.integer(4, 7) for _ in range(2)]
     out = [(size[i] + pads[i] + pads[i + 2] - kernel[i]) // strides[i] + 1 for i in range(2)]
     n, cells = draw.integer(1, 2), offset_group * kernel[0] * kernel[1]
-    values = [draw.array([n, channels, *size]), draw.array([outputs, channels // group, *kernel]), draw.array([n, 2 * cells, *out], np.float32, -1.5, 1.5),
-              draw.array([outputs]) if draw.chance(0.6) else Omitted]
+    values = [draw.array([n, channels, *size]), draw.array([outputs, channels // group, *kernel]),
+              draw.array([n, 2 * cells, *out], np.float32, -1.5, 1.5), draw.array([outputs]) if draw.chance(0.6) else Omitted]
     if draw.chance(0.5):
         values.append(draw.array([n, cells, *out], np.float32, 0, 1))
     return Case(op, values, kernel_shape=kernel, strides=strides, pads=pads, group=group, offset_group=offset_group)
