@@ -53,6 +53,7 @@ NEEDED = {
 # Attributes that are given in one of several forms, by the element type of a variable: OPERATOR: (VARIABLE, {ELEMENT: attributes}).
 BY_TYPE = {
     "CastMap": ("T2", {"float": {"cast_to": "TO_FLOAT"}, "string": {"cast_to": "TO_STRING"}, "int64": {"cast_to": "TO_INT64"}}),
+    "GridSample": ("T1", {"string": {"mode": "nearest"}}),  # between strings is nothing
     "Imputer": ("T", dict.fromkeys(("float", "double"), {"imputed_value_floats": [1.0]})
                      | dict.fromkeys(("int64", "int32"), {"imputed_value_int64s": [1]})),
     "LinearClassifier": ("T2", {"string": {"classlabels_strings": ["a", "b"]}, "int64": {"classlabels_ints": [0, 1]}}),

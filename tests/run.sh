@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
-#   tests/run.sh STEP...      only these steps: release conformance operators zoo zoo_wide differential packaging header-only single asan
-#                             style, or nightly, which searches longer for races, for damaged models that do harm and for differences, and
+#   tests/run.sh STEP...      only these steps: release conformance operators zoo zoo_wide differential sklearn packaging header-only
+#                             single asan style, or nightly, which searches longer for races, for damaged models that do harm and for differences, and
 #                             is not part of everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -244,18 +244,32 @@ MODELS
   done
 }
 
-# Random nodes, compared with onnxruntime; quantized results may be off by one step.
+# Random nodes, compared with onnxruntime; quantized results may be off by one step, and it has the roots of unity of transforms in float32.
 step_differential() {
   build release hone_conformance || return 0
   .venv/bin/python tests/differential/generate.py --cases "${HONE_DIFFERENTIAL_CASES:-50}" --seed "${HONE_DIFFERENTIAL_SEED:-1}" build/differential || return 1
   find build/differential -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/differential/cases.txt
   local tool=build/release/bin/hone_conformance level
   for level in disabled all; do
-    run_cases build/differential/cases.txt "differential, level $level" "$tool" --level "$level" --atol 1e-6 --filter '!(QLinear*)' build/differential
+    run_cases build/differential/cases.txt "differential, level $level" "$tool" --level "$level" --atol 1e-6 --filter '!(QLinear*|DFT*|STFT*)' \
+      build/differential
+    run_cases build/differential/cases.txt "differential, transforms, level $level" "$tool" --level "$level" --atol 1e-4 --filter '@(DFT*|STFT*)' \
+      build/differential
     run_cases build/differential/cases.txt "differential, quantized, level $level" "$tool" --level "$level" --rtol 0 --atol 1 --filter 'QLinear*' \
       build/differential
     check "number of cases, differential, level $level" all_cases_ran "differential, level $level" "$(wc -l <build/differential/cases.txt)"
   done
+}
+
+# Models of scikit-learn, compared with it and with onnxruntime. What it computes in float64 needs an absolute tolerance near zero.
+step_sklearn() {
+  build release hone_conformance || return 0
+  .venv/bin/python tests/sklearn/generate.py build/sklearn || return 1
+  find build/sklearn -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/sklearn/cases.txt
+  local tool=build/release/bin/hone_conformance
+  run_cases build/sklearn/cases.txt "sklearn, level disabled" "$tool" --level disabled --atol 1e-5 build/sklearn
+  run_cases build/sklearn/cases.txt "sklearn, level all" "$tool" --atol 1e-5 build/sklearn
+  run_cases build/sklearn/cases.txt "sklearn, saved and loaded" "$tool" --reload --atol 1e-5 build/sklearn
 }
 
 step_packaging() {
@@ -329,7 +343,7 @@ main() {
   jobs=$(nproc)
   configure=()
   steps=("$@")
-  (($#)) || steps=(release conformance operators zoo zoo_wide differential packaging header-only single asan style)
+  (($#)) || steps=(release conformance operators zoo zoo_wide differential sklearn packaging header-only single asan style)
   for step in "${steps[@]}"; do
     declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
     echo "== $step"

@@ -56,7 +56,7 @@ struct Settings {
   bool reload = false;
 };
 
-/// "" when all data sets of the case give their reference outputs, else why not.
+/// "" when all data sets of the case give their reference outputs, else why not: the first difference of each data set.
 std::string failure_of(const std::filesystem::path& folder, const Settings& settings) try {
   std::filesystem::path model = folder / "model.onnx";
   std::optional<tools::TemporaryFolder> saved;
@@ -77,6 +77,7 @@ std::string failure_of(const std::filesystem::path& folder, const Settings& sett
   }
   std::vector<hone::NodeArg> inputs = session.inputs();
   inputs.insert(inputs.end(), session.overridable_initializers().begin(), session.overridable_initializers().end());
+  std::string differences;
   for (const std::filesystem::path& data_set : tools::data_sets(folder)) {
     const tools::NamedValues values = tools::read_data_set(data_set, "input", inputs);
     std::vector<hone::Feed> feeds;
@@ -90,10 +91,12 @@ std::string failure_of(const std::filesystem::path& folder, const Settings& sett
     for (const auto& [name, reference] : tools::read_data_set(data_set, "output", session.outputs())) {
       const std::string difference =
           random ? compare_draws(outputs[name], reference) : tools::compare(outputs[name], reference, settings.tolerance);
-      if (!difference.empty()) return hone::text(data_set.filename().string(), ", output '", name, "': ", difference);
+      if (difference.empty()) continue;
+      differences += hone::text(differences.empty() ? "" : "; ", data_set.filename().string(), ", output '", name, "': ", difference);
+      break;
     }
   }
-  return {};
+  return differences;
 } catch (const hone::Error& error) {
   return hone::text(hone::name(error.code()), ": ", error.what());
 } catch (const std::exception& error) {

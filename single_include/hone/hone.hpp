@@ -3283,7 +3283,7 @@ inline SessionOptions& add_image_decoder(SessionOptions& options, std::vector<Pi
 
 namespace hone::inline HONE_ABI {
 
-/// Reads serialized TensorProto, SequenceProto or OptionalProto messages, as the ONNX backend tests store them.
+/// Reads serialized TensorProto, SequenceProto, OptionalProto or MapProto messages, as the ONNX backend tests store them.
 /// `type` says which message it is; elements are copied. Errors: no_such_file, invalid_protobuf.
 [[nodiscard]] Value read_value(const std::filesystem::path& file, const Type& type, std::string* name = nullptr);
 
@@ -3822,10 +3822,44 @@ inline Value value_of(const onnx::TensorProto& proto) {
   return Value::copy_of(constant.tensor);
 }
 
+/// ONNX stores the values of a map as tensors of one element each, a Value as one tensor.
+/// Errors: invalid_protobuf where they are anything else, or not as many as the keys.
+inline Value value_of(const onnx::MapProto& proto) {
+  const bool texts = proto.key_type() == onnx::TensorProto::STRING;
+  const auto& numbers = proto.values().tensor_values();
+  const std::int64_t n = texts ? proto.string_keys_size() : proto.keys_size();
+  if (n != numbers.size()) fail(ErrorCode::invalid_protobuf, "a map of ", n, " keys and ", numbers.size(), " tensors");
+  if (!texts && proto.key_type() != onnx::TensorProto::INT64)
+    fail(ErrorCode::invalid_protobuf, "a map with keys other than string or int64");
+  Value keys = Value::tensor(texts ? DType::string : DType::int64, {n});
+  for (int i = 0; i < n; ++i) {
+    if (texts) {
+      keys.ref().as<std::string>()[i] = proto.string_keys(i);
+    } else {
+      keys.ref().as<std::int64_t>()[i] = proto.keys(i);
+    }
+  }
+  Value values;
+  for (int i = 0; i < n; ++i) {
+    const Value number = value_of(numbers[i]);
+    if (i == 0) values = Value::tensor(number.dtype(), {n});
+    if (number.ref().elements() != 1 || number.dtype() != values.dtype())
+      fail(ErrorCode::invalid_protobuf, "value ", i, " of a map is a tensor(", number.dtype(), ") of shape ", number.shape());
+    if (number.dtype() == DType::string) {
+      values.ref().as<std::string>()[i] = *number.ref().as<const std::string>();
+    } else {
+      const std::size_t size = number.ref().bytes();
+      std::memcpy(values.ref().as<std::byte>() + static_cast<std::size_t>(i) * size, number.ref().data, size);
+    }
+  }
+  return Value::map(std::move(keys), n == 0 ? Value::tensor(DType::float32, {0}) : std::move(values));
+}
+
 inline Value value_of(const onnx::SequenceProto& proto, const Type& type) {
   std::vector<Value> values;
   for (const auto& tensor : proto.tensor_values()) values.push_back(value_of(tensor));
   for (const auto& sequence : proto.sequence_values()) values.push_back(value_of(sequence, type.element ? *type.element : Type()));
+  for (const auto& map : proto.map_values()) values.push_back(value_of(map));
   return Value::sequence(type.element ? *type.element : Type(), std::move(values));
 }
 
@@ -3848,8 +3882,11 @@ HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type
       if (proto->has_sequence_value()) return detail::value_of(proto->sequence_value(), *type.element);
       return {};
     }
-    case Type::Kind::map:
-      fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
+    case Type::Kind::map: {
+      const auto proto = detail::parse_file<onnx::MapProto>(file);
+      named(*proto);
+      return detail::value_of(*proto);
+    }
     default: {
       const auto proto = detail::parse_file<onnx::TensorProto>(file);
       named(*proto);
@@ -5398,6 +5435,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Gemm {
   static constexpr std::string_view name = "Gemm";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+  static constexpr OpTraits traits{.integers = StandIn::wider_integers};
 
   float alpha = 1;
   float beta = 1;
@@ -5600,7 +5638,10 @@ struct BitwiseNot : Unary { static constexpr std::string_view name = "BitwiseNot
 struct Ceil       : Unary { static constexpr std::string_view name = "Ceil"; };
 struct Cos        : Unary { static constexpr std::string_view name = "Cos"; };
 struct Cosh       : Unary { static constexpr std::string_view name = "Cosh"; };
-struct Erf        : Unary { static constexpr std::string_view name = "Erf"; };
+struct Erf : Unary {
+  static constexpr std::string_view name = "Erf";
+  static constexpr OpTraits traits{.in_place = inputs(0), .integers = StandIn::real_numbers};
+};
 struct Exp        : Unary { static constexpr std::string_view name = "Exp"; };
 struct Floor      : Unary { static constexpr std::string_view name = "Floor"; };
 /// x min(max(x / 6 + 1/2, 0), 1)
@@ -6250,6 +6291,8 @@ struct Resize {
   std::optional<std::vector<std::int64_t>> axes;
   /// Opset 10 has no roi.
   std::size_t scales_input = 2;
+  /// Of height and width, where they are attributes.
+  std::optional<std::array<float, 2>> own_scales;
 
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "linear", "cubic"});
@@ -6301,6 +6344,7 @@ struct Resize {
 
   /// One entry per dimension of `from`. Errors: invalid_argument.
   [[nodiscard]] Resampling resolve(const Shape& from, const Parameters& parameters) const {
+    if (own_scales) return resolve_own(from);
     if ((parameters.scales != nullptr) == (parameters.sizes != nullptr)) {
       fail(ErrorCode::invalid_argument, "exactly one of scales and sizes must be given");
     }
@@ -6370,6 +6414,21 @@ struct Resize {
   }
 
  private:
+  [[nodiscard]] Resampling resolve_own(const Shape& from) const {
+    if (from.rank() != 4) fail(ErrorCode::invalid_argument, "its input has shape ", from, "; expected (N, C, H, W)");
+    Resampling result;
+    for (std::size_t d = 0; d < 4; ++d) {
+      Axis& axis = result[d];
+      axis.in = axis.out = from[d];
+      axis.length = static_cast<float>(from[d]);
+      if (d < 2) continue;
+      axis.scale = (*own_scales)[d - 2];
+      set_scale(axis, static_cast<std::int64_t>(d));
+      axis.resized = axis.scale != 1;
+    }
+    return result;
+  }
+
   static void set_scale(Axis& axis, std::int64_t number) {
     axis.length = static_cast<float>(axis.in) * axis.scale;
     if (!(axis.scale > 0) || !(axis.length < 0x1p62F)) fail(ErrorCode::invalid_argument, "the scale of axis ", number, " is ", axis.scale);
@@ -6408,6 +6467,22 @@ struct Upsample : Resize {
   }
 };
 
+/// Upsample of images, whose scales are attributes. Shapes: x (N, C, H, W) -> y (N, C, H height_scale, W width_scale), cut.
+/// Source: ONNX Upsample, opset 1.
+struct ImageUpsample : Resize {
+  static constexpr std::string_view name = "Upsample";
+  static constexpr int until = 6;
+  static constexpr Arity arity{};
+
+  void attributes(auto& a) {
+    mode = choice<Mode>(a, "mode", {"nearest", "bilinear"});
+    own_scales.emplace();
+    a.required("height_scale", (*own_scales)[0]);
+    a.required("width_scale", (*own_scales)[1]);
+    read_without_coordinates();
+  }
+};
+
 }  // namespace hone::inline HONE_ABI::ops
 
 namespace hone::inline HONE_ABI {
@@ -6417,6 +6492,7 @@ using CpuConversionKernels = KernelList<
     entry<ops::BitCast>,
     entry<ops::Cast>,
     entry<ops::CastLike>,
+    entry<ops::ImageUpsample>,
     entry<ops::Resize>,
     entry<ops::Upsample>>;
 // clang-format on
@@ -8004,7 +8080,9 @@ struct Identity {
 /// Source: ONNX Dropout, opsets 1 to 22.
 struct Dropout {
   static constexpr std::string_view name = "Dropout";
-  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}, {inputs(2), DTypeSet{DType::boolean}}};
+  static constexpr DTypeSet ratios{DType::float32,      DType::float64,        DType::float16,    DType::bfloat16,
+                                   DType::float8e4m3fn, DType::float8e4m3fnuz, DType::float8e5m2, DType::float8e5m2fnuz};
+  static constexpr InputTypes input_types[] = {{inputs(1), ratios}, {inputs(2), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 3, .max_outputs = 2};
   static constexpr OpTraits traits{.deterministic = false, .in_place = inputs(0)};
 
@@ -8821,6 +8899,61 @@ struct DynamicQuantizeLinear {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_QUANTIZED_POINTWISE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// Pointwise on bytes: inputs that are int8 or uint8 stand for (q - zero) scale, and so does the result where `to` says so.
+/// Inputs: x, operands, as Pointwise has them, of the shape of y or of one element. Shapes: x (*), operands (*) -> y (*).
+struct QuantizedPointwise {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "QuantizedPointwise";
+  static constexpr Arity arity = Pointwise::arity;
+  static constexpr std::size_t first_operand = Pointwise::first_operand;
+  static constexpr InputTypes input_types[] = {{all_inputs, DTypeSet{DType::float32, DType::int8, DType::uint8}}};
+
+  PointwiseChain chain;
+  /// One for each input and one for y; those of floats are not read.
+  std::vector<float> scales;
+  std::vector<float> zeros;
+  DType to = DType::float32;  ///< element type of y: float32, int8 or uint8
+
+  void attributes(auto& a) {
+    chain.attributes(a);
+    a.required("scales", scales);
+    a.required("zeros", zeros);
+    std::int64_t number = 0;
+    a.required("to", number);
+    to = static_cast<DType>(number);
+    if (to != DType::float32 && to != DType::int8 && to != DType::uint8)
+      fail(ErrorCode::invalid_graph, "the attribute 'to' is ", number, "; expected float32, int8 or uint8");
+    if (scales.size() != zeros.size() || scales.size() < 2)
+      fail(ErrorCode::invalid_graph, "it has ", scales.size(), " scales and ", zeros.size(), " zero points");
+  }
+  /// Sets the attributes that attributes() reads.
+  void write(Attributes& a) const {
+    chain.write(a);
+    a.set("scales", scales);
+    a.set("zeros", zeros);
+    a.set("to", static_cast<std::int64_t>(to));
+  }
+  void types(const TypeContext& c) const {
+    if (scales.size() != c.input_count() + 1) {
+      fail(ErrorCode::invalid_graph, "it has ", scales.size(), " scales for ", c.input_count(), " inputs and an output");
+    }
+    c.output(0, to);
+  }
+  void shapes(const ShapeContext& c) const {
+    const Shape y = chain.shape(c.shape(0), c, first_operand);
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+      if (!(c.shape(i) == y) && c.shape(i).elements() != 1)
+        fail(ErrorCode::invalid_argument, "its input ", i, " has shape ", c.shape(i), "; expected ", y, " or one element");
+    }
+    c.output(0, y);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 
 namespace hone::inline HONE_ABI {
 
@@ -8834,6 +8967,7 @@ using CpuQuantizationKernels = KernelList<
     entry<ops::MatMulInteger>,
     entry<ops::QLinearConv>,
     entry<ops::QLinearMatMul>,
+    entry<ops::QuantizedPointwise>,
     entry<ops::QuantizeLinear>,
     entry<ops::Fused<ops::ScaledMatMulInteger>, float>,
     entry<ops::ScaledMatMulInteger, float>>;
@@ -10029,7 +10163,7 @@ struct TfIdfVectorizer {
   std::vector<std::int64_t> ngram_indexes;  ///< of the output, by n-gram
   std::vector<std::int64_t> pool_int64s;
   std::vector<std::string> pool_strings;
-  std::vector<float> weights;
+  std::vector<float> weights;  ///< by n-gram
 
   void attributes(auto& a) {
     std::string text;
@@ -10056,9 +10190,8 @@ struct TfIdfVectorizer {
       if (ngram_counts[i] < 0 || ngram_counts[i] > end || end > pool)
         fail(ErrorCode::invalid_graph, "ngram_counts do not fit a pool of ", pool);
     }
-    if (!weights.empty() && static_cast<std::int64_t>(weights.size()) < outputs()) {
-      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", outputs(), " outputs");
-    }
+    if (!weights.empty() && weights.size() < ngram_indexes.size())
+      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", ngram_indexes.size(), " n-grams");
   }
   /// Columns of the output.
   [[nodiscard]] std::int64_t outputs() const {
@@ -10070,6 +10203,36 @@ struct TfIdfVectorizer {
     if (x.rank() > 2) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (C) or (B, C)");
     c.output(0, x.rank() == 2 ? Shape{x[0], outputs()} : Shape{outputs()});
   }
+};
+
+/// The tokens of each string: its characters, the parts that an expression fits, or those between the parts that separators fit. Rows are
+/// filled up with the pad value. Shapes: x (C) or (N, C) -> y (C, most tokens) or (N, C, most tokens).
+/// Source: ONNX Runtime, docs/ContribOperators.md, opset 1. skl2onnx writes it for the vectorizers of scikit-learn.
+struct Tokenizer {
+  static constexpr std::string_view name = "Tokenizer";
+  static constexpr std::string_view domain = "com.microsoft";
+  static constexpr OpTraits traits{.data_dependent = true};
+
+  bool mark = false;  ///< put the characters 2 and 3 around the tokens of each string, when there are any tokens
+  std::string pad_value;
+  std::int64_t min_characters = 1;  ///< of a token
+  std::string expression;
+  std::vector<std::string> separators;  ///< expressions; one that is empty separates all characters
+
+  void attributes(auto& a) {
+    std::int64_t marked = 0;
+    a.required("mark", marked);
+    a.required("mincharnum", min_characters);
+    a.required("pad_value", pad_value);
+    a("tokenexp", expression, "");
+    a("separators", separators, std::vector<std::string>{});
+    mark = marked != 0;
+    if (expression.empty() && separators.empty()) fail(ErrorCode::invalid_graph, "neither tokenexp nor separators are set");
+    if (min_characters < 1 || (characters() && min_characters > 1))
+      fail(ErrorCode::invalid_graph, "mincharnum ", min_characters, " is not ", characters() ? "1" : "positive");
+  }
+  [[nodiscard]] bool characters() const noexcept { return separators.size() == 1 && separators[0].empty(); }
+  void types(const TypeContext& c) const { c.output(0, DType::string); }
 };
 
 /// Whether the pattern fits the whole string. Source: ONNX RegexFullMatch, opset 20.
@@ -10090,7 +10253,8 @@ using CpuTextKernels = KernelList<
     entry<ops::StringConcat, std::string>,
     entry<ops::StringNormalizer, std::string>,
     entry<ops::StringSplit, std::string>,
-    entry<ops::TfIdfVectorizer>>;
+    entry<ops::TfIdfVectorizer>,
+    entry<ops::Tokenizer, std::string>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI
@@ -10328,6 +10492,7 @@ struct GridSample {
   static constexpr std::string_view name = "GridSample";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr InputTypes input_types[] = {{inputs(1)}};
+  static constexpr OpTraits traits{.integers = StandIn::real_numbers};
   enum class Mode : std::uint8_t { nearest, linear, cubic };
   enum class Padding : std::uint8_t { zeros, border, reflection };
 
@@ -10495,9 +10660,9 @@ namespace hone::inline HONE_ABI {
 using CpuVisionKernels = KernelList<
     entry<ops::AffineGrid, float, double>,
     entry<ops::CenterCropPad>,
-    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t>,
+    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, bool, std::complex<float>, std::complex<double>>,
     entry<ops::DeformConv, float, double>,
-    entry<ops::GridSample, float, double>,
+    entry<ops::GridSample, float, double, bool, std::complex<float>, std::complex<double>, std::string>,
     entry<ops::MaxRoiPool, float, double>,
     entry<ops::MaxUnpool>,
     entry<ops::RoiAlign, float, double>>;
@@ -13072,6 +13237,36 @@ HONE_ALWAYS_INLINE __m512 exponential_of_16(__m512 x) noexcept {
 }
 #endif
 
+#if defined(__AVX512BW__)
+/// erf(x): x + x p(x^2) below 1, and 1 - e^-r(|x|) above, where r = -ln(erfc) is nearly a parabola. Both polynomials have degree 6 and the
+/// least largest relative error of erf (1.2e-9 and 1.1e-9), found by Lawson's iteration. From 4 on the result is 1.
+HONE_ALWAYS_INLINE __m512 error_function_of_16(__m512 x) noexcept {
+  const __m512 sign = _mm512_set1_ps(-0.0f);
+  // The order of the operands keeps NaN.
+  const __m512 a = _mm512_min_ps(_mm512_set1_ps(4.0f), _mm512_andnot_ps(sign, x));
+  const __m512 s = _mm512_mul_ps(x, x);
+  __m512 p = _mm512_set1_ps(7.853861461626366e-05f);
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.0008010193705558777f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.005188327748328447f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.026853812858462334f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.1128358542919159f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.3761262595653534f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.12837916572670838f));
+  const __m512 inner = _mm512_fmadd_ps(p, x, x);
+  __m512 r = _mm512_set1_ps(-0.0001863792131189257f);
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.002947658533230424f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(-0.02183806523680687f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.10310675948858261f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.638144850730896f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(1.1270891427993774f));
+  r = _mm512_fmadd_ps(r, a, _mm512_set1_ps(0.0003415228275116533f));
+  const __m512 one = _mm512_set1_ps(1.0f);
+  const __m512 outer = _mm512_sub_ps(one, exponential_of_16(_mm512_xor_ps(r, sign)));
+  const __m512 signed_outer = _mm512_or_ps(outer, _mm512_and_ps(x, sign));
+  return _mm512_mask_mov_ps(inner, _mm512_cmp_ps_mask(a, one, _CMP_GE_OQ), signed_outer);
+}
+#endif
+
 }  // namespace detail
 
 /// e^x, within 1.5 ulp; 0 where that is no normal number: products with denormal ones, such as weights of masked scores, take many times
@@ -13082,6 +13277,15 @@ HONE_LANE V exponential(V x) noexcept {
   if constexpr (detail::has_own_exponential<V>) return V(detail::exponential_of_16(x));
 #endif
   return exp(x);
+}
+
+/// erf(x), within 3 ulp.
+template <class V>
+HONE_LANE V error_function(V x) noexcept {
+#if defined(__AVX512BW__)
+  if constexpr (detail::has_own_exponential<V>) return V(detail::error_function_of_16(x));
+#endif
+  return erf(x);
 }
 
 /// x / (1 + e^-t), within 4 ulp for t >= -87; below that the error is at most 2^-125 |x|.
@@ -14074,6 +14278,26 @@ class ElementMover {
   bool strings_;
 };
 
+/// Copies n elements of any type, from index `at` of `from` to index `to_at` of `to`; also of those that share bytes, whose neighbours
+/// stay as they are.
+inline void copy_elements(DType dtype, const void* from, std::int64_t at, std::int64_t n, void* to, std::int64_t to_at) {
+  const std::int64_t width = bit_width(dtype);
+  if (width >= 8) {
+    const ElementMover mover(dtype);
+    mover.copy(mover.at(from, at), n, mover.at(to, to_at));
+    return;
+  }
+  const unsigned mask = (1U << width) - 1;
+  const auto* x = static_cast<const std::uint8_t*>(from);
+  auto* y = static_cast<std::uint8_t*>(to);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const unsigned bits = static_cast<unsigned>(x[(at + i) * width / 8]) >> ((at + i) * width % 8) & mask;
+    const auto shift = static_cast<unsigned>((to_at + i) * width % 8);
+    std::uint8_t& byte = y[(to_at + i) * width / 8];
+    byte = static_cast<std::uint8_t>((byte & ~(mask << shift)) | bits << shift);
+  }
+}
+
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
@@ -14882,7 +15106,7 @@ struct Reciprocal { template <class V> HONE_LANE V operator()(V x) const noexcep
 struct Sqrt       { template <class V> HONE_LANE V operator()(V x) const noexcept { return sqrt(x); } };
 struct Exp        { template <class V> HONE_LANE V operator()(V x) const noexcept { return exponential(x); } };
 struct Log        { template <class V> HONE_LANE V operator()(V x) const noexcept { return log(x); } };
-struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return erf(x); } };
+struct Erf        { template <class V> HONE_LANE V operator()(V x) const noexcept { return error_function(x); } };
 struct Ceil       { template <class V> HONE_LANE V operator()(V x) const noexcept { return ceil(x); } };
 struct Floor      { template <class V> HONE_LANE V operator()(V x) const noexcept { return floor(x); } };
 /// Halfway cases to even.
@@ -14938,9 +15162,9 @@ struct HardSwish { template <class V> HONE_LANE V operator()(V x) const noexcept
 /// x / (1 + exp(-alpha x))
 struct Swish { float alpha; template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(x, constant<V>(alpha) * x); } };
 /// x/2 (1 + erf(x / sqrt(2)))
-struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + erf(x * constant<V>(0.70710678118654752440))); } };
-/// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
-struct GeluTanh { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + tanh(constant<V>(0.79788456080286535588) * x * (V(1) + constant<V>(0.044715) * x * x))); } };
+struct Gelu { template <class V> HONE_LANE V operator()(V x) const noexcept { return constant<V>(0.5) * x * (V(1) + error_function(x * constant<V>(0.70710678118654752440))); } };
+/// x/2 (1 + tanh(t)) = x / (1 + e^-2t) with t = sqrt(2/pi) (x + 0.044715 x^3)
+struct GeluTanh { template <class V> HONE_LANE V operator()(V x) const noexcept { return logistic(x, constant<V>(1.59576912160573071176) * x * (V(1) + constant<V>(0.044715) * x * x)); } };
 // clang-format on
 
 /// x tanh(log(1 + exp(x)))
@@ -16189,6 +16413,8 @@ class PointwiseLoops {
   /// `size`: bytes of an element.
   PointwiseLoops(std::vector<Step> steps, std::size_t size) : steps_(std::move(steps)), size_(size) {}
 
+  [[nodiscard]] std::span<const Step> steps() const noexcept { return steps_; }
+
   /// A chain tied to its operands for one run. Allocates nothing.
   class Bound {
    public:
@@ -16472,10 +16698,16 @@ struct Winograd {
   };
   using Output = void (*)(const float* p, std::ptrdiff_t plane, const Tile& tile) noexcept;
 
+  /// G g G^T, computed in double, of up to channel_block kernels of 3 x 3 that are `stride` elements apart; element (i, j) of kernel k goes
+  /// to to[(i * (m + 2) + j) * plane + k], and zeros to those of the kernels that do not exist.
+  using Weights = void (*)(const float* g, std::ptrdiff_t stride, std::size_t kernels, float* to, std::ptrdiff_t plane) noexcept;
+
   Input input2;  ///< m = 2
   Output output2;
+  Weights weights2;
   Input input4;  ///< m = 4
   Output output4;
+  Weights weights4;
   Isa isa;
 
   template <class Arch>
@@ -16601,14 +16833,48 @@ void winograd_output(const float* p, std::ptrdiff_t plane, const Winograd::Tile&
   }
 }
 
+/// The matrix G.
+template <int Size>
+inline constexpr double winograd_g[Size + 2][3] = {};
+template <>
+inline constexpr double winograd_g<2>[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+template <>
+inline constexpr double winograd_g<4>[6][3] = {{1.0 / 4, 0, 0},
+                                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                               {0, 0, 1}};
+
+template <class Arch, int Size>
+void winograd_weights(const float* g, std::ptrdiff_t stride, std::size_t kernels, float* to, std::ptrdiff_t plane) noexcept {
+  constexpr std::size_t lanes = channel_block;
+  constexpr int n = Size + 2;
+  alignas(64) double taps[9][lanes] = {};
+  for (std::size_t k = 0; k < kernels; ++k, g += stride)
+    for (int tap = 0; tap < 9; ++tap) taps[tap][k] = static_cast<double>(g[tap]);
+  for (int i = 0; i < n; ++i) {
+    const double(&a)[3] = winograd_g<Size>[i];
+    alignas(64) double row[3][lanes];
+    for (int j = 0; j < 3; ++j)
+      for (std::size_t k = 0; k < lanes; ++k) row[j][k] = a[0] * taps[j][k] + a[1] * taps[3 + j][k] + a[2] * taps[6 + j][k];
+    for (int j = 0; j < n; ++j, to += plane) {
+      const double(&b)[3] = winograd_g<Size>[j];
+      for (std::size_t k = 0; k < lanes; ++k) to[k] = static_cast<float>(b[0] * row[0][k] + b[1] * row[1][k] + b[2] * row[2][k]);
+    }
+  }
+}
+
 }  // namespace detail
 
 template <class Arch>
 constexpr Winograd Winograd::make() noexcept {
   return {.input2 = &detail::winograd_input<Arch, 2>,
           .output2 = &detail::winograd_output<Arch, 2>,
+          .weights2 = &detail::winograd_weights<Arch, 2>,
           .input4 = &detail::winograd_input<Arch, 4>,
           .output4 = &detail::winograd_output<Arch, 4>,
+          .weights4 = &detail::winograd_weights<Arch, 4>,
           .isa = native_isa};
 }
 
@@ -16629,13 +16895,12 @@ class WinogradConv {
         output_blocks_(channel_blocks(weights.shape[0])) {
     packed_ = Buffer(static_cast<std::size_t>(points() * output_blocks_ * block_size()) * sizeof(float));
     auto* to = static_cast<float*>(packed_.data());
-    std::fill_n(to, points() * output_blocks_ * block_size(), 0.0f);
     const std::int64_t plane = output_blocks_ * block_size();
-    for (std::int64_t m = 0; m < weights.shape[0]; ++m) {
-      for (std::int64_t c = 0; c < inputs_; ++c) {
-        float* at = to + m / channel_block * block_size() + c * channel_block + m % channel_block;
-        transform_weights(weights.as<const float>() + (m * inputs_ + c) * 9, at, plane);
-      }
+    const auto transform = tile_ == 2 ? transforms_->weights2 : transforms_->weights4;
+    for (std::int64_t m = 0; m < weights.shape[0]; m += channel_block) {
+      const auto kernels = static_cast<std::size_t>(std::min(channel_block, weights.shape[0] - m));
+      for (std::int64_t c = 0; c < inputs_; ++c, to += channel_block)
+        transform(weights.as<const float>() + (m * inputs_ + c) * 9, inputs_ * 9, kernels, to, plane);
     }
   }
 
@@ -16708,27 +16973,6 @@ class WinogradConv {
   [[nodiscard]] std::int64_t points() const noexcept { return (tile_ + 2) * (tile_ + 2); }
   /// Elements of the weights of one point and one block of output channels.
   [[nodiscard]] std::int64_t block_size() const noexcept { return inputs_ * channel_block; }
-
-  /// G g G^T of one 3 x 3 kernel, computed in double; element (i, j) goes to to[(i * (m + 2) + j) * plane].
-  void transform_weights(const float* g, float* to, std::int64_t plane) const noexcept {
-    static constexpr double g2[6][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    static constexpr double g4[6][3] = {{1.0 / 4, 0, 0},
-                                        {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                        {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                        {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                        {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                                        {0, 0, 1}};
-    const auto& matrix = tile_ == 2 ? g2 : g4;
-    const std::int64_t n = tile_ + 2;
-    for (std::int64_t i = 0; i < n; ++i) {
-      double row[3] = {};
-      for (int k = 0; k < 3; ++k)
-        for (int j = 0; j < 3; ++j) row[j] += matrix[i][k] * static_cast<double>(g[k * 3 + j]);
-      for (std::int64_t j = 0; j < n; ++j) {
-        to[(i * n + j) * plane] = static_cast<float>(row[0] * matrix[j][0] + row[1] * matrix[j][1] + row[2] * matrix[j][2]);
-      }
-    }
-  }
 
   /// v[point][block][tile][channel_block]
   void transform_inputs(const BlockedProblem& p, const Strips& strips, std::int64_t first, std::int64_t tiles, float* v) const noexcept {
@@ -17690,6 +17934,13 @@ class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
  public:
   static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::Upsample>(), node.input_dtype(0)); }
   Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Upsample>(), node.input_dtype(0)) {}
+};
+
+template <>
+class Kernel<ops::ImageUpsample, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::ImageUpsample>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::ImageUpsample>(), node.input_dtype(0)) {}
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -20789,6 +21040,10 @@ class Kernel<ops::Dropout, Cpu> {
       case DType::float64:
       case DType::float16:
       case DType::bfloat16:
+      case DType::float8e4m3fn:
+      case DType::float8e4m3fnuz:
+      case DType::float8e5m2:
+      case DType::float8e5m2fnuz:
         return Support::yes();
       default:
         return Support::no("Dropout of ", hone::name(node.input_dtype(0)));
@@ -20799,7 +21054,7 @@ class Kernel<ops::Dropout, Cpu> {
   void run(Context& c) const {
     if (c.has_input(2)) ops::check_one_element(c.input(2), "training_mode");
     const bool training = c.has_input(2) && *c.in<bool>(2);
-    const double ratio = c.has_input(1) ? ops::only_number(c.input(1), "the ratio") : 0.5;
+    const double ratio = c.has_input(1) ? number_of(c.input(1)) : 0.5;
     if (!training || ratio == 0) {
       copy_tensor(c, c.input(0), c.output(0));
       if (c.has_output(1)) fill_mask(c.output(1));
@@ -20813,12 +21068,22 @@ class Kernel<ops::Dropout, Cpu> {
         return drop<double>(c, ratio);
       case DType::float16:
         return drop<Half>(c, ratio);
-      default:
+      case DType::bfloat16:
         return drop<BFloat16>(c, ratio);
+      default:
+        return drop<std::uint8_t>(c, ratio);
     }
   }
 
  private:
+  static double number_of(const TensorRef& ratio) {
+    ops::check_one_element(ratio, "the ratio");
+    if (ratio.dtype == DType::float64) return *ratio.as<const double>();
+    float number = 0;
+    load_numbers(ratio.dtype, ratio.data, 0, 1, &number);
+    return static_cast<double>(number);
+  }
+
   static bool is_mask(DType dtype) noexcept {
     return dtype == DType::boolean || dtype == DType::float32 || dtype == DType::float64 || dtype == DType::float16;
   }
@@ -20841,14 +21106,15 @@ class Kernel<ops::Dropout, Cpu> {
     }
   }
 
+  /// T is std::uint8_t for floats of 8 bits.
   template <class T>
   void drop(Context& c, double ratio) const {
     const auto seed = seed_ ? static_cast<std::uint64_t>(*seed_)
                             : static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
     std::mt19937 random(static_cast<std::uint32_t>(seed));
     const double scale = 1.0 / (1.0 - ratio);
-    const T* x = c.in<T>(0);
-    T* y = c.out<T>(0);
+    const T* x = c.input(0).as<const T>();
+    T* y = c.output(0).as<T>();
     bool* mask = c.has_output(1) ? c.out<bool>(1) : nullptr;
     const std::int64_t n = c.input(0).elements();
     for (std::int64_t i = 0; i < n; ++i) {
@@ -20856,8 +21122,15 @@ class Kernel<ops::Dropout, Cpu> {
       const double high = static_cast<double>(random() >> 5);
       const double low = static_cast<double>(random() >> 6);
       const bool kept = (high * 67108864.0 + low) / 9007199254740992.0 >= ratio;
-      const auto value = static_cast<std::conditional_t<sizeof(T) == 2, float, T>>(x[i]);
-      y[i] = kept ? static_cast<T>(static_cast<decltype(value)>(static_cast<double>(value) * scale)) : T{};
+      if constexpr (sizeof(T) == 1) {
+        float value = 0;
+        if (kept) load_numbers(c.input(0).dtype, x, i, 1, &value);
+        value = static_cast<float>(static_cast<double>(value) * scale);
+        store_numbers(c.input(0).dtype, y, i, 1, &value, {});
+      } else {
+        const auto value = static_cast<std::conditional_t<sizeof(T) == 2, float, T>>(x[i]);
+        y[i] = kept ? static_cast<T>(static_cast<decltype(value)>(static_cast<double>(value) * scale)) : T{};
+      }
       if (mask != nullptr) mask[i] = kept;
     }
   }
@@ -21755,7 +22028,7 @@ HONE_ALWAYS_INLINE void store_sums(const IntegerStore& s, T* y, std::ptrdiff_t y
         if (s.bias != nullptr) v = v + F::load_unaligned(s.bias + j);
         if constexpr (sizeof(T) == 1) {
           v = xsimd::min(xsimd::max(v, F(s.lower)), F(s.upper));
-          const I rounded = xsimd::to_int(xsimd::nearbyint(v) + F(s.zero));
+          const I rounded = xsimd::nearbyint_as_int(v) + I(static_cast<std::int32_t>(s.zero));
           n == width ? store_bytes(rounded, y + j) : store_bytes(rounded, y + j, n);
         } else {
           n == width ? v.store_unaligned(y + j) : store_part(v, y + j, n);
@@ -21842,6 +22115,16 @@ struct IntegerShape {
   std::int64_t depth = 0;
 };
 
+/// Where weights come from: element i of segment s of an output j is
+/// data[j * output_stride + (s * taps + i / (depth / taps)) + i % (depth / taps) * channel_stride], int8 or uint8.
+struct IntegerSource {
+  const std::uint8_t* data = nullptr;
+  DType dtype = DType::int8;
+  std::int64_t output_stride = 0;
+  std::int64_t channel_stride = 0;
+  std::int64_t taps = 1;  ///< in a segment
+};
+
 /// Products of 8-bit integers less their zero points, (x - x_zero)(w - w_zero), summed in 32 bits.
 ///
 /// The weights are packed in panels of columns for the best form of simd::IntegerGemm that the machine runs; rows of x are read where they
@@ -21891,39 +22174,20 @@ class IntegerProduct {
   [[nodiscard]] std::size_t weights_bytes(const IntegerShape& shape) const noexcept {
     return packed_bytes(shape) + 2 * sizeof(std::int32_t) * static_cast<std::size_t>(padded(shape.outputs));
   }
-  /// Packs at(output, segment, i), of `dtype`, int8 or uint8, and zero(output) into `memory` of weights_bytes().
-  template <class At, class Zero>
-  [[nodiscard]] Weights pack(const IntegerShape& shape, DType dtype, const At& at, const Zero& zero, void* memory) const {
+  /// Packs weights, and zero(output), into `memory` of weights_bytes().
+  template <class Zero>
+  [[nodiscard]] Weights pack(const IntegerShape& shape, const IntegerSource& source, const Zero& zero, void* memory) const {
     auto* packed = static_cast<std::byte*>(memory);
     auto* sums = reinterpret_cast<std::int32_t*>(packed + packed_bytes(shape));
     std::int32_t* zeros = sums + padded(shape.outputs);
     std::memset(memory, 0, weights_bytes(shape));
     Weights weights{shape, packed, sums, zeros, false};
-    const auto segment_words = static_cast<std::size_t>(segment_bytes(shape.depth) / 4);
-    const std::int64_t per_word = 4 / element();
-    const int shift = dtype == DType::uint8 && form_->element == 1 ? 128 : 0;
+    const int shift = source.dtype == DType::uint8 && form_->element == 1 ? 128 : 0;
     for (std::int64_t j = 0; j < shape.outputs; ++j) {
       const std::int64_t first = j / panel_columns() * panel_columns();
-      const std::size_t width = panel_width(shape.outputs, first);
       std::byte* column = packed + panel_offset(shape, first) + 4 * static_cast<std::size_t>(j - first);
-      const std::int32_t offset = static_cast<std::int32_t>(zero(j)) - shift;
-      std::int32_t sum = 0;
-      for (std::int64_t s = 0; s < shape.segments; ++s) {
-        std::byte* to = column + static_cast<std::size_t>(s) * segment_words * width * 4;
-        for (std::int64_t i = 0; i < shape.depth; i += per_word, to += width * 4) {
-          const std::int64_t n = std::min(per_word, shape.depth - i);
-          for (std::int64_t e = 0; e < n; ++e) {
-            const std::int32_t value = static_cast<std::int32_t>(at(j, s, i + e)) - shift;
-            if (form_->element == 1) {
-              to[e] = static_cast<std::byte>(value);
-              sum += value;
-            } else {
-              const auto difference = static_cast<std::int16_t>(value - offset);
-              std::memcpy(to + 2 * e, &difference, 2);
-            }
-          }
-        }
-      }
+      const auto offset = static_cast<std::int32_t>(zero(j)) - shift;
+      const std::int32_t sum = pack_column(shape, source, j, shift, offset, 4 * panel_width(shape.outputs, first), column);
       if (form_->element != 1) continue;
       sums[j] = sum;
       zeros[j] = offset;
@@ -21987,6 +22251,38 @@ class IntegerProduct {
   }
 
  private:
+  /// Packs one output, its words `word_stride` bytes apart; returns the sum of its elements.
+  std::int32_t pack_column(const IntegerShape& shape, const IntegerSource& source, std::int64_t output, int shift, std::int32_t zero,
+                           std::size_t word_stride, std::byte* column) const noexcept {
+    const std::int64_t channels = shape.depth / source.taps;
+    const std::size_t segment = static_cast<std::size_t>(segment_bytes(shape.depth) / 4) * word_stride;
+    const auto per_word = static_cast<std::size_t>(4 / element());
+    const bool is_signed = source.dtype == DType::int8;
+    std::int32_t sum = 0;
+    for (std::int64_t s = 0; s < shape.segments; ++s) {
+      std::byte* to = column + static_cast<std::size_t>(s) * segment;
+      std::size_t at = 0;  // in the word
+      for (std::int64_t tap = 0; tap < source.taps; ++tap) {
+        const std::uint8_t* from = source.data + output * source.output_stride + s * source.taps + tap;
+        for (std::int64_t c = 0; c < channels; ++c, from += source.channel_stride) {
+          const std::int32_t value = (is_signed ? static_cast<std::int8_t>(*from) : std::int32_t{*from}) - shift;
+          sum += value;
+          if (per_word == 4) {
+            to[at] = static_cast<std::byte>(value);
+          } else {
+            const auto difference = static_cast<std::int16_t>(value - zero);
+            std::memcpy(to + 2 * at, &difference, 2);
+          }
+          if (++at == per_word) {
+            at = 0;
+            to += word_stride;
+          }
+        }
+      }
+    }
+    return sum;
+  }
+
   [[nodiscard]] std::size_t column_bytes(const IntegerShape& shape) const noexcept {
     return static_cast<std::size_t>(shape.segments * segment_bytes(shape.depth));
   }
@@ -22038,9 +22334,10 @@ inline constexpr bool has_fused_multiply_add = native_isa == Isa::avx2 || native
 template <class Arch>
 void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint8_t* y) noexcept {
   using F = xsimd::batch<float, Arch>;
+  using I = xsimd::batch<std::int32_t, Arch>;
   constexpr std::size_t width = F::size;
   const F scale(s.scale);
-  const F zero(s.zero);
+  const I zero(static_cast<std::int32_t>(s.zero));
   const F least(s.least - s.zero);
   const F most(s.most - s.zero);
   const F inverse(1.0F / s.scale);
@@ -22058,7 +22355,7 @@ void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint
     }
     // The comparison with NaN is false.
     v = xsimd::select(v > least, xsimd::min(v, most), least);
-    return xsimd::to_int(xsimd::nearbyint(v) + zero);
+    return xsimd::nearbyint_as_int(v) + zero;
   };
   std::size_t i = 0;
   for (; i + width <= n; i += width) store_bytes(convert(F::load_unaligned(x + i)), y + i);
@@ -22390,7 +22687,7 @@ HONE_ALWAYS_INLINE void depthwise_channels(const DepthwiseRow& row, std::size_t 
       }
     }
     const F v = xsimd::min(xsimd::max(xsimd::to_float(sum) * scale + bias, F(row.lower)), F(row.upper));
-    const I rounded = xsimd::to_int(xsimd::nearbyint(v) + F(row.zero));
+    const I rounded = xsimd::nearbyint_as_int(v) + I(static_cast<std::int32_t>(row.zero));
     if constexpr (Whole) {
       store_bytes(rounded, y);
     } else {
@@ -22609,13 +22906,10 @@ class Kernel<ops::ChannelsLastQLinearConv, Cpu> {
       return;
     }
     const cpu::IntegerShape s = shape();
-    const std::int64_t per_segment = s.depth / w.shape[1];  // taps
     memory_ = Buffer(product_.weights_bytes(s));
-    const auto element = [&](std::int64_t j, std::int64_t segment, std::int64_t i) {
-      const std::int64_t tap = segment * per_segment + i / w.shape[1];
-      return value((j * w.shape[1] + i % w.shape[1]) * taps + tap);
-    };
-    weights_ = product_.pack(s, w.dtype, element, zero, memory_.data());
+    const cpu::IntegerSource source{
+        .data = bytes, .dtype = w.dtype, .output_stride = w.shape[1] * taps, .channel_stride = taps, .taps = s.depth / w.shape[1]};
+    weights_ = product_.pack(s, source, zero, memory_.data());
     offsets_.resize(static_cast<std::size_t>(cpu::IntegerProduct::padded(w.shape[0])));
     product_.offsets(weights_, x_dtype_, x_zero_, offsets_.data());
   }
@@ -22815,10 +23109,11 @@ class IntegerMatMul {
     return plan.bytes;
   }
 
-  /// store(sums of a tile, its first row, its first column), on the threads of the session. The tile's `offsets`, `row_sums` and `zeros`
-  /// are set, and point to its first row and column.
-  template <class Store>
-  void run(Context& c, const Store& store) const {
+  /// On the threads of the session, store(sums of a tile, its first row, its first column) for each tile, whose `offsets`, `row_sums` and
+  /// `zeros` are set, and point to its first row and column; and finish(first row, rows, first column, columns) for groups of finished
+  /// ones.
+  template <class Store, class Finish>
+  void run(Context& c, const Store& store, const Finish& finish) const {
     const Plan plan(*this, c);
     const TensorRef& a = c.input(at_.a);
     const TensorRef& b = c.input(at_.b);
@@ -22843,28 +23138,41 @@ class IntegerMatMul {
     constexpr std::int64_t rows = IntegerProduct::tile_rows;
     const std::int64_t blocks = (plan.m + rows - 1) / rows;
     const std::int64_t panels = product_.panels(plan.n);
-    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * plan.k;
-    c.parallel_for(blocks * panels, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
+    // Some panels at a time, so that what follows the product finds long rows.
+    const std::int64_t group = std::clamp<std::int64_t>(panels * blocks / (2 * c.pool().size()), 1, 4);
+    const std::int64_t groups = (panels + group - 1) / group;
+    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * group * plan.k;
+    c.parallel_for(blocks * groups, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
       alignas(64) std::array<std::int32_t, rows * IntegerProduct::tile_columns> sums;
       std::array<std::int32_t, rows> row_sums;
       const std::ptrdiff_t segment = 0;
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t first_row = task % blocks * rows;
-        const std::int64_t first = task / blocks * product_.panel_columns();
         const std::int64_t count = std::min(rows, plan.m - first_row);
         const std::byte* from = x + first_row * plan.row_bytes;
-        product_.multiply(weights, task / blocks, from, plan.row_bytes, &segment, count, sums.data());
+        const std::int64_t first_panel = task / blocks * group;
+        const std::int64_t last_panel = std::min(panels, first_panel + group);
         if (weights.has_zeros) product_.sum_rows(weights, from, plan.row_bytes, &segment, count, row_sums.data());
-        store(simd::IntegerStore{.c = sums.data(),
-                                 .c_stride = IntegerProduct::tile_columns,
-                                 .rows = static_cast<std::size_t>(count),
-                                 .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), plan.n - first)),
-                                 .offsets = offsets + first,
-                                 .row_sums = weights.has_zeros ? row_sums.data() : nullptr,
-                                 .zeros = weights.zeros + first},
-              first_row, first);
+        for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
+          const std::int64_t first = panel * product_.panel_columns();
+          product_.multiply(weights, panel, from, plan.row_bytes, &segment, count, sums.data());
+          store(simd::IntegerStore{.c = sums.data(),
+                                   .c_stride = IntegerProduct::tile_columns,
+                                   .rows = static_cast<std::size_t>(count),
+                                   .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), plan.n - first)),
+                                   .offsets = offsets + first,
+                                   .row_sums = weights.has_zeros ? row_sums.data() : nullptr,
+                                   .zeros = weights.zeros + first},
+                first_row, first);
+        }
+        const std::int64_t first = first_panel * product_.panel_columns();
+        finish(first_row, count, first, std::min(plan.n, last_panel * product_.panel_columns()) - first);
       }
     });
+  }
+  template <class Store>
+  void run(Context& c, const Store& store) const {
+    run(c, store, [](auto...) {});
   }
 
   [[nodiscard]] const simd::IntegerGemm& kernels() const noexcept { return product_.kernels(); }
@@ -22903,15 +23211,9 @@ class IntegerMatMul {
     return {.outputs = b.shape[1], .segments = 1, .depth = b.shape[0]};
   }
   [[nodiscard]] IntegerProduct::Weights pack(const TensorRef& b, const TensorRef* zeros, void* memory) const {
-    const std::int64_t n = b.shape[1];
     const auto zero = [&](std::int64_t j) { return zeros == nullptr ? 0 : ops::integer_at(*zeros, zeros->elements() == 1 ? 0 : j); };
-    const auto* bytes = b.as<const std::uint8_t>();
-    if (b.dtype == DType::int8) {
-      const auto at = [&](std::int64_t j, std::int64_t, std::int64_t i) { return static_cast<std::int8_t>(bytes[i * n + j]); };
-      return product_.pack(shape(b), b.dtype, at, zero, memory);
-    }
-    const auto at = [&](std::int64_t j, std::int64_t, std::int64_t i) { return bytes[i * n + j]; };
-    return product_.pack(shape(b), b.dtype, at, zero, memory);
+    const IntegerSource source{.data = b.as<const std::uint8_t>(), .dtype = b.dtype, .output_stride = 1, .channel_stride = b.shape[1]};
+    return product_.pack(shape(b), source, zero, memory);
   }
 
   ops::QuantizedInputs at_;
@@ -22952,13 +23254,12 @@ class Kernel<ops::ScaledMatMulInteger, Cpu, float> {
     Context inner = c;
     inner.set_workspace(c.workspace() + scale_bytes(c));
     float* y = c.out<float>(0);
-    product_.run(inner, [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
+    const auto store = [&](simd::IntegerStore tile, std::int64_t row, std::int64_t column) {
       tile.scales = scales + column;
-      float* to = y + row * n + column;
-      product_.kernels().store_floats(tile, to, n);
-      if (epilogue == nullptr) return;
-      for (std::size_t r = 0; r < tile.rows; ++r)
-        (*epilogue)(to + static_cast<std::int64_t>(r) * n - y, static_cast<std::int64_t>(tile.columns));
+      product_.kernels().store_floats(tile, y + row * n + column, n);
+    };
+    product_.run(inner, store, [&](std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
+      for (std::int64_t r = row; epilogue != nullptr && r < row + rows; ++r) (*epilogue)(r * n + column, columns);
     });
   }
 
@@ -22968,6 +23269,78 @@ class Kernel<ops::ScaledMatMulInteger, Cpu, float> {
   }
 
   cpu::IntegerMatMul product_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_CPU_QUANTIZED_POINTWISE_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// The chain runs over blocks that stay in L1, from bytes to floats and back.
+template <>
+class Kernel<ops::QuantizedPointwise, Cpu> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device)
+      : op_(node.op<ops::QuantizedPointwise>()),
+        loops_(cpu::pointwise_loops<float>(op_.chain, device)),
+        bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
+
+  void run(Context& c) const {
+    const TensorRef& y = c.output(0);
+    c.parallel_for(y.elements(), 16 * block, [&](std::int64_t begin, std::int64_t end) {
+      alignas(64) std::array<float, block> value;
+      alignas(64) std::array<float, block> operand;
+      for (std::int64_t i = begin; i < end; i += block) {
+        const auto n = static_cast<std::size_t>(std::min(block, end - i));
+        Numbers v = numbers(c, 0, i, n, value.data());
+        if (v.one) {
+          std::fill_n(value.data(), n, *v.data);
+          v.data = value.data();
+        }
+        float* result = y.dtype == DType::float32 ? y.as<float>() + i : value.data();
+        for (const cpu::PointwiseLoops::Step& step : loops_.steps()) {
+          if (step.unary != nullptr) {
+            step.unary(step.functor.data(), v.data, result, n);
+          } else {
+            const Numbers other = numbers(c, step.operand + ops::QuantizedPointwise::first_operand, i, n, operand.data());
+            if (step.swapped) {
+              step.binary(other.data, other.one, v.data, false, result, n);
+            } else {
+              step.binary(v.data, false, other.data, other.one, result, n);
+            }
+          }
+          v.data = result;
+        }
+        if (y.dtype != DType::float32) bytes_->quantize(v.data, n, scale(c.input_count(), y.dtype), y.as<std::uint8_t>() + i);
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t block = 1024;
+
+  struct Numbers {
+    const float* data;
+    bool one;  ///< a single number for all
+  };
+
+  [[nodiscard]] simd::ByteScale scale(std::size_t i, DType dtype) const noexcept {
+    const cpu::QuantizedRange range(dtype);
+    return {.scale = op_.scales[i], .zero = op_.zeros[i], .least = range.least, .most = range.most};
+  }
+  /// Elements [first, first + n) of an input, converted into `memory` where they are bytes.
+  [[nodiscard]] Numbers numbers(const Context& c, std::size_t input, std::int64_t first, std::size_t n, float* memory) const noexcept {
+    const TensorRef& x = c.input(input);
+    const bool one = x.elements() == 1;
+    if (one) first = 0;
+    if (x.dtype == DType::float32) return {x.as<const float>() + first, one};
+    bytes_->dequantize(x.as<const std::uint8_t>() + first, one ? 1 : n, scale(input, x.dtype), memory);
+    return {memory, one};
+  }
+
+  ops::QuantizedPointwise op_;
+  cpu::PointwiseLoops loops_;
+  const simd::ByteQuantization* bytes_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -24022,14 +24395,18 @@ class Rows {
       shape.insert(along, lead);
     }
     const TensorRef& y = c.allocate(i, dtype_, shape);
-    const ElementMover mover(dtype_);
-    const void* from = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
+    // Rows of elements that share bytes begin with a byte each.
+    const bool packed = element_size(dtype_) == 0;
+    if (packed) std::memset(y.data, 0, y.bytes());
+    const std::size_t row_bytes = packed ? storage_bytes(dtype_, static_cast<std::size_t>(shape_.elements())) : 0;
+    const void* all = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
     const std::int64_t outer = shape_.elements(0, along);
     const std::int64_t inner = shape_.elements(along, shape_.rank());
     for (std::int64_t row = 0; row < count_; ++row) {
       const std::int64_t to = reverse ? count_ - 1 - row : row;
+      const void* from = packed ? bytes_.data() + static_cast<std::size_t>(row) * row_bytes : all;
       for (std::int64_t o = 0; o < outer; ++o) {
-        mover.copy(mover.at(from, (row * outer + o) * inner), inner, mover.at(y.data, (o * count_ + to) * inner));
+        copy_elements(dtype_, from, ((packed ? 0 : row * outer) + o) * inner, inner, y.data, (o * count_ + to) * inner);
       }
     }
   }
@@ -24115,8 +24492,11 @@ class Kernel<ops::Loop, Cpu> {
         const Slot& initial = *inputs[i + 2];
         if (initial.tensor.dtype != DType::undefined) {
           before[i].allocate(initial.tensor.dtype, initial.tensor.shape);
-          ElementMover(initial.tensor.dtype)
-              .copy(initial.tensor.as<const std::byte>(), initial.tensor.elements(), before[i].tensor.as<std::byte>());
+          if (element_size(initial.tensor.dtype) == 0) {
+            std::memcpy(before[i].tensor.data, initial.tensor.data, initial.tensor.bytes());
+          } else {
+            copy_elements(initial.tensor.dtype, initial.tensor.data, 0, initial.tensor.elements(), before[i].tensor.data, 0);
+          }
         } else {
           before[i].object = initial.object.clone();
         }
@@ -24135,8 +24515,6 @@ template <>
 class Kernel<ops::Scan, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    for (std::size_t i = 0; i < node.input_count(); ++i)
-      if (node.has_input(i) && !ElementMover::support(node.input_dtype(i))) return Support::no("elements of ", name(node.input_dtype(i)));
     if (node.op<ops::Scan>().batched && node.has_input(0) && node.input_dtype(0) != DType::int64)
       return Support::no("lengths of ", name(node.input_dtype(0)));
     return Support::yes();
@@ -24238,14 +24616,13 @@ class Kernel<ops::Scan, Cpu> {
     for (std::size_t d = lead; d < x.shape.rank(); ++d)
       if (d + 1 != axis) shape.push_back(x.shape[d]);
     to.allocate(x.dtype, shape);
-    const ElementMover mover(x.dtype);
+    if (element_size(x.dtype) == 0) std::memset(to.tensor.data, 0, to.tensor.bytes());
     const std::size_t along = axis == 0 ? lead : axis - 1;
     const std::int64_t size = axis == 0 ? 1 : x.shape[along];
     const std::int64_t inner = axis == 0 ? x.shape.elements(along, x.shape.rank()) : x.shape.stride(along);
     const std::int64_t outer = x.shape.elements(lead, along);
     for (std::int64_t o = 0; o < outer; ++o) {
-      mover.copy(mover.at(static_cast<const void*>(x.data), ((batch * outer + o) * size + at) * inner), inner,
-                 mover.at(to.tensor.data, o * inner));
+      copy_elements(x.dtype, x.data, ((batch * outer + o) * size + at) * inner, inner, to.tensor.data, o * inner);
     }
   }
 
@@ -24944,14 +25321,19 @@ class Regex {
   class Threads {
    public:
     explicit Threads(const Regex& regex) : seen(regex.states_.size(), 0) {
-      for (auto* list : {&current, &following, &stack}) list->reserve(regex.states_.size() + 1);
+      for (auto* list : {&current, &following}) list->reserve(regex.states_.size() + 1);
+      stack.reserve(regex.states_.size() + 1);
     }
 
    private:
     friend class Regex;
+    struct Thread {
+      std::size_t state;
+      std::size_t start;  ///< where in the text it began
+    };
     std::vector<std::size_t> seen;  ///< by state: the step at which it was added last
-    std::vector<std::size_t> current;
-    std::vector<std::size_t> following;
+    std::vector<Thread> current;
+    std::vector<Thread> following;
     std::vector<std::size_t> stack;
     std::size_t step = 0;
   };
@@ -24960,18 +25342,50 @@ class Regex {
   [[nodiscard]] bool matches(std::string_view text, Threads& threads) const {
     threads.current.clear();
     ++threads.step;
-    bool matched = follow(start_, threads, threads.current, at_begin, text);
+    bool matched = follow({start_, 0}, threads, threads.current, at_begin, text);
     while (!text.empty()) {
       const char32_t c = take_code_point(text);
       threads.following.clear();
       ++threads.step;
       matched = false;
-      for (const std::size_t at : threads.current) {
-        if (contains(states_[at], c)) matched = follow(states_[at].next, threads, threads.following, c, text) || matched;
+      for (const auto& [at, start] : threads.current) {
+        if (contains(states_[at], c)) matched = follow({states_[at].next, start}, threads, threads.following, c, text) || matched;
       }
       std::swap(threads.current, threads.following);
     }
     return matched;
+  }
+
+  /// A part of a text, by bytes.
+  struct Span {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  /// The leftmost part of `text` from `from` on that the expression fits, the longest of those that start there. Anchors and word edges see
+  /// the text before `from` too.
+  [[nodiscard]] std::optional<Span> find(std::string_view text, std::size_t from, Threads& threads) const {
+    std::optional<Span> found;
+    std::string_view rest = text.substr(from);
+    char32_t before = from == 0 ? at_begin : static_cast<unsigned char>(text[from - 1]);
+    threads.current.clear();
+    ++threads.step;
+    for (;;) {
+      const std::size_t at = text.size() - rest.size();
+      // Threads stand in the order of their starts, so that a state keeps the leftmost that reaches it.
+      if (!found && follow({start_, at}, threads, threads.current, before, rest)) found = {at, at};
+      if (rest.empty() || (found && threads.current.empty())) return found;
+      const char32_t c = take_code_point(rest);
+      threads.following.clear();
+      ++threads.step;
+      for (const auto& [state, start] : threads.current) {
+        if (found && start > found->begin) break;
+        if (!contains(states_[state], c)) continue;
+        if (follow({states_[state].next, start}, threads, threads.following, c, rest)) found = {start, text.size() - rest.size()};
+      }
+      std::swap(threads.current, threads.following);
+      before = c;
+    }
   }
 
  private:
@@ -24986,13 +25400,13 @@ class Regex {
     return found != state.negated;
   }
 
-  /// Adds the states that take a character and are reached from `from` without one; true when the match is among them.
+  /// Adds the states that take a character and are reached from `from` without one; true when the match is reached too.
   /// `before`: the character before, or at_begin; `rest`: the text from here on.
-  bool follow(std::size_t from, Threads& threads, std::vector<std::size_t>& to, char32_t before, std::string_view rest) const {
+  bool follow(Threads::Thread from, Threads& threads, std::vector<Threads::Thread>& to, char32_t before, std::string_view rest) const {
     bool matched = false;
     const bool word_before = is_word(before);
     const bool word_after = !rest.empty() && is_word(static_cast<unsigned char>(rest.front()));
-    threads.stack.assign(1, from);
+    threads.stack.assign(1, from.state);
     while (!threads.stack.empty()) {
       const std::size_t at = threads.stack.back();
       threads.stack.pop_back();
@@ -25001,10 +25415,10 @@ class Regex {
       const State& state = states_[at];
       switch (state.kind) {
         case State::Kind::match:
-          matched = rest.empty();
+          matched = true;
           break;
         case State::Kind::set:
-          to.push_back(at);
+          to.push_back({at, from.start});
           break;
         case State::Kind::split:
           threads.stack.push_back(state.other);
@@ -25080,7 +25494,7 @@ class Regex {
       } else if (!take('*') && !counts(least, most)) {
         return part;
       }
-      (void)take('?');  // the whole text decides: lazy or not makes no difference
+      (void)take('?');  // the whole text decides, or the longest part: lazy or not makes no difference
       part = repeat(std::move(part), atom_text, least, most, depth);
     }
   }
@@ -25379,7 +25793,7 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
     for (std::size_t i = 0; i < op_.pool_strings.size(); ++i) words_.emplace(op_.pool_strings[i], static_cast<std::int64_t>(i));
     const std::size_t pool = strings ? op_.pool_strings.size() : op_.pool_int64s.size();
     std::size_t ngram = 0;
-    ngrams_.push_back(-1);
+    ngrams_.emplace_back();
     for (std::size_t length = 1; length <= op_.ngram_counts.size(); ++length) {
       const auto begin = static_cast<std::size_t>(op_.ngram_counts[length - 1]);
       const std::size_t end = length < op_.ngram_counts.size() ? static_cast<std::size_t>(op_.ngram_counts[length]) : pool;
@@ -25390,10 +25804,10 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
         for (std::size_t i = at; i < at + length; ++i) {
           const std::int64_t token = strings ? words_.at(op_.pool_strings[i]) : op_.pool_int64s[i];
           const auto [edge, added] = edges_.emplace(std::pair(state, token), static_cast<std::int64_t>(ngrams_.size()));
-          if (added) ngrams_.push_back(-1);
+          if (added) ngrams_.emplace_back();
           state = edge->second;
         }
-        ngrams_[static_cast<std::size_t>(state)] = op_.ngram_indexes[ngram];
+        ngrams_[static_cast<std::size_t>(state)] = {op_.ngram_indexes[ngram], op_.weights.empty() ? 1.0F : op_.weights[ngram]};
       }
     }
   }
@@ -25407,9 +25821,11 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
       float* y = c.out<float>(0) + row * outputs;
       std::fill_n(y, outputs, 0.0F);
       count(c.input(0), row * columns, columns, y);
-      for (std::int64_t i = 0; i < outputs; ++i) {
-        if (op_.mode == ops::TfIdfVectorizer::Mode::idf) y[i] = y[i] > 0 ? 1.0F : 0.0F;
-        if (op_.mode != ops::TfIdfVectorizer::Mode::tf && !op_.weights.empty()) y[i] *= op_.weights[static_cast<std::size_t>(i)];
+      if (op_.mode == ops::TfIdfVectorizer::Mode::tf) continue;
+      for (const Ngram& ngram : ngrams_) {
+        if (ngram.index < 0) continue;
+        if (op_.mode == ops::TfIdfVectorizer::Mode::idf) y[ngram.index] = y[ngram.index] > 0 ? 1.0F : 0.0F;
+        y[ngram.index] *= ngram.weight;
       }
     }
   }
@@ -25431,7 +25847,7 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
           if (edge == edges_.end()) break;
           state = edge->second;
           // Single tokens are the same at every distance: they count once.
-          const std::int64_t index = ngrams_[static_cast<std::size_t>(state)];
+          const std::int64_t index = ngrams_[static_cast<std::size_t>(state)].index;
           if (index >= 0 && length >= op_.min_gram_length && (length > 1 || distance == 1)) y[index] += 1;
         }
       }
@@ -25441,7 +25857,105 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
   ops::TfIdfVectorizer op_;
   std::unordered_map<std::string, std::int64_t> words_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> edges_;
-  std::vector<std::int64_t> ngrams_;  ///< by state: index of the output, -1 for what only begins an n-gram
+  /// What a state counts as: nothing when it only begins an n-gram.
+  struct Ngram {
+    std::int64_t index = -1;  ///< of the output
+    float weight = 1;
+  };
+  std::vector<Ngram> ngrams_;  ///< by state
+};
+
+template <>
+class Kernel<ops::Tokenizer, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Tokenizer>()) {
+    if (op_.characters()) return;
+    if (op_.separators.empty()) {
+      expressions_.emplace_back(op_.expression);
+    } else {
+      for (const std::string& separator : op_.separators) expressions_.emplace_back(separator);
+    }
+  }
+
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    if (x.shape.rank() < 1 || x.shape.rank() > 2) return c.fail("its input has shape ", x.shape, "; expected (C) or (N, C)");
+    std::vector<Regex::Threads> threads(expressions_.begin(), expressions_.end());
+    std::vector<std::vector<std::string_view>> rows(static_cast<std::size_t>(x.elements()));
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i] = tokens(x.as<const std::string>()[i], threads);
+      most = std::max(most, rows[i].size());
+    }
+    // Without any token there are no marks either.
+    const bool mark = op_.mark && most != 0;
+    if (mark) most += 2;
+    Shape shape = x.shape;
+    shape.push_back(static_cast<std::int64_t>(most));
+    auto* y = c.allocate(0, DType::string, shape).as<std::string>();
+    for (const std::vector<std::string_view>& row : rows) {
+      std::string* const end = y + most;
+      if (mark) *y++ = "\x02";
+      y = std::copy(row.begin(), row.end(), y);
+      if (mark) *y++ = "\x03";
+      y = std::fill_n(y, end - y, op_.pad_value);
+    }
+  }
+
+ private:
+  using Tokens = std::vector<std::string_view>;
+
+  [[nodiscard]] Tokens tokens(std::string_view text, std::vector<Regex::Threads>& threads) const {
+    Tokens result;
+    if (op_.characters()) {
+      while (!text.empty()) {
+        const std::string_view from = text;
+        take_code_point(text);
+        result.push_back(from.substr(0, from.size() - text.size()));
+      }
+    } else if (op_.separators.empty()) {
+      for_each(expressions_[0], text, threads[0], [&](Regex::Span part) { add(text.substr(part.begin, part.end - part.begin), result); });
+    } else {
+      result = {text};
+      for (std::size_t i = 0; i < expressions_.size(); ++i) {
+        for (const std::string_view piece : std::exchange(result, {})) {
+          std::size_t start = 0;
+          for_each(expressions_[i], piece, threads[i], [&](Regex::Span separator) {
+            add(piece.substr(start, separator.begin - start), result);
+            start = separator.end;
+          });
+          add(piece.substr(start), result);
+        }
+      }
+    }
+    return result;
+  }
+
+  /// visit(part) for each part of the text, none of them empty, that the expression fits.
+  template <class Visit>
+  static void for_each(const Regex& expression, std::string_view text, Regex::Threads& threads, const Visit& visit) {
+    for (std::size_t from = 0; from < text.size();) {
+      const auto found = expression.find(text, from, threads);
+      if (!found) return;
+      from = found->end;
+      if (found->begin != found->end) {
+        visit(*found);
+      } else if (from < text.size()) {
+        std::string_view rest = text.substr(from);
+        take_code_point(rest);
+        from = text.size() - rest.size();
+      }
+    }
+  }
+
+  void add(std::string_view token, Tokens& to) const {
+    std::int64_t characters = 0;
+    for (std::string_view rest = token; !rest.empty() && characters < op_.min_characters; ++characters) take_code_point(rest);
+    if (characters >= op_.min_characters) to.push_back(token);
+  }
+
+  ops::Tokenizer op_;
+  std::vector<Regex> expressions_;
 };
 
 template <>
@@ -25741,11 +26255,22 @@ template <class T>
 
 }  // namespace cpu
 
+/// Positions and weights are double, but for x of float. Interpolated booleans are true unless they are zero; strings are moved.
 template <class T>
 class Kernel<ops::GridSample, Cpu, T> {
  public:
   static Support supports(const NodeView& node) {
-    return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("a grid of ", name(node.input_dtype(1)));
+    switch (node.input_dtype(1)) {
+      case DType::float32:
+      case DType::float64:
+      case DType::float16:
+      case DType::bfloat16:
+        break;
+      default:
+        return Support::no("a grid of ", name(node.input_dtype(1)));
+    }
+    const bool moves = node.op<ops::GridSample>().mode == ops::GridSample::Mode::nearest;
+    return moves || !std::is_same_v<T, std::string> ? Support::yes() : Support::no("no interpolation of ", name(dtype_of<T>));
   }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::GridSample>()) {}
   void run(Context& c) const {
@@ -25754,28 +26279,52 @@ class Kernel<ops::GridSample, Cpu, T> {
     const std::int64_t plane = x.elements(2, x.rank());
     const std::int64_t points = c.output(0).shape.elements(2, x.rank());
     const std::size_t count = op_.mode == ops::GridSample::Mode::nearest ? 1 : op_.mode == ops::GridSample::Mode::linear ? 2 : 4;
-    if (plane == 0) return std::fill_n(c.out<T>(0), c.output(0).elements(), T(0)), void();
+    if (plane == 0) return std::fill_n(c.out<T>(0), c.output(0).elements(), T{}), void();
     c.parallel_for(x[0] * points, 256, [&](std::int64_t begin, std::int64_t end) {
-      std::array<cpu::SampleTaps<T>, Shape::max_rank> taps;
+      std::array<Taps, Shape::max_rank> taps;
       for (std::int64_t at = begin; at < end; ++at) {
-        const T* where = c.in<T>(1) + at * static_cast<std::int64_t>(rank);
-        for (std::size_t d = 0; d < rank; ++d) taps[d] = cpu::sample_taps(op_, where[rank - 1 - d], x[d + 2]);
+        for (std::size_t d = 0; d < rank; ++d) {
+          const double position = ops::number_at(c.input(1), (at + 1) * static_cast<std::int64_t>(rank) - 1 - static_cast<std::int64_t>(d));
+          taps[d] = cpu::sample_taps(op_, static_cast<Real>(position), x[d + 2]);
+        }
         const std::int64_t n = at / points;
         for (std::int64_t channel = 0; channel < x[1]; ++channel) {
-          c.out<T>(0)[(n * x[1] + channel) * points + at % points] =
-              interpolated(c.in<T>(0) + (n * x[1] + channel) * plane, plane, x, taps.data(), rank, count);
+          const T* from = c.in<T>(0) + (n * x[1] + channel) * plane;
+          T& to = c.out<T>(0)[(n * x[1] + channel) * points + at % points];
+          if constexpr (std::is_same_v<T, std::string>) {
+            const T* found = nearest(from, plane, x, taps.data(), rank);
+            to = found != nullptr ? *found : T();
+          } else if constexpr (std::is_same_v<T, bool>) {
+            to = interpolated(from, plane, x, taps.data(), rank, count) != 0;
+          } else {
+            to = static_cast<T>(interpolated(from, plane, x, taps.data(), rank, count));
+          }
         }
       }
     });
   }
 
  private:
+  static constexpr bool complex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+  using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
+  using Sum = std::conditional_t<complex, std::complex<double>, Real>;
+  using Taps = cpu::SampleTaps<Real>;
+
+  /// The element at the first tap of each dimension; null outside of x.
+  static const T* nearest(const T* x, std::int64_t size, const Shape& shape, const Taps* taps, std::size_t rank) {
+    for (; rank != 0; --rank, ++taps) {
+      size /= shape[shape.rank() - rank];
+      if (taps->index[0] < 0) return nullptr;
+      x += taps->index[0] * size;
+    }
+    return x;
+  }
+
   /// The sum over all combinations of taps, dimension by dimension. `size`: elements of what x points to.
-  static T interpolated(const T* x, std::int64_t size, const Shape& shape, const cpu::SampleTaps<T>* taps, std::size_t rank,
-                        std::size_t count) {
-    if (rank == 0) return *x;
+  static Sum interpolated(const T* x, std::int64_t size, const Shape& shape, const Taps* taps, std::size_t rank, std::size_t count) {
+    if (rank == 0) return static_cast<Sum>(*x);
     const std::int64_t stride = size / shape[shape.rank() - rank];
-    T sum = 0;
+    Sum sum = 0;
     for (std::size_t k = 0; k < count; ++k) {
       if (taps->index[k] >= 0) sum += taps->weight[k] * interpolated(x + taps->index[k] * stride, stride, shape, taps + 1, rank - 1, count);
     }
@@ -30470,7 +31019,9 @@ class NodeSlots {
     for (std::size_t k = 0; k < shapes.size(); ++k)
       if (outputs_[k] != nullptr) outputs_[k]->allocate(outputs_[k]->tensor.dtype, shapes[k]);
     Context context(inputs_, outputs_, pool);
-    const Buffer workspace(kernel.workspace(context));
+    const std::size_t scratch = kernel.workspace(context);
+    if (limits != nullptr) detail::check_arena(scratch, *limits);
+    const Buffer workspace(scratch);
     context.set_workspace(static_cast<std::byte*>(workspace.data()));
     kernel.run(context);
     if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
@@ -30497,6 +31048,8 @@ struct FoldConstants {
 
   std::span<const AnyProvider> providers;
   ThreadPool& pool;
+  /// What is beyond them stays a node, so that the run which needs it says so.
+  Limits limits = {};
 
   [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
     const Graph& graph = flow.graph();
@@ -30527,6 +31080,9 @@ struct FoldConstants {
     }
     if (bytes > max_bytes) return std::nullopt;
 
+    // Some results are larger than the sizes of the inputs tell: a small file can hold a huge picture.
+    Limits result_limits = limits;
+    result_limits.max_tensor_bytes = std::min(limits.max_tensor_bytes, max_bytes);
     for (const AnyProvider& provider : providers) {
       const Placement placement = provider->place(NodeView(graph, node));
       if (placement.kernel == nullptr) continue;
@@ -30535,7 +31091,7 @@ struct FoldConstants {
       };
       Patch patch;
       try {
-        std::vector<Value> values = NodeSlots(node, ref_of).run(*placement.kernel, shapes, pool);
+        std::vector<Value> values = NodeSlots(node, ref_of).run(*placement.kernel, shapes, pool, &result_limits);
         for (std::size_t k = 0; k < values.size(); ++k) {
           if (node.outputs[k] == no_value) continue;
           auto owner = std::make_shared<Value>(std::move(values[k]));
@@ -31418,6 +31974,102 @@ struct FuseNormalization {
 }  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FUSE_POINTWISE_HPP
 
+#define HONE_SINGLE_REWRITES_POINTWISE_CHAIN_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A chain in the making, with the inputs of the node that runs it.
+struct ChainBuilder {
+  ops::PointwiseChain chain;
+  std::vector<ValueId> inputs;
+  std::size_t first_operand = ops::Pointwise::first_operand;
+
+  /// False when there is no room.
+  bool add(ops::PointwiseStep step, ValueId operand) {
+    if (operand != no_value) {
+      const auto begin = inputs.begin() + static_cast<std::ptrdiff_t>(first_operand);
+      auto found = std::find(begin, inputs.end(), operand);
+      if (found == inputs.end()) {
+        if (inputs.size() - first_operand == ops::PointwiseChain::max_operands) return false;
+        inputs.push_back(operand);
+        found = inputs.end() - 1;
+      }
+      step.operand = found - (inputs.begin() + static_cast<std::ptrdiff_t>(first_operand));
+    }
+    chain.steps.push_back(step);
+    return true;
+  }
+};
+
+namespace detail {
+
+template <class Op>
+bool read_step(const Node& node, ops::PointwiseStep& step) {
+  const Op* op = node.as<Op>();
+  if (op == nullptr) return false;
+  step.op = Op::name;
+  if constexpr (requires { op->tanh; }) {
+    step.parameters[0] = op->tanh ? 1.0f : 0.0f;
+  } else {
+    if constexpr (requires { op->alpha; }) step.parameters[0] = op->alpha;
+    if constexpr (requires { op->beta; }) step.parameters[1] = op->beta;
+    if constexpr (requires { op->gamma; }) step.parameters[1] = op->gamma;
+  }
+  if constexpr (requires { op->axis; }) return !op->axis;
+  return true;
+}
+template <class... Ops>
+bool read_any_step(ops::OpList<Ops...>, const Node& node, ops::PointwiseStep& step) {
+  return (read_step<Ops>(node, step) || ...);
+}
+
+}  // namespace detail
+
+/// The node as a step without an operand.
+[[nodiscard]] inline std::optional<ops::PointwiseStep> unary_step(const DataFlow& flow, const Node& node) {
+  ops::PointwiseStep step;
+  if (!detail::read_any_step(ops::PointwiseUnary{}, node, step)) return std::nullopt;
+  if (node.as<ops::Clip>() == nullptr) return step;
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  step.parameters = {-infinity, infinity};
+  for (std::size_t k = 1; k < node.inputs.size(); ++k) {
+    if (node.inputs[k] == no_value) continue;
+    const std::optional<double> bound = flow.scalar(node.inputs[k]);
+    if (!bound) return std::nullopt;
+    step.parameters[k - 1] = static_cast<float>(*bound);
+  }
+  return step;
+}
+
+/// The node as a step with an operand.
+[[nodiscard]] inline std::optional<ops::PointwiseStep> binary_step(const Node& node) {
+  ops::PointwiseStep step;
+  if (node.inputs.size() != 2 || !detail::read_any_step(ops::PointwiseBinary{}, node, step)) return std::nullopt;
+  return step;
+}
+
+/// The node, pointwise as it is, as a chain; it begins with an input that is no constant.
+[[nodiscard]] inline std::optional<ChainBuilder> read_chain(const DataFlow& flow, const Node& node) {
+  ChainBuilder chain;
+  if (const auto* pointwise = node.as<ops::Pointwise>()) {
+    chain.chain = pointwise->chain;
+    chain.inputs = node.inputs;
+  } else if (const auto unary = unary_step(flow, node)) {
+    chain.inputs = {node.inputs[0]};
+    chain.add(*unary, no_value);
+  } else if (auto binary = binary_step(node)) {
+    const std::size_t k = flow.constant(node.inputs[0]) != nullptr ? 1 : 0;
+    binary->swapped = k == 1;
+    chain.inputs = {node.inputs[k]};
+    chain.add(*binary, node.inputs[1 - k]);
+  } else {
+    return std::nullopt;
+  }
+  return chain;
+}
+
+}  // namespace hone::inline HONE_ABI::rewrites
+
 namespace hone::inline HONE_ABI::rewrites {
 
 /// Pointwise operators join the node that makes their input, when nobody else uses that: as steps of a chain that runs while the
@@ -31450,68 +32102,6 @@ struct FusePointwise {
  private:
   /// What a chain may follow while the result is in cache.
   using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
-
-  /// A chain in the making, with the inputs of the node that runs it.
-  struct Chain {
-    ops::PointwiseChain chain;
-    std::vector<ValueId> inputs;
-    std::size_t first_operand = ops::Pointwise::first_operand;
-
-    /// False when there is no room.
-    bool add(ops::PointwiseStep step, ValueId operand) {
-      if (operand != no_value) {
-        const auto begin = inputs.begin() + static_cast<std::ptrdiff_t>(first_operand);
-        auto found = std::find(begin, inputs.end(), operand);
-        if (found == inputs.end()) {
-          if (inputs.size() - first_operand == ops::PointwiseChain::max_operands) return false;
-          inputs.push_back(operand);
-          found = inputs.end() - 1;
-        }
-        step.operand = found - (inputs.begin() + static_cast<std::ptrdiff_t>(first_operand));
-      }
-      chain.steps.push_back(step);
-      return true;
-    }
-  };
-
-  template <class... Ops>
-  static bool runs_any(ops::OpList<Ops...>, const Node& node, ops::PointwiseStep& step) {
-    return (read_step<Ops>(node, step) || ...);
-  }
-  template <class Op>
-  static bool read_step(const Node& node, ops::PointwiseStep& step) {
-    const Op* op = node.as<Op>();
-    if (op == nullptr) return false;
-    step.op = Op::name;
-    if constexpr (requires { op->tanh; }) {
-      step.parameters[0] = op->tanh ? 1.0f : 0.0f;
-    } else {
-      if constexpr (requires { op->alpha; }) step.parameters[0] = op->alpha;
-      if constexpr (requires { op->beta; }) step.parameters[1] = op->beta;
-      if constexpr (requires { op->gamma; }) step.parameters[1] = op->gamma;
-    }
-    if constexpr (requires { op->axis; }) return !op->axis;
-    return true;
-  }
-
-  static std::optional<ops::PointwiseStep> unary_step(const DataFlow& flow, const Node& node) {
-    ops::PointwiseStep step;
-    if (!runs_any(ops::PointwiseUnary{}, node, step)) return std::nullopt;
-    if (node.as<ops::Clip>() == nullptr) return step;
-    constexpr float infinity = std::numeric_limits<float>::infinity();
-    step.parameters = {-infinity, infinity};
-    for (std::size_t k = 1; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value) continue;
-      const std::optional<double> bound = flow.scalar(node.inputs[k]);
-      if (!bound) return std::nullopt;
-      step.parameters[k - 1] = static_cast<float>(*bound);
-    }
-    return step;
-  }
-  static std::optional<ops::PointwiseStep> binary_step(const Node& node) {
-    ops::PointwiseStep step;
-    return node.inputs.size() == 2 && runs_any(ops::PointwiseBinary{}, node, step) ? std::optional(step) : std::nullopt;
-  }
 
   /// Whether the result is known to have more elements than the value that it is made of.
   static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {
@@ -31548,7 +32138,7 @@ struct FusePointwise {
   template <class Base>
   static std::optional<Patch> join_fused(const Node& node, const Node& maker, const ops::PointwiseStep& step, ValueId operand) {
     using Op = ops::Fused<Base>;
-    Chain chain{{}, maker.inputs, Op::first_operand};
+    ChainBuilder chain{{}, maker.inputs, Op::first_operand};
     chain.inputs.resize(std::max(chain.inputs.size(), Op::first_operand), no_value);
     Attributes attributes = maker.attributes;
     Op op;
@@ -31566,29 +32156,13 @@ struct FusePointwise {
 
   static std::optional<Patch> join_pointwise(const DataFlow& flow, const Node& node, const Node& maker, const ops::PointwiseStep& step,
                                              ValueId operand) {
-    Chain chain;
-    Attributes attributes;
-    if (const auto* pointwise = maker.as<ops::Pointwise>()) {
-      chain.chain = pointwise->chain;
-      chain.inputs = maker.inputs;
-      attributes = maker.attributes;
-    } else if (const auto unary = unary_step(flow, maker)) {
-      chain.inputs = {maker.inputs[0]};
-      chain.add(*unary, no_value);
-    } else if (auto binary = binary_step(maker)) {
-      const std::size_t k = flow.constant(maker.inputs[0]) != nullptr ? 1 : 0;
-      binary->swapped = k == 1;
-      chain.inputs = {maker.inputs[k]};
-      chain.add(*binary, maker.inputs[1 - k]);
-    } else {
-      return std::nullopt;
-    }
-    if (!chain.add(step, operand)) return std::nullopt;
-    return replace(node, ops::Pointwise{}, std::move(chain), std::move(attributes));
+    std::optional<ChainBuilder> chain = read_chain(flow, maker);
+    if (!chain || !chain->add(step, operand)) return std::nullopt;
+    return replace(node, ops::Pointwise{}, std::move(*chain), maker.as<ops::Pointwise>() != nullptr ? maker.attributes : Attributes{});
   }
 
   template <class Op>
-  static Patch replace(const Node& node, Op op, Chain chain, Attributes attributes) {
+  static Patch replace(const Node& node, Op op, ChainBuilder chain, Attributes attributes) {
     chain.chain.write(attributes);
     op.chain = std::move(chain.chain);
     Patch patch;
@@ -31934,6 +32508,62 @@ struct FuseQuantizedConv {
     patch.nodes.push_back(make_node(node, pool, std::move(attributes), {transpose->inputs[0]}, {y}));
     patch.nodes.push_back(make_transpose(node, channels_first, y, node.outputs[0]));
     return patch;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_FUSE_QUANTIZED_POINTWISE_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A chain of pointwise operators whose inputs are dequantized bytes, or whose result is quantized, reads and writes the bytes. Operands
+/// have the shape of the result, or one element.
+struct FuseQuantizedPointwise {
+  static constexpr std::string_view name = "fuse_quantized_pointwise";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto y = quantizer(flow, &node);
+    const Node* maker = y ? flow.producer(y->x) : &node;
+    if (maker == nullptr || maker->op == nullptr || maker->outputs.size() != 1 || (y && !flow.used_once(y->x)) ||
+        !(flow[maker->outputs[0]].type == Type(DType::float32)) || !flow.varies(node.outputs[0])) {
+      return std::nullopt;
+    }
+    // Who quantizes the result takes the chain, too.
+    if (!y && flow.used_once(node.outputs[0]) && quantizer(flow, &flow.node(flow.users(node.outputs[0])[0]))) return std::nullopt;
+    std::optional<ChainBuilder> chain = read_chain(flow, *maker);
+    if (!chain) return std::nullopt;
+    Patch patch;
+    ops::QuantizedPointwise op;
+    std::size_t bytes = 0;
+    for (ValueId& id : chain->inputs) {
+      if (!flow.same_shape(id, node.outputs[0]) && !flow.is_scalar_beside(id, node.outputs[0])) return std::nullopt;
+      const Node* back = flow.producer(id);
+      const auto x = dequantizer(flow, back);
+      const bool fuses = x && x->one_scale && flow[x->x].constant == std::nullopt;
+      add_scale(flow, fuses ? x : std::nullopt, op);
+      if (!fuses) continue;
+      ++bytes;
+      if (flow.used_once(id)) patch.absorbed.push_back(back);
+      id = x->x;
+    }
+    if (bytes == 0) return std::nullopt;
+    add_scale(flow, y, op);
+    if (y) {
+      op.to = y->dtype;
+      patch.absorbed.push_back(maker);
+    }
+    op.chain = std::move(chain->chain);
+    Attributes attributes;
+    op.write(attributes);
+    patch.nodes.push_back(make_node(node, std::move(op), std::move(attributes), std::move(chain->inputs), {node.outputs[0]}));
+    return patch;
+  }
+
+ private:
+  static void add_scale(const DataFlow& flow, const std::optional<ByteQuantizer>& q, ops::QuantizedPointwise& op) {
+    op.scales.push_back(q ? static_cast<float>(*flow.scalar(q->scale)) : 1.0F);
+    op.zeros.push_back(q ? static_cast<float>(zero_point(flow, *q)) : 0.0F);
   }
 };
 
@@ -33084,6 +33714,8 @@ struct RewriteOptions {
   ThreadPool& pool;
   /// Names of passes that do not run.
   std::span<const std::string> disabled = {};
+  /// Of what is computed while rewriting.
+  Limits limits = {};
 };
 
 namespace detail {
@@ -33178,7 +33810,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     changed = false;
     run(extended, rewrites::WidenHalves(options.providers));
     run(basic, rewrites::EliminateNoOps{});
-    run(basic, rewrites::FoldConstants{options.providers, options.pool});
+    run(basic, rewrites::FoldConstants{options.providers, options.pool, options.limits});
     run(basic, rewrites::FoldShapes{});
     run(basic, rewrites::EliminateCommonSubexpressions{});
     run(basic, rewrites::MergeTransposes{});
@@ -33206,6 +33838,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
+    run(all, rewrites::FuseQuantizedPointwise{});
     run(all, rewrites::BlockChannels{});
   }
   for (const std::string& name : options.disabled) {
@@ -34643,7 +35276,9 @@ HONE_INLINE ImportedModel SessionState::import(InitializerInputs initializer_inp
 
 HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
   check_cancelled(options.stop_token);
-  rewrite(graph, {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers},
+  rewrite(graph,
+          {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers,
+           options.limits},
           to.rewrites);
 }
 

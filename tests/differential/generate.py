@@ -19,98 +19,11 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-FLOATS = [np.float32, np.float64, np.float16]
-INTEGERS = [np.int32, np.int64, np.uint8, np.int8, np.int16, np.uint16, np.uint32, np.uint64]
-NUMBERS = FLOATS + INTEGERS
-CONTRIB = "com.microsoft"
+from case import CONTRIB, FAMILIES, FLOATS, INTEGERS, NUMBERS, Case, Draw, Omitted, family
+import learning, quantized, sequences, shapes, signals, texts, vision  # each adds families
 
-
-class Omitted:
-    """An optional input or output that is left out."""
-
-
-class Case:
-    """One node: inputs are arrays, the keyword arguments are attributes. `constant` inputs become initializers."""
-
-    def __init__(self, op, inputs, outputs=1, model_opset=None, domain="", constant=(), names=None, **attributes):
-        self.op, self.inputs, self.outputs, self.model_opset, self.domain = op, inputs, outputs, model_opset, domain
-        self.constant, self.names, self.attributes = set(constant), names, attributes
-
-    def model(self, opset):
-        names = ["" if value is Omitted else f"x{i}" for i, value in enumerate(self.inputs)]
-        outputs = self.names or [f"y{i}" for i in range(self.outputs)]
-        node = helper.make_node(self.op, names, outputs, "node", domain=self.domain, **self.attributes)
-        inputs, initializers = [], []
-        for i, value in enumerate(self.inputs):
-            if value is Omitted:
-                continue
-            if i in self.constant:
-                initializers.append(numpy_helper.from_array(value, names[i]))
-            else:
-                dtype = helper.np_dtype_to_tensor_dtype(value.dtype)
-                inputs.append(helper.make_tensor_value_info(names[i], dtype, value.shape))
-        graph = helper.make_graph([node], "case", inputs, [onnx.ValueInfoProto(name=name) for name in outputs if name], initializers)
-        opsets = [helper.make_opsetid("", opset)]
-        if self.domain:
-            opsets.append(helper.make_opsetid(self.domain, 1))
-        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
-
-
-class Draw:
-    """Random choices of a case."""
-
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
-
-    def integer(self, low, high):
-        return int(self.random.integers(low, high + 1))
-
-    def one_of(self, values):
-        return values[self.integer(0, len(values) - 1)]
-
-    def chance(self, part):
-        return self.random.random() < part
-
-    def dim(self):
-        return self.one_of([1, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33])
-
-    def shape(self, least=0, most=5, empty=True):
-        shape = [self.dim() for _ in range(self.integer(least, most))]
-        while np.prod(shape, dtype=np.int64) > 20000:
-            shape[int(np.argmax(shape))] = 2
-        if shape and empty and self.chance(0.04):
-            shape[self.integer(0, len(shape) - 1)] = 0
-        return shape
-
-    def array(self, shape, dtype=np.float32, low=-3.0, high=3.0):
-        dtype = np.dtype(dtype)
-        if dtype == np.bool_:
-            return np.asarray(self.random.random(shape) < 0.5)
-        if dtype.kind == "f":
-            return np.asarray(self.random.uniform(low, high, shape), dtype)
-        least = max(int(np.floor(low)), 0 if dtype.kind == "u" else np.iinfo(dtype).min)
-        return np.asarray(self.random.integers(least, max(least, int(high)) + 1, shape), dtype)
-
-    def broadcast(self, shape):
-        """A shape that broadcasts to `shape`."""
-        result = [1 if self.chance(0.25) else dim for dim in shape]
-        return result[self.integer(0, len(result)) if self.chance(0.3) else 0 :]
-
-    def axis(self, rank):
-        return self.integer(-rank, rank - 1)
-
-
-FAMILIES = {}
-
-
-def family(*operators):
-    def add(make):
-        for operator in operators:
-            FAMILIES[operator] = make
-        return make
-
-    return add
-
+# Those of ai.onnx that onnxruntime takes.
+OPSETS = 7, 26
 
 # Elementwise.
 
@@ -655,15 +568,44 @@ def quantized_unary(draw, op):
     return Case(op, values, constant=[1, 2, 3, 4], domain=CONTRIB, **settings)
 
 
+# Writing.
+
+
+def serialized(value, name):
+    if isinstance(value, dict):
+        keys = list(value)
+        numbers = numpy_helper.from_list([np.asarray(number, np.float32 if isinstance(number, float) else None) for number in value.values()])
+        if isinstance(keys[0], str):
+            return onnx.MapProto(name=name, key_type=onnx.TensorProto.STRING, string_keys=[key.encode() for key in keys], values=numbers)
+        return onnx.MapProto(name=name, key_type=onnx.TensorProto.INT64, keys=keys, values=numbers)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return onnx.SequenceProto(name=name, elem_type=onnx.SequenceProto.MAP, map_values=[serialized(item, "") for item in value])
+    if isinstance(value, list):
+        return numpy_helper.from_list([np.asarray(item) for item in value], name, None if value else onnx.SequenceProto.TENSOR)
+    return numpy_helper.from_array(np.asarray(value), name)
+
+
 def write(folder, model, case, outputs):
     data = folder / "test_data_set_0"
     data.mkdir(parents=True)
     onnx.save(model, folder / "model.onnx")
-    fed = [value for i, value in enumerate(case.inputs) if value is not Omitted and i not in case.constant]
-    for i, (value, info) in enumerate(zip(fed, model.graph.input)):
-        (data / f"input_{i}.pb").write_bytes(numpy_helper.from_array(value, info.name).SerializeToString())
+    for i, info in enumerate(model.graph.input):
+        (data / f"input_{i}.pb").write_bytes(serialized(case.inputs[int(info.name[1:])], info.name).SerializeToString())
     for i, (value, info) in enumerate(zip(outputs, model.graph.output)):
-        (data / f"output_{i}.pb").write_bytes(numpy_helper.from_array(np.asarray(value), info.name).SerializeToString())
+        (data / f"output_{i}.pb").write_bytes(serialized(value, info.name).SerializeToString())
+
+
+def output_type(value):
+    """For an empty sequence, of what nobody can see."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        key, number = next(iter(value[0].items()))
+        key_type = onnx.TensorProto.STRING if isinstance(key, str) else onnx.TensorProto.INT64
+        kind = helper.np_dtype_to_tensor_dtype(np.asarray(number, np.float32).dtype)
+        return helper.make_sequence_type_proto(helper.make_map_type_proto(key_type, helper.make_tensor_type_proto(kind, [])))
+    if isinstance(value, list):
+        kind = helper.np_dtype_to_tensor_dtype(np.asarray(value[0]).dtype) if value else onnx.TensorProto.FLOAT
+        return helper.make_sequence_type_proto(helper.make_tensor_type_proto(kind, None))
+    return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(np.asarray(value).dtype), None)
 
 
 def reference(model, case):
@@ -676,8 +618,20 @@ def reference(model, case):
     feeds = {info.name: case.inputs[int(info.name[1:])] for info in model.graph.input}
     outputs = session.run(None, feeds)
     for value, info in zip(outputs, model.graph.output):
-        info.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.asarray(value).dtype)
+        info.type.CopyFrom(output_type(value))
     return outputs
+
+
+def made(case, opset):
+    """The model, the outputs of onnxruntime and why it refuses, in the first opset from `opset` on, or else below, that takes the case."""
+    refusal = None
+    for candidate in [case.model_opset] if case.model_opset else [*range(opset, OPSETS[1] + 1), *range(opset - 1, OPSETS[0] - 1, -1)]:
+        model = case.model(candidate)
+        try:
+            return model, reference(model, case), None
+        except Exception as error:  # what onnxruntime refuses has many names
+            refusal = refusal or error
+    return None, None, refusal
 
 
 def main():
@@ -697,13 +651,11 @@ def main():
         for i in range(arguments.cases):
             draw = Draw([arguments.seed, zlib.crc32(operator.encode()), i])
             case = FAMILIES[operator](draw, operator)
-            model = case.model(case.model_opset or draw.one_of([18, 20, 21, 22]))
-            try:
-                outputs = reference(model, case)
-            except Exception as error:  # what onnxruntime refuses has many names
+            model, outputs, refusal = made(case, draw.integer(*OPSETS))
+            if model is None:
                 refused[operator] += 1
                 if arguments.cases == 1:
-                    print(operator, error)
+                    print(operator, refusal)
                 continue
             write(arguments.folder / operator / f"{operator}_{i}", model, case, outputs)
             written[operator] += 1

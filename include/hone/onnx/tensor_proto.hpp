@@ -10,7 +10,7 @@
 
 namespace hone::inline HONE_ABI {
 
-/// Reads serialized TensorProto, SequenceProto or OptionalProto messages, as the ONNX backend tests store them.
+/// Reads serialized TensorProto, SequenceProto, OptionalProto or MapProto messages, as the ONNX backend tests store them.
 /// `type` says which message it is; elements are copied. Errors: no_such_file, invalid_protobuf.
 [[nodiscard]] Value read_value(const std::filesystem::path& file, const Type& type, std::string* name = nullptr);
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -35,10 +38,44 @@ inline Value value_of(const onnx::TensorProto& proto) {
   return Value::copy_of(constant.tensor);
 }
 
+/// ONNX stores the values of a map as tensors of one element each, a Value as one tensor.
+/// Errors: invalid_protobuf where they are anything else, or not as many as the keys.
+inline Value value_of(const onnx::MapProto& proto) {
+  const bool texts = proto.key_type() == onnx::TensorProto::STRING;
+  const auto& numbers = proto.values().tensor_values();
+  const std::int64_t n = texts ? proto.string_keys_size() : proto.keys_size();
+  if (n != numbers.size()) fail(ErrorCode::invalid_protobuf, "a map of ", n, " keys and ", numbers.size(), " tensors");
+  if (!texts && proto.key_type() != onnx::TensorProto::INT64)
+    fail(ErrorCode::invalid_protobuf, "a map with keys other than string or int64");
+  Value keys = Value::tensor(texts ? DType::string : DType::int64, {n});
+  for (int i = 0; i < n; ++i) {
+    if (texts) {
+      keys.ref().as<std::string>()[i] = proto.string_keys(i);
+    } else {
+      keys.ref().as<std::int64_t>()[i] = proto.keys(i);
+    }
+  }
+  Value values;
+  for (int i = 0; i < n; ++i) {
+    const Value number = value_of(numbers[i]);
+    if (i == 0) values = Value::tensor(number.dtype(), {n});
+    if (number.ref().elements() != 1 || number.dtype() != values.dtype())
+      fail(ErrorCode::invalid_protobuf, "value ", i, " of a map is a tensor(", number.dtype(), ") of shape ", number.shape());
+    if (number.dtype() == DType::string) {
+      values.ref().as<std::string>()[i] = *number.ref().as<const std::string>();
+    } else {
+      const std::size_t size = number.ref().bytes();
+      std::memcpy(values.ref().as<std::byte>() + static_cast<std::size_t>(i) * size, number.ref().data, size);
+    }
+  }
+  return Value::map(std::move(keys), n == 0 ? Value::tensor(DType::float32, {0}) : std::move(values));
+}
+
 inline Value value_of(const onnx::SequenceProto& proto, const Type& type) {
   std::vector<Value> values;
   for (const auto& tensor : proto.tensor_values()) values.push_back(value_of(tensor));
   for (const auto& sequence : proto.sequence_values()) values.push_back(value_of(sequence, type.element ? *type.element : Type()));
+  for (const auto& map : proto.map_values()) values.push_back(value_of(map));
   return Value::sequence(type.element ? *type.element : Type(), std::move(values));
 }
 
@@ -61,8 +98,11 @@ HONE_INLINE Value read_value(const std::filesystem::path& file, const Type& type
       if (proto->has_sequence_value()) return detail::value_of(proto->sequence_value(), *type.element);
       return {};
     }
-    case Type::Kind::map:
-      fail(ErrorCode::invalid_argument, "reading a map from '", file.string(), "': ONNX stores none in test data");
+    case Type::Kind::map: {
+      const auto proto = detail::parse_file<onnx::MapProto>(file);
+      named(*proto);
+      return detail::value_of(*proto);
+    }
     default: {
       const auto proto = detail::parse_file<onnx::TensorProto>(file);
       named(*proto);

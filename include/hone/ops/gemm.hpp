@@ -12,6 +12,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Gemm {
   static constexpr std::string_view name = "Gemm";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+  static constexpr OpTraits traits{.integers = StandIn::wider_integers};
 
   float alpha = 1;
   float beta = 1;

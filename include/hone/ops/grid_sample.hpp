@@ -16,6 +16,7 @@ struct GridSample {
   static constexpr std::string_view name = "GridSample";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr InputTypes input_types[] = {{inputs(1)}};
+  static constexpr OpTraits traits{.integers = StandIn::real_numbers};
   enum class Mode : std::uint8_t { nearest, linear, cubic };
   enum class Padding : std::uint8_t { zeros, border, reflection };
 

@@ -25,7 +25,9 @@ struct Identity {
 /// Source: ONNX Dropout, opsets 1 to 22.
 struct Dropout {
   static constexpr std::string_view name = "Dropout";
-  static constexpr InputTypes input_types[] = {{inputs(1), real_numbers}, {inputs(2), DTypeSet{DType::boolean}}};
+  static constexpr DTypeSet ratios{DType::float32,      DType::float64,        DType::float16,    DType::bfloat16,
+                                   DType::float8e4m3fn, DType::float8e4m3fnuz, DType::float8e5m2, DType::float8e5m2fnuz};
+  static constexpr InputTypes input_types[] = {{inputs(1), ratios}, {inputs(2), DTypeSet{DType::boolean}}};
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 3, .max_outputs = 2};
   static constexpr OpTraits traits{.deterministic = false, .in_place = inputs(0)};
 

@@ -49,6 +49,8 @@ struct Resize {
   std::optional<std::vector<std::int64_t>> axes;
   /// Opset 10 has no roi.
   std::size_t scales_input = 2;
+  /// Of height and width, where they are attributes.
+  std::optional<std::array<float, 2>> own_scales;
 
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "linear", "cubic"});
@@ -100,6 +102,7 @@ struct Resize {
 
   /// One entry per dimension of `from`. Errors: invalid_argument.
   [[nodiscard]] Resampling resolve(const Shape& from, const Parameters& parameters) const {
+    if (own_scales) return resolve_own(from);
     if ((parameters.scales != nullptr) == (parameters.sizes != nullptr)) {
       fail(ErrorCode::invalid_argument, "exactly one of scales and sizes must be given");
     }
@@ -169,6 +172,21 @@ struct Resize {
   }
 
  private:
+  [[nodiscard]] Resampling resolve_own(const Shape& from) const {
+    if (from.rank() != 4) fail(ErrorCode::invalid_argument, "its input has shape ", from, "; expected (N, C, H, W)");
+    Resampling result;
+    for (std::size_t d = 0; d < 4; ++d) {
+      Axis& axis = result[d];
+      axis.in = axis.out = from[d];
+      axis.length = static_cast<float>(from[d]);
+      if (d < 2) continue;
+      axis.scale = (*own_scales)[d - 2];
+      set_scale(axis, static_cast<std::int64_t>(d));
+      axis.resized = axis.scale != 1;
+    }
+    return result;
+  }
+
   static void set_scale(Axis& axis, std::int64_t number) {
     axis.length = static_cast<float>(axis.in) * axis.scale;
     if (!(axis.scale > 0) || !(axis.length < 0x1p62F)) fail(ErrorCode::invalid_argument, "the scale of axis ", number, " is ", axis.scale);
@@ -203,6 +221,22 @@ struct Upsample : Resize {
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "linear"});
     if (a.opset() < 9) a.moved_to_input("scales", 1);
+    read_without_coordinates();
+  }
+};
+
+/// Upsample of images, whose scales are attributes. Shapes: x (N, C, H, W) -> y (N, C, H height_scale, W width_scale), cut.
+/// Source: ONNX Upsample, opset 1.
+struct ImageUpsample : Resize {
+  static constexpr std::string_view name = "Upsample";
+  static constexpr int until = 6;
+  static constexpr Arity arity{};
+
+  void attributes(auto& a) {
+    mode = choice<Mode>(a, "mode", {"nearest", "bilinear"});
+    own_scales.emplace();
+    a.required("height_scale", (*own_scales)[0]);
+    a.required("width_scale", (*own_scales)[1]);
     read_without_coordinates();
   }
 };

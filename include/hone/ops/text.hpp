@@ -75,7 +75,7 @@ struct TfIdfVectorizer {
   std::vector<std::int64_t> ngram_indexes;  ///< of the output, by n-gram
   std::vector<std::int64_t> pool_int64s;
   std::vector<std::string> pool_strings;
-  std::vector<float> weights;
+  std::vector<float> weights;  ///< by n-gram
 
   void attributes(auto& a) {
     std::string text;
@@ -102,9 +102,8 @@ struct TfIdfVectorizer {
       if (ngram_counts[i] < 0 || ngram_counts[i] > end || end > pool)
         fail(ErrorCode::invalid_graph, "ngram_counts do not fit a pool of ", pool);
     }
-    if (!weights.empty() && static_cast<std::int64_t>(weights.size()) < outputs()) {
-      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", outputs(), " outputs");
-    }
+    if (!weights.empty() && weights.size() < ngram_indexes.size())
+      fail(ErrorCode::invalid_graph, "there are ", weights.size(), " weights for ", ngram_indexes.size(), " n-grams");
   }
   /// Columns of the output.
   [[nodiscard]] std::int64_t outputs() const {
@@ -116,6 +115,36 @@ struct TfIdfVectorizer {
     if (x.rank() > 2) fail(ErrorCode::invalid_argument, "its input has shape ", x, "; expected (C) or (B, C)");
     c.output(0, x.rank() == 2 ? Shape{x[0], outputs()} : Shape{outputs()});
   }
+};
+
+/// The tokens of each string: its characters, the parts that an expression fits, or those between the parts that separators fit. Rows are
+/// filled up with the pad value. Shapes: x (C) or (N, C) -> y (C, most tokens) or (N, C, most tokens).
+/// Source: ONNX Runtime, docs/ContribOperators.md, opset 1. skl2onnx writes it for the vectorizers of scikit-learn.
+struct Tokenizer {
+  static constexpr std::string_view name = "Tokenizer";
+  static constexpr std::string_view domain = "com.microsoft";
+  static constexpr OpTraits traits{.data_dependent = true};
+
+  bool mark = false;  ///< put the characters 2 and 3 around the tokens of each string, when there are any tokens
+  std::string pad_value;
+  std::int64_t min_characters = 1;  ///< of a token
+  std::string expression;
+  std::vector<std::string> separators;  ///< expressions; one that is empty separates all characters
+
+  void attributes(auto& a) {
+    std::int64_t marked = 0;
+    a.required("mark", marked);
+    a.required("mincharnum", min_characters);
+    a.required("pad_value", pad_value);
+    a("tokenexp", expression, "");
+    a("separators", separators, std::vector<std::string>{});
+    mark = marked != 0;
+    if (expression.empty() && separators.empty()) fail(ErrorCode::invalid_graph, "neither tokenexp nor separators are set");
+    if (min_characters < 1 || (characters() && min_characters > 1))
+      fail(ErrorCode::invalid_graph, "mincharnum ", min_characters, " is not ", characters() ? "1" : "positive");
+  }
+  [[nodiscard]] bool characters() const noexcept { return separators.size() == 1 && separators[0].empty(); }
+  void types(const TypeContext& c) const { c.output(0, DType::string); }
 };
 
 /// Whether the pattern fits the whole string. Source: ONNX RegexFullMatch, opset 20.

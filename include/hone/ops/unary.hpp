@@ -28,7 +28,10 @@ struct BitwiseNot : Unary { static constexpr std::string_view name = "BitwiseNot
 struct Ceil       : Unary { static constexpr std::string_view name = "Ceil"; };
 struct Cos        : Unary { static constexpr std::string_view name = "Cos"; };
 struct Cosh       : Unary { static constexpr std::string_view name = "Cosh"; };
-struct Erf        : Unary { static constexpr std::string_view name = "Erf"; };
+struct Erf : Unary {
+  static constexpr std::string_view name = "Erf";
+  static constexpr OpTraits traits{.in_place = inputs(0), .integers = StandIn::real_numbers};
+};
 struct Exp        : Unary { static constexpr std::string_view name = "Exp"; };
 struct Floor      : Unary { static constexpr std::string_view name = "Floor"; };
 /// x min(max(x / 6 + 1/2, 0), 1)

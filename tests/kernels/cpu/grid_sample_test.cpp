@@ -1,6 +1,9 @@
 #include <cmath>
+#include <complex>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -37,6 +40,33 @@ TEST_CASE("GridSample: coordinates that are no numbers, or far away, read inside
   CHECK_THROWS_AS(run_node<hone::ops::GridSample>(20, attributes({{"mode", string("area")}}),
                                                   values(iota<float>({1, 1, 2, 2}), iota<float>({1, 1, 1, 2}))),
                   hone::Error);
+}
+
+TEST_CASE("Col2Im of complex numbers and booleans") {
+  const auto sum = [](hone::Value x) {
+    return std::move(run_node<hone::ops::Col2Im>(18, {}, values(std::move(x), list({3}), list({2})))[0]);
+  };
+  check_tensor<bool>(sum(tensor<bool>({1, 2, 2}, {true, true, true, false})), {1, 1, 3}, {true, true, false});
+  const hone::Value y = sum(tensor<std::complex<double>>({1, 2, 2}, {{1, 1}, {2, 0}, {0, 3}, {4, 4}}));
+  CHECK(y.view<std::complex<double>>()[1] == std::complex<double>(2, 3));
+}
+
+TEST_CASE("GridSample of other types than those of the grid") {
+  const auto sample = [](hone::Value x, const char* mode, hone::Value grid) {
+    return std::move(run_node<hone::ops::GridSample>(20, attributes({{"mode", string(mode)}}), values(std::move(x), std::move(grid)))[0]);
+  };
+  // Between the two elements, on the second, and outside.
+  const auto grid = [] { return tensor<float>({1, 3, 1, 2}, {0, 0, 0.5F, 0, 9, 0}); };
+  const hone::Shape y{1, 1, 3, 1};
+  check_tensor<double>(sample(tensor<double>({1, 1, 1, 2}, {2, 5}), "linear", grid()), y, {3.5, 5, 0});
+  check_tensor<std::int8_t>(sample(tensor<std::int8_t>({1, 1, 1, 2}, {2, 5}), "linear", grid()), y, {3, 5, 0});
+  check_tensor<std::uint64_t>(sample(tensor<std::uint64_t>({1, 1, 1, 2}, {2, 5}), "nearest", grid()), y, {2, 5, 0});
+  check_tensor<bool>(sample(tensor<bool>({1, 1, 1, 2}, {true, false}), "linear", grid()), y, {true, false, false});
+  check_tensor<std::string>(sample(tensor<std::string>({1, 1, 1, 2}, {"a", "b"}), "nearest", grid()), y, {"a", "b", ""});
+  check_tensor<float>(sample(tensor<float>({1, 1, 1, 2}, {2, 5}), "linear", tensor<double>({1, 1, 1, 2}, {0, 0})), {1, 1, 1, 1}, {3.5F});
+  const hone::Value z = sample(tensor<std::complex<float>>({1, 1, 1, 2}, {{2, 1}, {5, -3}}), "linear", grid());
+  CHECK(z.view<std::complex<float>>()[0] == std::complex<float>(3.5F, -1));
+  CHECK_THROWS_AS(sample(tensor<std::string>({1, 1, 1, 2}, {"a", "b"}), "linear", grid()), hone::Error);
 }
 
 TEST_CASE("AffineGrid of the identity is the grid of the positions") {

@@ -1,8 +1,11 @@
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <doctest/doctest.h>
 
+#include <hone/ops/identity.hpp>
 #include <hone/ops/optimizer.hpp>
 #include <hone/ops/random.hpp>
 
@@ -66,6 +69,30 @@ TEST_CASE("the optimizers count their inputs and compare shapes") {
   CHECK_THROWS_AS(
       run_node<hone::ops::Adam>(1, {}, values(tensor<float>({}, {1}), list({0}), iota<float>({1}), iota<float>({1}), iota<float>({1}))),
       hone::Error);
+}
+
+TEST_CASE("Dropout of floats of 8 bits, with a ratio of such a type") {
+  using hone::Float8E4M3FN;
+  constexpr Float8E4M3FN half{0x30};
+  constexpr Float8E4M3FN number{0x3c};  // 1.5
+  constexpr Float8E4M3FN doubled{0x44};
+  const auto run = [&](bool training) {
+    hone::Tensor<Float8E4M3FN> x({64});
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = number;
+    return run_node<hone::ops::Dropout>(22, attributes({{"seed", integer(1)}}),
+                                        values(hone::Value(std::move(x)), tensor<Float8E4M3FN>({}, {half}), tensor<bool>({}, {training})),
+                                        2);
+  };
+  CHECK(run(false)[0].view<Float8E4M3FN>()[63].bits == number.bits);
+  const Values y = run(true);
+  int kept = 0;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const bool keep = y[1].view<bool>()[i];
+    kept += keep ? 1 : 0;
+    CHECK(y[0].view<Float8E4M3FN>()[i].bits == (keep ? doubled.bits : 0));
+  }
+  CHECK(kept > 16);
+  CHECK(kept < 48);
 }
 
 }  // namespace random_test

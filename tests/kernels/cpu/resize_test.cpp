@@ -24,6 +24,21 @@ TEST_CASE("Upsample and Resize-10 have scales as their second parameter and asym
   check_tensor<std::string>(run_node<Upsample>(9, {}, values(tensor<std::string>({1}, {"a"}), scales({3})))[0], {3}, {"a", "a", "a"});
 }
 
+TEST_CASE("Upsample of opset 1 has the scales of images as attributes") {
+  using hone::ops::ImageUpsample;
+  const auto by = [](float height, float width, const char* mode) {
+    return attributes({{"height_scale", height}, {"width_scale", width}, {"mode", string(mode)}});
+  };
+  check_tensor<std::int64_t>(run_node<ImageUpsample>(1, by(1, 2, "nearest"), values(iota<std::int64_t>({1, 1, 2, 2})))[0], {1, 1, 2, 4},
+                             {0, 0, 1, 1, 2, 2, 3, 3});
+  check_tensor<float>(run_node<ImageUpsample>(6, by(1, 2, "bilinear"), values(iota<float>({1, 1, 1, 2})))[0], {1, 1, 1, 4},
+                      {0, 0.5F, 1, 1});
+  CHECK_THROWS_AS(run_node<ImageUpsample>(1, by(1, 0, "nearest"), values(iota<float>({1, 1, 2, 2}))), hone::Error);
+  CHECK_THROWS_AS(run_node<ImageUpsample>(1, by(1, 2, "nearest"), values(iota<float>({2, 2}))), hone::Error);
+  CHECK_THROWS_AS(run_node<ImageUpsample>(1, by(1, 2, "linear"), values(iota<float>({1, 1, 2, 2}))), hone::Error);
+  CHECK_THROWS_AS(run_node<ImageUpsample>(1, {}, values(iota<float>({1, 1, 2, 2}))), hone::Error);
+}
+
 TEST_CASE("Resize needs exactly one of scales and sizes; empty ones do not count") {
   const auto run = [](hone::Value x, hone::Value by, hone::Value to) {
     return run_node<Resize>(13, {}, values(std::move(x), hone::Value(), std::move(by), std::move(to)));

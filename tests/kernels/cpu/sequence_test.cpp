@@ -160,4 +160,57 @@ TEST_CASE("Scan cuts its inputs along an axis, from either end") {
   CHECK(values_of<float>(run(0, {2, 0})["last"]) == std::vector<float>{0, 0});
 }
 
+/// Runs a model on one input of int4 whose elements are 0, 1, 2 …, in bytes of two.
+inline std::vector<std::uint8_t> run_packed(const onnx::ModelProto& proto, const hone::Shape& shape, const char* output) {
+  hone::Value x = hone::Value::tensor(DType::int4, shape);
+  for (std::int64_t i = 0; i < shape.elements(); i += 2) x.ref().as<std::uint8_t>()[i / 2] = static_cast<std::uint8_t>(i | (i + 1) << 4);
+  const hone::Outputs y = Session(proto).run({{"x", x}});
+  const auto* bytes = y[output].ref().as<const std::uint8_t>();
+  return {bytes, bytes + y[output].ref().bytes()};
+}
+
+TEST_CASE("Scan cuts and stacks elements that share bytes") {
+  const auto body =
+      GraphBuilder().input("part", DType::int4, {3}).node(NodeBuilder("Identity", {"part"}, {"row"})).output("row", DType::int4);
+  const auto run = [&](std::int64_t axis) {
+    auto node = NodeBuilder("Scan", {"x"}, {"rows"})
+                    .attribute("body", body.proto())
+                    .attribute("num_scan_inputs", std::int64_t{1})
+                    .attribute("scan_input_axes", Dims{axis})
+                    .attribute("scan_output_axes", Dims{0});
+    const Dims dims = axis == 0 ? Dims{2, 3} : Dims{3, 2};
+    const auto proto = model(21, GraphBuilder().input("x", DType::int4, dims).node(node).output("rows", DType::int4));
+    return run_packed(proto, hone::Shape{dims[0], dims[1]}, "rows");
+  };
+  CHECK(run(0) == std::vector<std::uint8_t>{0x10, 0x32, 0x54});
+  CHECK(run(1) == std::vector<std::uint8_t>{0x20, 0x14, 0x53});
+}
+
+TEST_CASE("Loop keeps elements that share bytes when it never runs, and stacks them") {
+  const auto loop = [](std::int64_t trips) {
+    const auto body = GraphBuilder()
+                          .input("i", DType::int64, {})
+                          .input("on", DType::boolean, {})
+                          .input("v", DType::int4, {3})
+                          .node(NodeBuilder("Identity", {"on"}, {"again"}))
+                          .node(NodeBuilder("Identity", {"v"}, {"w"}))
+                          .node(NodeBuilder("Identity", {"v"}, {"row"}))
+                          .output("again", DType::boolean)
+                          .output("w", DType::int4)
+                          .output("row", DType::int4);
+    return model(21, GraphBuilder()
+                         .input("x", DType::int4, {3})
+                         .initializer(tensor<std::int64_t>("trips", {}, {trips}))
+                         .node(NodeBuilder("Loop", {"trips", "", "x"}, {"y", "rows"}).attribute("body", body.proto()))
+                         .output("y", DType::int4)
+                         .output("rows", DType::int4));
+  };
+  const auto low = [](std::vector<std::uint8_t> bytes) {
+    bytes.back() &= 0xf;
+    return bytes;
+  };
+  CHECK(low(run_packed(loop(0), {3}, "y")) == std::vector<std::uint8_t>{0x10, 0x02});
+  CHECK(run_packed(loop(2), {3}, "rows") == std::vector<std::uint8_t>{0x10, 0x02, 0x21});
+}
+
 }  // namespace sequence_test

@@ -1,6 +1,9 @@
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -39,6 +42,29 @@ TEST_CASE("Regex fits whole texts") {
   CHECK(fits("\\x41\\x{42}", "AB"));
 }
 
+/// What find() gives from `from` on, in brackets.
+inline std::string found(const std::string& pattern, const std::string& text, std::size_t from = 0) {
+  const hone::Regex regex(pattern);
+  hone::Regex::Threads threads(regex);
+  const auto part = regex.find(text, from, threads);
+  return part ? text.substr(0, part->begin) + "[" + text.substr(part->begin, part->end - part->begin) + "]" + text.substr(part->end)
+              : "none";
+}
+
+TEST_CASE("Regex finds the leftmost longest part") {
+  CHECK(found("[a-z]+", "12 ab cd") == "12 [ab] cd");
+  CHECK(found("[a-z]+", "12 ab cd", 5) == "12 ab [cd]");
+  CHECK(found("a|ab|b+c", "xabbbc") == "x[ab]bbc");
+  CHECK(found("bbbc|abb", "xabbbc") == "x[abb]bc");
+  CHECK(found("a.*z|b", "a b") == "a [b]");
+  CHECK(found("x*", "axx") == "[]axx");
+  CHECK(found("^a", "aa", 1) == "none");
+  CHECK(found("\\b[a-z]", "ab cd", 1) == "ab [c]d");
+  CHECK(found("d$", "dd") == "d[d]");
+  CHECK(found("", "", 0) == "[]");
+  CHECK(found("[^ ]", " \xc3\xa9 ") == " [\xc3\xa9] ");
+}
+
 TEST_CASE("Regex refuses what it does not know") {
   for (const char* pattern :
        {"(a", "a)", "[a", "*a", "a{3,2}", "a{1001}", "\\", "\\q", "(?i)a", "[[:alpha:]]", "[b-a]", "((((a{1000}){1000})))"}) {
@@ -75,6 +101,45 @@ TEST_CASE("StringSplit") {
   check_tensor<std::int64_t>(y[1], {2}, {2, 1});
   check_tensor<std::string>(run_node<hone::ops::StringSplit>(20, {}, values(tensor<std::string>({1}, {"  a \t b "})), 2)[0], {1, 2},
                             {"a", "b"});
+}
+
+TEST_CASE("Tokenizer") {
+  const auto tokens = [](hone::Attributes all, std::initializer_list<std::string> x) {
+    const auto others = attributes({{"mark", integer(0)}, {"mincharnum", integer(1)}, {"pad_value", string("#")}});
+    for (const auto& [name, value] : others)
+      if (all.find(name) == nullptr) all.set(name, value);
+    return std::move(run_node<hone::ops::Tokenizer>(1, all, values(tensor({static_cast<std::int64_t>(x.size())}, x)))[0]);
+  };
+  const auto separators = [](std::vector<std::string> list) {
+    return std::pair(std::string("separators"), hone::Attribute(std::move(list)));
+  };
+  const auto expression = [](const char* text) { return std::pair(std::string("tokenexp"), string(text)); };
+  check_tensor<std::string>(tokens({expression("[a-z]*")}, {"ab, cd", "", "\xc3\xa9x"}), {3, 2}, {"ab", "cd", "#", "#", "x", "#"});
+  check_tensor<std::string>(tokens({expression("[a-z]+"), {"mincharnum", integer(2)}}, {"a bc d"}), {1, 1}, {"bc"});
+  check_tensor<std::string>(tokens({separators({" ", ","}), {"mark", integer(1)}}, {"ab  cd,e", " "}), {2, 5},
+                            {"\x02", "ab", "cd", "e", "\x03", "\x02", "\x03", "#", "#", "#"});
+  check_tensor<std::string>(tokens({separators({"c|cd", "b"})}, {"abcd"}), {1, 1}, {"a"});
+  check_tensor<std::string>(tokens({separators({"x*"})}, {"ab"}), {1, 1}, {"ab"});
+  check_tensor<std::string>(tokens({separators({""})}, {"a\xc3\xa9", "b"}), {2, 2}, {"a", "\xc3\xa9", "b", "#"});
+  check_tensor<std::string>(tokens({expression("a")}, {"", "b"}), {2, 0}, {});
+  check_tensor<std::string>(tokens({expression("a")}, {}), {0, 0}, {});
+  check_tensor<std::string>(tokens({expression("a"), {"mark", integer(1)}}, {"b"}), {1, 0}, {});
+  CHECK_THROWS_AS(tokens({}, {"a"}), hone::Error);
+  CHECK_THROWS_AS(tokens({separators({""}), {"mincharnum", integer(2)}}, {"a"}), hone::Error);
+  CHECK_THROWS_AS(tokens({expression("a"), {"mincharnum", integer(0)}}, {"a"}), hone::Error);
+  CHECK_THROWS_AS(tokens({expression("(")}, {"a"}), hone::Error);
+}
+
+TEST_CASE("TfIdfVectorizer has a weight for each n-gram of the pool, wherever that is counted") {
+  const auto a = attributes({{"mode", string("TFIDF")},
+                             {"min_gram_length", integer(1)},
+                             {"max_gram_length", integer(1)},
+                             {"max_skip_count", integer(0)},
+                             {"ngram_counts", integers({0})},
+                             {"ngram_indexes", integers({2, 0, 1})},
+                             {"weights", hone::Attribute(std::vector<float>{10, 20, 30})},
+                             {"pool_int64s", integers({5, 6, 7})}});
+  check_tensor<float>(run_node<hone::ops::TfIdfVectorizer>(9, a, values(list({5, 5, 6, 7, 7, 7})))[0], {3}, {20, 90, 20});
 }
 
 TEST_CASE("TfIdfVectorizer refuses indexes that do not fit its pool") {

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -6,6 +7,7 @@
 #include <hone/kernels/cpu/widened.hpp>
 #include <hone/ops/attention.hpp>
 #include <hone/ops/det.hpp>
+#include <hone/ops/gemm.hpp>
 #include <hone/ops/matmul.hpp>
 #include <hone/ops/unary.hpp>
 #include <hone/providers/cpu.hpp>
@@ -38,6 +40,17 @@ TEST_CASE("outputs of another type stay as they are, and float runs where there 
   check_tensor<bool>(nan[0], {2}, {true, false});
   check_tensor<float>(run_node<hone::ops::Det>(11, {}, values(tensor<float>({2, 2}, {1, 2, 3, 4})))[0], {}, {-2});
   CHECK(static_cast<float>(run_node<hone::ops::Det>(11, {}, values(tensor<Half>({1, 1}, {Half(3.0F)})))[0].view<Half>()[0]) == 3);
+}
+
+TEST_CASE("integers run as wider ones or as double") {
+  check_tensor<std::int8_t>(run_node<hone::ops::Erf>(9, {}, values(tensor<std::int8_t>({4}, {-9, -1, 0, 9})))[0], {4}, {-1, 0, 0, 1});
+  check_tensor<std::uint64_t>(run_node<hone::ops::Erf>(9, {}, values(tensor<std::uint64_t>({2}, {0, 1ULL << 63})))[0], {2}, {0, 1});
+  check_tensor<std::uint32_t>(
+      run_node<hone::ops::Gemm>(13, {}, values(tensor<std::uint32_t>({1, 2}, {3000000000U, 7}), tensor<std::uint32_t>({2, 1}, {1, 2})))[0],
+      {1, 1}, {3000000014U});
+  check_tensor<std::uint64_t>(
+      run_node<hone::ops::Gemm>(13, {}, values(tensor<std::uint64_t>({1, 1}, {1ULL << 63}), tensor<std::uint64_t>({1, 1}, {1})))[0], {1, 1},
+      {1ULL << 63});
 }
 
 TEST_CASE("empty tensors and omitted inputs") {

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/ops/grid_sample.hpp>
@@ -79,11 +82,22 @@ template <class T>
 
 }  // namespace cpu
 
+/// Positions and weights are double, but for x of float. Interpolated booleans are true unless they are zero; strings are moved.
 template <class T>
 class Kernel<ops::GridSample, Cpu, T> {
  public:
   static Support supports(const NodeView& node) {
-    return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("a grid of ", name(node.input_dtype(1)));
+    switch (node.input_dtype(1)) {
+      case DType::float32:
+      case DType::float64:
+      case DType::float16:
+      case DType::bfloat16:
+        break;
+      default:
+        return Support::no("a grid of ", name(node.input_dtype(1)));
+    }
+    const bool moves = node.op<ops::GridSample>().mode == ops::GridSample::Mode::nearest;
+    return moves || !std::is_same_v<T, std::string> ? Support::yes() : Support::no("no interpolation of ", name(dtype_of<T>));
   }
   Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::GridSample>()) {}
   void run(Context& c) const {
@@ -92,28 +106,52 @@ class Kernel<ops::GridSample, Cpu, T> {
     const std::int64_t plane = x.elements(2, x.rank());
     const std::int64_t points = c.output(0).shape.elements(2, x.rank());
     const std::size_t count = op_.mode == ops::GridSample::Mode::nearest ? 1 : op_.mode == ops::GridSample::Mode::linear ? 2 : 4;
-    if (plane == 0) return std::fill_n(c.out<T>(0), c.output(0).elements(), T(0)), void();
+    if (plane == 0) return std::fill_n(c.out<T>(0), c.output(0).elements(), T{}), void();
     c.parallel_for(x[0] * points, 256, [&](std::int64_t begin, std::int64_t end) {
-      std::array<cpu::SampleTaps<T>, Shape::max_rank> taps;
+      std::array<Taps, Shape::max_rank> taps;
       for (std::int64_t at = begin; at < end; ++at) {
-        const T* where = c.in<T>(1) + at * static_cast<std::int64_t>(rank);
-        for (std::size_t d = 0; d < rank; ++d) taps[d] = cpu::sample_taps(op_, where[rank - 1 - d], x[d + 2]);
+        for (std::size_t d = 0; d < rank; ++d) {
+          const double position = ops::number_at(c.input(1), (at + 1) * static_cast<std::int64_t>(rank) - 1 - static_cast<std::int64_t>(d));
+          taps[d] = cpu::sample_taps(op_, static_cast<Real>(position), x[d + 2]);
+        }
         const std::int64_t n = at / points;
         for (std::int64_t channel = 0; channel < x[1]; ++channel) {
-          c.out<T>(0)[(n * x[1] + channel) * points + at % points] =
-              interpolated(c.in<T>(0) + (n * x[1] + channel) * plane, plane, x, taps.data(), rank, count);
+          const T* from = c.in<T>(0) + (n * x[1] + channel) * plane;
+          T& to = c.out<T>(0)[(n * x[1] + channel) * points + at % points];
+          if constexpr (std::is_same_v<T, std::string>) {
+            const T* found = nearest(from, plane, x, taps.data(), rank);
+            to = found != nullptr ? *found : T();
+          } else if constexpr (std::is_same_v<T, bool>) {
+            to = interpolated(from, plane, x, taps.data(), rank, count) != 0;
+          } else {
+            to = static_cast<T>(interpolated(from, plane, x, taps.data(), rank, count));
+          }
         }
       }
     });
   }
 
  private:
+  static constexpr bool complex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+  using Real = std::conditional_t<std::is_same_v<T, float>, float, double>;
+  using Sum = std::conditional_t<complex, std::complex<double>, Real>;
+  using Taps = cpu::SampleTaps<Real>;
+
+  /// The element at the first tap of each dimension; null outside of x.
+  static const T* nearest(const T* x, std::int64_t size, const Shape& shape, const Taps* taps, std::size_t rank) {
+    for (; rank != 0; --rank, ++taps) {
+      size /= shape[shape.rank() - rank];
+      if (taps->index[0] < 0) return nullptr;
+      x += taps->index[0] * size;
+    }
+    return x;
+  }
+
   /// The sum over all combinations of taps, dimension by dimension. `size`: elements of what x points to.
-  static T interpolated(const T* x, std::int64_t size, const Shape& shape, const cpu::SampleTaps<T>* taps, std::size_t rank,
-                        std::size_t count) {
-    if (rank == 0) return *x;
+  static Sum interpolated(const T* x, std::int64_t size, const Shape& shape, const Taps* taps, std::size_t rank, std::size_t count) {
+    if (rank == 0) return static_cast<Sum>(*x);
     const std::int64_t stride = size / shape[shape.rank() - rank];
-    T sum = 0;
+    Sum sum = 0;
     for (std::size_t k = 0; k < count; ++k) {
       if (taps->index[k] >= 0) sum += taps->weight[k] * interpolated(x + taps->index[k] * stride, stride, shape, taps + 1, rank - 1, count);
     }

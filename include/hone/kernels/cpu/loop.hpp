@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -54,14 +55,18 @@ class Rows {
       shape.insert(along, lead);
     }
     const TensorRef& y = c.allocate(i, dtype_, shape);
-    const ElementMover mover(dtype_);
-    const void* from = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
+    // Rows of elements that share bytes begin with a byte each.
+    const bool packed = element_size(dtype_) == 0;
+    if (packed) std::memset(y.data, 0, y.bytes());
+    const std::size_t row_bytes = packed ? storage_bytes(dtype_, static_cast<std::size_t>(shape_.elements())) : 0;
+    const void* all = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
     const std::int64_t outer = shape_.elements(0, along);
     const std::int64_t inner = shape_.elements(along, shape_.rank());
     for (std::int64_t row = 0; row < count_; ++row) {
       const std::int64_t to = reverse ? count_ - 1 - row : row;
+      const void* from = packed ? bytes_.data() + static_cast<std::size_t>(row) * row_bytes : all;
       for (std::int64_t o = 0; o < outer; ++o) {
-        mover.copy(mover.at(from, (row * outer + o) * inner), inner, mover.at(y.data, (o * count_ + to) * inner));
+        copy_elements(dtype_, from, ((packed ? 0 : row * outer) + o) * inner, inner, y.data, (o * count_ + to) * inner);
       }
     }
   }
@@ -147,8 +152,11 @@ class Kernel<ops::Loop, Cpu> {
         const Slot& initial = *inputs[i + 2];
         if (initial.tensor.dtype != DType::undefined) {
           before[i].allocate(initial.tensor.dtype, initial.tensor.shape);
-          ElementMover(initial.tensor.dtype)
-              .copy(initial.tensor.as<const std::byte>(), initial.tensor.elements(), before[i].tensor.as<std::byte>());
+          if (element_size(initial.tensor.dtype) == 0) {
+            std::memcpy(before[i].tensor.data, initial.tensor.data, initial.tensor.bytes());
+          } else {
+            copy_elements(initial.tensor.dtype, initial.tensor.data, 0, initial.tensor.elements(), before[i].tensor.data, 0);
+          }
         } else {
           before[i].object = initial.object.clone();
         }
@@ -167,8 +175,6 @@ template <>
 class Kernel<ops::Scan, Cpu> {
  public:
   static Support supports(const NodeView& node) {
-    for (std::size_t i = 0; i < node.input_count(); ++i)
-      if (node.has_input(i) && !ElementMover::support(node.input_dtype(i))) return Support::no("elements of ", name(node.input_dtype(i)));
     if (node.op<ops::Scan>().batched && node.has_input(0) && node.input_dtype(0) != DType::int64)
       return Support::no("lengths of ", name(node.input_dtype(0)));
     return Support::yes();
@@ -270,14 +276,13 @@ class Kernel<ops::Scan, Cpu> {
     for (std::size_t d = lead; d < x.shape.rank(); ++d)
       if (d + 1 != axis) shape.push_back(x.shape[d]);
     to.allocate(x.dtype, shape);
-    const ElementMover mover(x.dtype);
+    if (element_size(x.dtype) == 0) std::memset(to.tensor.data, 0, to.tensor.bytes());
     const std::size_t along = axis == 0 ? lead : axis - 1;
     const std::int64_t size = axis == 0 ? 1 : x.shape[along];
     const std::int64_t inner = axis == 0 ? x.shape.elements(along, x.shape.rank()) : x.shape.stride(along);
     const std::int64_t outer = x.shape.elements(lead, along);
     for (std::int64_t o = 0; o < outer; ++o) {
-      mover.copy(mover.at(static_cast<const void*>(x.data), ((batch * outer + o) * size + at) * inner), inner,
-                 mover.at(to.tensor.data, o * inner));
+      copy_elements(x.dtype, x.data, ((batch * outer + o) * size + at) * inner, inner, to.tensor.data, o * inner);
     }
   }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -56,14 +57,19 @@ class Regex {
   class Threads {
    public:
     explicit Threads(const Regex& regex) : seen(regex.states_.size(), 0) {
-      for (auto* list : {&current, &following, &stack}) list->reserve(regex.states_.size() + 1);
+      for (auto* list : {&current, &following}) list->reserve(regex.states_.size() + 1);
+      stack.reserve(regex.states_.size() + 1);
     }
 
    private:
     friend class Regex;
+    struct Thread {
+      std::size_t state;
+      std::size_t start;  ///< where in the text it began
+    };
     std::vector<std::size_t> seen;  ///< by state: the step at which it was added last
-    std::vector<std::size_t> current;
-    std::vector<std::size_t> following;
+    std::vector<Thread> current;
+    std::vector<Thread> following;
     std::vector<std::size_t> stack;
     std::size_t step = 0;
   };
@@ -72,18 +78,50 @@ class Regex {
   [[nodiscard]] bool matches(std::string_view text, Threads& threads) const {
     threads.current.clear();
     ++threads.step;
-    bool matched = follow(start_, threads, threads.current, at_begin, text);
+    bool matched = follow({start_, 0}, threads, threads.current, at_begin, text);
     while (!text.empty()) {
       const char32_t c = take_code_point(text);
       threads.following.clear();
       ++threads.step;
       matched = false;
-      for (const std::size_t at : threads.current) {
-        if (contains(states_[at], c)) matched = follow(states_[at].next, threads, threads.following, c, text) || matched;
+      for (const auto& [at, start] : threads.current) {
+        if (contains(states_[at], c)) matched = follow({states_[at].next, start}, threads, threads.following, c, text) || matched;
       }
       std::swap(threads.current, threads.following);
     }
     return matched;
+  }
+
+  /// A part of a text, by bytes.
+  struct Span {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  /// The leftmost part of `text` from `from` on that the expression fits, the longest of those that start there. Anchors and word edges see
+  /// the text before `from` too.
+  [[nodiscard]] std::optional<Span> find(std::string_view text, std::size_t from, Threads& threads) const {
+    std::optional<Span> found;
+    std::string_view rest = text.substr(from);
+    char32_t before = from == 0 ? at_begin : static_cast<unsigned char>(text[from - 1]);
+    threads.current.clear();
+    ++threads.step;
+    for (;;) {
+      const std::size_t at = text.size() - rest.size();
+      // Threads stand in the order of their starts, so that a state keeps the leftmost that reaches it.
+      if (!found && follow({start_, at}, threads, threads.current, before, rest)) found = {at, at};
+      if (rest.empty() || (found && threads.current.empty())) return found;
+      const char32_t c = take_code_point(rest);
+      threads.following.clear();
+      ++threads.step;
+      for (const auto& [state, start] : threads.current) {
+        if (found && start > found->begin) break;
+        if (!contains(states_[state], c)) continue;
+        if (follow({states_[state].next, start}, threads, threads.following, c, rest)) found = {start, text.size() - rest.size()};
+      }
+      std::swap(threads.current, threads.following);
+      before = c;
+    }
   }
 
  private:
@@ -98,13 +136,13 @@ class Regex {
     return found != state.negated;
   }
 
-  /// Adds the states that take a character and are reached from `from` without one; true when the match is among them.
+  /// Adds the states that take a character and are reached from `from` without one; true when the match is reached too.
   /// `before`: the character before, or at_begin; `rest`: the text from here on.
-  bool follow(std::size_t from, Threads& threads, std::vector<std::size_t>& to, char32_t before, std::string_view rest) const {
+  bool follow(Threads::Thread from, Threads& threads, std::vector<Threads::Thread>& to, char32_t before, std::string_view rest) const {
     bool matched = false;
     const bool word_before = is_word(before);
     const bool word_after = !rest.empty() && is_word(static_cast<unsigned char>(rest.front()));
-    threads.stack.assign(1, from);
+    threads.stack.assign(1, from.state);
     while (!threads.stack.empty()) {
       const std::size_t at = threads.stack.back();
       threads.stack.pop_back();
@@ -113,10 +151,10 @@ class Regex {
       const State& state = states_[at];
       switch (state.kind) {
         case State::Kind::match:
-          matched = rest.empty();
+          matched = true;
           break;
         case State::Kind::set:
-          to.push_back(at);
+          to.push_back({at, from.start});
           break;
         case State::Kind::split:
           threads.stack.push_back(state.other);
@@ -192,7 +230,7 @@ class Regex {
       } else if (!take('*') && !counts(least, most)) {
         return part;
       }
-      (void)take('?');  // the whole text decides: lazy or not makes no difference
+      (void)take('?');  // the whole text decides, or the longest part: lazy or not makes no difference
       part = repeat(std::move(part), atom_text, least, most, depth);
     }
   }

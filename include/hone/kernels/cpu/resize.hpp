@@ -335,4 +335,11 @@ class Kernel<ops::Upsample, Cpu> : public detail::ResizeKernel {
   Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::Upsample>(), node.input_dtype(0)) {}
 };
 
+template <>
+class Kernel<ops::ImageUpsample, Cpu> : public detail::ResizeKernel {
+ public:
+  static Support supports(const NodeView& node) { return ResizeKernel::supports(node.op<ops::ImageUpsample>(), node.input_dtype(0)); }
+  Kernel(const NodeView& node, const CpuDevice&) : ResizeKernel(node.op<ops::ImageUpsample>(), node.input_dtype(0)) {}
+};
+
 }  // namespace hone::inline HONE_ABI

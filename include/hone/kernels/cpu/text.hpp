@@ -144,7 +144,7 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
     for (std::size_t i = 0; i < op_.pool_strings.size(); ++i) words_.emplace(op_.pool_strings[i], static_cast<std::int64_t>(i));
     const std::size_t pool = strings ? op_.pool_strings.size() : op_.pool_int64s.size();
     std::size_t ngram = 0;
-    ngrams_.push_back(-1);
+    ngrams_.emplace_back();
     for (std::size_t length = 1; length <= op_.ngram_counts.size(); ++length) {
       const auto begin = static_cast<std::size_t>(op_.ngram_counts[length - 1]);
       const std::size_t end = length < op_.ngram_counts.size() ? static_cast<std::size_t>(op_.ngram_counts[length]) : pool;
@@ -155,10 +155,10 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
         for (std::size_t i = at; i < at + length; ++i) {
           const std::int64_t token = strings ? words_.at(op_.pool_strings[i]) : op_.pool_int64s[i];
           const auto [edge, added] = edges_.emplace(std::pair(state, token), static_cast<std::int64_t>(ngrams_.size()));
-          if (added) ngrams_.push_back(-1);
+          if (added) ngrams_.emplace_back();
           state = edge->second;
         }
-        ngrams_[static_cast<std::size_t>(state)] = op_.ngram_indexes[ngram];
+        ngrams_[static_cast<std::size_t>(state)] = {op_.ngram_indexes[ngram], op_.weights.empty() ? 1.0F : op_.weights[ngram]};
       }
     }
   }
@@ -172,9 +172,11 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
       float* y = c.out<float>(0) + row * outputs;
       std::fill_n(y, outputs, 0.0F);
       count(c.input(0), row * columns, columns, y);
-      for (std::int64_t i = 0; i < outputs; ++i) {
-        if (op_.mode == ops::TfIdfVectorizer::Mode::idf) y[i] = y[i] > 0 ? 1.0F : 0.0F;
-        if (op_.mode != ops::TfIdfVectorizer::Mode::tf && !op_.weights.empty()) y[i] *= op_.weights[static_cast<std::size_t>(i)];
+      if (op_.mode == ops::TfIdfVectorizer::Mode::tf) continue;
+      for (const Ngram& ngram : ngrams_) {
+        if (ngram.index < 0) continue;
+        if (op_.mode == ops::TfIdfVectorizer::Mode::idf) y[ngram.index] = y[ngram.index] > 0 ? 1.0F : 0.0F;
+        y[ngram.index] *= ngram.weight;
       }
     }
   }
@@ -196,7 +198,7 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
           if (edge == edges_.end()) break;
           state = edge->second;
           // Single tokens are the same at every distance: they count once.
-          const std::int64_t index = ngrams_[static_cast<std::size_t>(state)];
+          const std::int64_t index = ngrams_[static_cast<std::size_t>(state)].index;
           if (index >= 0 && length >= op_.min_gram_length && (length > 1 || distance == 1)) y[index] += 1;
         }
       }
@@ -206,7 +208,105 @@ class Kernel<ops::TfIdfVectorizer, Cpu> {
   ops::TfIdfVectorizer op_;
   std::unordered_map<std::string, std::int64_t> words_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> edges_;
-  std::vector<std::int64_t> ngrams_;  ///< by state: index of the output, -1 for what only begins an n-gram
+  /// What a state counts as: nothing when it only begins an n-gram.
+  struct Ngram {
+    std::int64_t index = -1;  ///< of the output
+    float weight = 1;
+  };
+  std::vector<Ngram> ngrams_;  ///< by state
+};
+
+template <>
+class Kernel<ops::Tokenizer, Cpu, std::string> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Tokenizer>()) {
+    if (op_.characters()) return;
+    if (op_.separators.empty()) {
+      expressions_.emplace_back(op_.expression);
+    } else {
+      for (const std::string& separator : op_.separators) expressions_.emplace_back(separator);
+    }
+  }
+
+  void run(Context& c) const {
+    const TensorRef& x = c.input(0);
+    if (x.shape.rank() < 1 || x.shape.rank() > 2) return c.fail("its input has shape ", x.shape, "; expected (C) or (N, C)");
+    std::vector<Regex::Threads> threads(expressions_.begin(), expressions_.end());
+    std::vector<std::vector<std::string_view>> rows(static_cast<std::size_t>(x.elements()));
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i] = tokens(x.as<const std::string>()[i], threads);
+      most = std::max(most, rows[i].size());
+    }
+    // Without any token there are no marks either.
+    const bool mark = op_.mark && most != 0;
+    if (mark) most += 2;
+    Shape shape = x.shape;
+    shape.push_back(static_cast<std::int64_t>(most));
+    auto* y = c.allocate(0, DType::string, shape).as<std::string>();
+    for (const std::vector<std::string_view>& row : rows) {
+      std::string* const end = y + most;
+      if (mark) *y++ = "\x02";
+      y = std::copy(row.begin(), row.end(), y);
+      if (mark) *y++ = "\x03";
+      y = std::fill_n(y, end - y, op_.pad_value);
+    }
+  }
+
+ private:
+  using Tokens = std::vector<std::string_view>;
+
+  [[nodiscard]] Tokens tokens(std::string_view text, std::vector<Regex::Threads>& threads) const {
+    Tokens result;
+    if (op_.characters()) {
+      while (!text.empty()) {
+        const std::string_view from = text;
+        take_code_point(text);
+        result.push_back(from.substr(0, from.size() - text.size()));
+      }
+    } else if (op_.separators.empty()) {
+      for_each(expressions_[0], text, threads[0], [&](Regex::Span part) { add(text.substr(part.begin, part.end - part.begin), result); });
+    } else {
+      result = {text};
+      for (std::size_t i = 0; i < expressions_.size(); ++i) {
+        for (const std::string_view piece : std::exchange(result, {})) {
+          std::size_t start = 0;
+          for_each(expressions_[i], piece, threads[i], [&](Regex::Span separator) {
+            add(piece.substr(start, separator.begin - start), result);
+            start = separator.end;
+          });
+          add(piece.substr(start), result);
+        }
+      }
+    }
+    return result;
+  }
+
+  /// visit(part) for each part of the text, none of them empty, that the expression fits.
+  template <class Visit>
+  static void for_each(const Regex& expression, std::string_view text, Regex::Threads& threads, const Visit& visit) {
+    for (std::size_t from = 0; from < text.size();) {
+      const auto found = expression.find(text, from, threads);
+      if (!found) return;
+      from = found->end;
+      if (found->begin != found->end) {
+        visit(*found);
+      } else if (from < text.size()) {
+        std::string_view rest = text.substr(from);
+        take_code_point(rest);
+        from = text.size() - rest.size();
+      }
+    }
+  }
+
+  void add(std::string_view token, Tokens& to) const {
+    std::int64_t characters = 0;
+    for (std::string_view rest = token; !rest.empty() && characters < op_.min_characters; ++characters) take_code_point(rest);
+    if (characters >= op_.min_characters) to.push_back(token);
+  }
+
+  ops::Tokenizer op_;
+  std::vector<Regex> expressions_;
 };
 
 template <>

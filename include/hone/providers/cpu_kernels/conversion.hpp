@@ -12,6 +12,7 @@ using CpuConversionKernels = KernelList<
     entry<ops::BitCast>,
     entry<ops::Cast>,
     entry<ops::CastLike>,
+    entry<ops::ImageUpsample>,
     entry<ops::Resize>,
     entry<ops::Upsample>>;
 // clang-format on

@@ -14,7 +14,8 @@ using CpuTextKernels = KernelList<
     entry<ops::StringConcat, std::string>,
     entry<ops::StringNormalizer, std::string>,
     entry<ops::StringSplit, std::string>,
-    entry<ops::TfIdfVectorizer>>;
+    entry<ops::TfIdfVectorizer>,
+    entry<ops::Tokenizer, std::string>>;
 // clang-format on
 
 }  // namespace hone::inline HONE_ABI

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <complex>
 #include <cstdint>
+#include <string>
 
 #include <hone/config.hpp>
 #include <hone/ops/center_crop_pad.hpp>
@@ -17,9 +19,9 @@ namespace hone::inline HONE_ABI {
 using CpuVisionKernels = KernelList<
     entry<ops::AffineGrid, float, double>,
     entry<ops::CenterCropPad>,
-    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t>,
+    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, bool, std::complex<float>, std::complex<double>>,
     entry<ops::DeformConv, float, double>,
-    entry<ops::GridSample, float, double>,
+    entry<ops::GridSample, float, double, bool, std::complex<float>, std::complex<double>, std::string>,
     entry<ops::MaxRoiPool, float, double>,
     entry<ops::MaxUnpool>,
     entry<ops::RoiAlign, float, double>>;
