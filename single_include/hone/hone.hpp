@@ -16834,17 +16834,17 @@ void winograd_output(const float* p, std::ptrdiff_t plane, const Winograd::Tile&
 }
 
 /// The matrix G.
-template <int Size>
+template <class Arch, int Size>
 inline constexpr double winograd_g[Size + 2][3] = {};
-template <>
-inline constexpr double winograd_g<2>[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-template <>
-inline constexpr double winograd_g<4>[6][3] = {{1.0 / 4, 0, 0},
-                                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                                               {0, 0, 1}};
+template <class Arch>
+inline constexpr double winograd_g<Arch, 2>[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+template <class Arch>
+inline constexpr double winograd_g<Arch, 4>[6][3] = {{1.0 / 4, 0, 0},
+                                                     {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                                     {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                                     {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                                     {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                                     {0, 0, 1}};
 
 template <class Arch, int Size>
 void winograd_weights(const float* g, std::ptrdiff_t stride, std::size_t kernels, float* to, std::ptrdiff_t plane) noexcept {
@@ -16854,12 +16854,12 @@ void winograd_weights(const float* g, std::ptrdiff_t stride, std::size_t kernels
   for (std::size_t k = 0; k < kernels; ++k, g += stride)
     for (int tap = 0; tap < 9; ++tap) taps[tap][k] = static_cast<double>(g[tap]);
   for (int i = 0; i < n; ++i) {
-    const double(&a)[3] = winograd_g<Size>[i];
+    const double(&a)[3] = winograd_g<Arch, Size>[i];
     alignas(64) double row[3][lanes];
     for (int j = 0; j < 3; ++j)
       for (std::size_t k = 0; k < lanes; ++k) row[j][k] = a[0] * taps[j][k] + a[1] * taps[3 + j][k] + a[2] * taps[6 + j][k];
     for (int j = 0; j < n; ++j, to += plane) {
-      const double(&b)[3] = winograd_g<Size>[j];
+      const double(&b)[3] = winograd_g<Arch, Size>[j];
       for (std::size_t k = 0; k < lanes; ++k) to[k] = static_cast<float>(b[0] * row[0][k] + b[1] * row[1][k] + b[2] * row[2][k]);
     }
   }
