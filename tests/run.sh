@@ -267,9 +267,12 @@ step_sklearn() {
   .venv/bin/python tests/sklearn/generate.py build/sklearn || return 1
   find build/sklearn -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/sklearn/cases.txt
   local tool=build/release/bin/hone_conformance
-  run_cases build/sklearn/cases.txt "sklearn, level disabled" "$tool" --level disabled --atol 1e-5 build/sklearn
-  run_cases build/sklearn/cases.txt "sklearn, level all" "$tool" --atol 1e-5 build/sklearn
-  run_cases build/sklearn/cases.txt "sklearn, saved and loaded" "$tool" --reload --atol 1e-5 build/sklearn
+  local how
+  for how in "--level disabled" "--level all" --reload; do
+    # shellcheck disable=SC2086
+    run_cases build/sklearn/cases.txt "sklearn, $how" "$tool" $how --atol 1e-5 build/sklearn
+    check "number of cases, sklearn, $how" all_cases_ran "sklearn, $how" "$(wc -l <build/sklearn/cases.txt)"
+  done
 }
 
 step_packaging() {
