@@ -269,7 +269,6 @@ step_sklearn() {
   local tool=build/release/bin/hone_conformance
   local how
   for how in "--level disabled" "--level all" --reload; do
-    # shellcheck disable=SC2086
     run_cases build/sklearn/cases.txt "sklearn, $how" "$tool" $how --atol 1e-5 build/sklearn
     check "number of cases, sklearn, $how" all_cases_ran "sklearn, $how" "$(wc -l <build/sklearn/cases.txt)"
   done
