@@ -22331,6 +22331,21 @@ namespace detail {
 template <class Arch>
 inline constexpr bool has_fused_multiply_add = native_isa == Isa::avx2 || native_isa == Isa::avx512;
 
+/// x / y from 1 / y, correctly rounded where nothing overflows and 1 / y is (Markstein, Computation of elementary functions on the IBM RISC
+/// System/6000 processor, 1990). The multiply-adds have to be fused, which xsimd leaves to the compiler. Precondition: the architecture has
+/// them.
+template <class F>
+HONE_ALWAYS_INLINE F quotient(F x, F y, F inverse) noexcept {
+  const F v = x * inverse;
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(F) == 64) return F(_mm512_fmadd_ps(_mm512_fnmadd_ps(v, y, x), inverse, v));
+#endif
+#if defined(__FMA__)
+  if constexpr (sizeof(F) == 32) return F(_mm256_fmadd_ps(_mm256_fnmadd_ps(v, y, x), inverse, v));
+#endif
+  return x / y;
+}
+
 template <class Arch>
 void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint8_t* y) noexcept {
   using F = xsimd::batch<float, Arch>;
@@ -22345,11 +22360,8 @@ void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint
   const auto convert = [&](F x) {
     F v;
     if (refines) {
-      // x / scale, correctly rounded from a correctly rounded reciprocal (Markstein, Computation of elementary functions on the IBM RISC
-      // System/6000 processor, 1990), where nothing overflows.
       v = x * inverse;
-      const F refined = xsimd::fma(xsimd::fnma(v, scale, x), inverse, v);
-      v = xsimd::select(xsimd::abs(v) < F(65536.0F), refined, v);
+      v = xsimd::select(xsimd::abs(v) < F(65536.0F), quotient(x, scale, inverse), v);
     } else {
       v = x / scale;
     }
@@ -24397,7 +24409,7 @@ class Rows {
     const TensorRef& y = c.allocate(i, dtype_, shape);
     // Rows of elements that share bytes begin with a byte each.
     const bool packed = element_size(dtype_) == 0;
-    if (packed) std::memset(y.data, 0, y.bytes());
+    if (packed && y.bytes() != 0) std::memset(y.data, 0, y.bytes());
     const std::size_t row_bytes = packed ? storage_bytes(dtype_, static_cast<std::size_t>(shape_.elements())) : 0;
     const void* all = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
     const std::int64_t outer = shape_.elements(0, along);

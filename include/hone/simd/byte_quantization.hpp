@@ -37,6 +37,21 @@ namespace detail {
 template <class Arch>
 inline constexpr bool has_fused_multiply_add = native_isa == Isa::avx2 || native_isa == Isa::avx512;
 
+/// x / y from 1 / y, correctly rounded where nothing overflows and 1 / y is (Markstein, Computation of elementary functions on the IBM RISC
+/// System/6000 processor, 1990). The multiply-adds have to be fused, which xsimd leaves to the compiler. Precondition: the architecture has
+/// them.
+template <class F>
+HONE_ALWAYS_INLINE F quotient(F x, F y, F inverse) noexcept {
+  const F v = x * inverse;
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(F) == 64) return F(_mm512_fmadd_ps(_mm512_fnmadd_ps(v, y, x), inverse, v));
+#endif
+#if defined(__FMA__)
+  if constexpr (sizeof(F) == 32) return F(_mm256_fmadd_ps(_mm256_fnmadd_ps(v, y, x), inverse, v));
+#endif
+  return x / y;
+}
+
 template <class Arch>
 void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint8_t* y) noexcept {
   using F = xsimd::batch<float, Arch>;
@@ -51,11 +66,8 @@ void quantize_bytes(const float* x, std::size_t n, const ByteScale& s, std::uint
   const auto convert = [&](F x) {
     F v;
     if (refines) {
-      // x / scale, correctly rounded from a correctly rounded reciprocal (Markstein, Computation of elementary functions on the IBM RISC
-      // System/6000 processor, 1990), where nothing overflows.
       v = x * inverse;
-      const F refined = xsimd::fma(xsimd::fnma(v, scale, x), inverse, v);
-      v = xsimd::select(xsimd::abs(v) < F(65536.0F), refined, v);
+      v = xsimd::select(xsimd::abs(v) < F(65536.0F), quotient(x, scale, inverse), v);
     } else {
       v = x / scale;
     }

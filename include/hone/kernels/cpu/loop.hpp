@@ -57,7 +57,7 @@ class Rows {
     const TensorRef& y = c.allocate(i, dtype_, shape);
     // Rows of elements that share bytes begin with a byte each.
     const bool packed = element_size(dtype_) == 0;
-    if (packed) std::memset(y.data, 0, y.bytes());
+    if (packed && y.bytes() != 0) std::memset(y.data, 0, y.bytes());
     const std::size_t row_bytes = packed ? storage_bytes(dtype_, static_cast<std::size_t>(shape_.elements())) : 0;
     const void* all = dtype_ == DType::string ? static_cast<const void*>(strings_.data()) : bytes_.data();
     const std::int64_t outer = shape_.elements(0, along);
