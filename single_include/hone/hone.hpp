@@ -297,6 +297,9 @@ inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value
 
 [[nodiscard]] constexpr bool is_valid(int onnx_data_type) noexcept { return onnx_data_type > 0 && onnx_data_type < dtype_count; }
 
+/// int8 or uint8.
+[[nodiscard]] constexpr bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
+
 [[nodiscard]] constexpr bool is_integral(DType dtype) noexcept {
   switch (dtype) {
     case DType::uint8:
@@ -8925,7 +8928,7 @@ struct QuantizedPointwise {
     std::int64_t number = 0;
     a.required("to", number);
     to = static_cast<DType>(number);
-    if (to != DType::float32 && to != DType::int8 && to != DType::uint8)
+    if (to != DType::float32 && !is_byte(to))
       fail(ErrorCode::invalid_graph, "the attribute 'to' is ", number, "; expected float32, int8 or uint8");
     if (scales.size() != zeros.size() || scales.size() < 2)
       fail(ErrorCode::invalid_graph, "it has ", scales.size(), " scales and ", zeros.size(), " zero points");
@@ -21584,6 +21587,82 @@ class Kernel<ops::Where, Cpu> {
 
 #define HONE_SINGLE_KERNELS_CPU_CHANNELS_LAST_CONV_HPP
 
+#define HONE_SINGLE_KERNELS_CPU_CHANNELS_LAST_WINDOW_HPP
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// The geometry of a convolution in one or two dimensions over x (N, H, W, C).
+struct ChannelsLastWindow {
+  std::int64_t images = 0;
+  std::int64_t channels = 0;
+  std::array<ops::Window::Axis, 2> axes{};  ///< H, W
+
+  ChannelsLastWindow(const ops::Window& window, const Shape& x, const Shape& w) : images(x[0]), channels(x.back()) {
+    const std::size_t rank = x.rank() - 2;
+    for (std::size_t i = 0; i < rank; ++i) axes[2 - rank + i] = window.axis(i, rank, x[i + 1], w[i + 2]);
+  }
+
+  /// Windows in all images.
+  [[nodiscard]] std::int64_t outputs() const noexcept { return images * axes[0].output * axes[1].output; }
+  /// Rows and columns of x with its padding: as far as windows reach.
+  [[nodiscard]] std::int64_t padded(std::size_t axis) const noexcept {
+    const auto& a = axes[axis];
+    return std::max(a.input + a.pad_begin, (a.output - 1) * a.stride + a.extent());
+  }
+  [[nodiscard]] bool is_padded() const noexcept {
+    return std::any_of(axes.begin(), axes.end(),
+                       [](const ops::Window::Axis& a) { return a.pad_begin != 0 || (a.output - 1) * a.stride + a.extent() > a.input; });
+  }
+};
+
+/// Images (N, height, width, C) that windows are read from.
+struct ChannelsLastImages {
+  const std::byte* data;
+  std::int64_t height;
+  std::int64_t width;
+};
+
+/// Bytes of a copy of x with its padding, of elements of `element` bytes; tiles may read a cache line past its end.
+[[nodiscard]] inline std::size_t padded_bytes(const ChannelsLastWindow& w, std::int64_t element) noexcept {
+  return align_up(static_cast<std::size_t>(w.images * w.padded(0) * w.padded(1) * w.channels * element)) + buffer_alignment;
+}
+
+/// Copies x into `memory` of padded_bytes(): copy(source, elements, to) for what is there, bytes of `padding` around it.
+template <class Copy>
+[[nodiscard]] ChannelsLastImages copy_padded(const Context& c, const ChannelsLastWindow& w, const std::byte* x, std::int64_t element,
+                                             int padding, const Copy& copy, std::byte* memory) {
+  const std::int64_t height = w.padded(0);
+  const std::int64_t width = w.padded(1);
+  const std::int64_t pixel = w.channels * element;
+  const std::int64_t left = std::max<std::int64_t>(0, w.axes[1].pad_begin);
+  const std::int64_t skipped = std::max<std::int64_t>(0, -w.axes[1].pad_begin);
+  const std::int64_t columns = std::min(w.axes[1].input - skipped, width - left);
+  const auto fill = [&](std::int64_t pixels, std::byte* to) {
+    std::memset(to, padding, static_cast<std::size_t>(pixels * pixel));
+    return to + pixels * pixel;
+  };
+  c.parallel_for(w.images * height, std::max<std::int64_t>(1, 64 * 1024 / (width * w.channels + 1)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; ++i) {
+                     std::byte* to = memory + i * width * pixel;
+                     const std::int64_t row = i % height - w.axes[0].pad_begin;
+                     if (row < 0 || row >= w.axes[0].input) {
+                       fill(width, to);
+                       continue;
+                     }
+                     to = fill(left, to);
+                     copy(x + ((i / height * w.axes[0].input + row) * w.axes[1].input + skipped) * w.channels, columns * w.channels, to);
+                     fill(width - left - columns, to + columns * pixel);
+                   }
+                 });
+  std::byte* const end = memory + w.images * height * width * pixel;
+  std::memset(end, 0, static_cast<std::size_t>(memory + padded_bytes(w, element) - end));
+  return {memory, height, width};
+}
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_KERNELS_CPU_INTEGER_CONV_HPP
+
 #define HONE_SINGLE_KERNELS_CPU_INTEGER_PRODUCT_HPP
 
 #define HONE_SINGLE_SIMD_INTEGER_GEMM_HPP
@@ -22218,6 +22297,15 @@ class IntegerProduct {
     }
   }
 
+  /// What bytes of a copy stand for the zero point of x.
+  [[nodiscard]] int padding(DType dtype, std::int32_t zero) const noexcept { return form_->element == 1 ? unsigned_zero(dtype, zero) : 0; }
+
+  /// Tiles of `rows` rows that are worth a thread.
+  [[nodiscard]] std::int64_t grain(const Weights& weights, std::int64_t rows) const noexcept {
+    constexpr std::int64_t products = 600'000;
+    return std::max<std::int64_t>(1, products / (rows * panel_columns() * weights.shape.segments * weights.shape.depth));
+  }
+
   /// Columns of the result that a panel has, those that are padding among them.
   [[nodiscard]] std::size_t panel_width(std::int64_t outputs, std::int64_t first) const noexcept {
     return std::min(form_->columns, align_up(static_cast<std::size_t>(outputs - first), form_->vector));
@@ -22295,6 +22383,304 @@ class IntegerProduct {
 
   const simd::IntegerGemm* kernels_;
   const simd::IntegerForm* form_;
+};
+
+}  // namespace hone::inline HONE_ABI::cpu
+#define HONE_SINGLE_SIMD_INTEGER_DEPTHWISE_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// One row of a depthwise convolution of bytes (*, channels): for each column and channel
+///   sum = offsets[channel] + the taps x w;  y = round(clamp(sum * scales[channel] + bias[channel], lower, upper)) + zero.
+struct DepthwiseRow {
+  const std::uint8_t* x;      ///< the first tap of the first column
+  std::ptrdiff_t column;      ///< bytes from one column to the next
+  std::ptrdiff_t tap_row;     ///< bytes from one row of taps to the next
+  std::ptrdiff_t tap_column;  ///< bytes from one tap to the next
+  std::size_t tap_rows;
+  std::size_t tap_columns;
+  const std::int32_t* weights;  ///< (taps, padded)
+  std::size_t padded;           ///< channels, rounded up to whole registers
+  std::size_t channels;
+  std::size_t columns;
+  const std::int32_t* offsets;
+  const float* scales;
+  const float* bias;  ///< or null
+  float lower;
+  float upper;
+  float zero;
+  std::uint8_t* y;
+};
+
+struct IntegerDepthwise {
+  void (*run)(const DepthwiseRow& row) noexcept;
+  Isa isa;
+
+  template <class Arch>
+  static constexpr IntegerDepthwise make() noexcept;
+};
+
+namespace detail {
+
+/// Channels [j, j + n) of a row; Whole: n fills a register.
+template <class Arch, bool Whole>
+HONE_ALWAYS_INLINE void depthwise_channels(const DepthwiseRow& row, std::size_t j, [[maybe_unused]] std::size_t n) noexcept {
+  using I = xsimd::batch<std::int32_t, Arch>;
+  using F = xsimd::batch<float, Arch>;
+  const I offset = I::load_unaligned(row.offsets + j);
+  const F scale = F::load_unaligned(row.scales + j);
+  const F bias = row.bias != nullptr ? F::load_unaligned(row.bias + j) : F(0.0F);
+  const std::uint8_t* x = row.x + j;
+  std::uint8_t* y = row.y + j;
+  for (std::size_t column = 0; column < row.columns; ++column, x += row.column, y += row.channels) {
+    I sum = offset;
+    const std::int32_t* w = row.weights + j;
+    const std::uint8_t* line = x;
+    for (std::size_t a = 0; a < row.tap_rows; ++a, line += row.tap_row) {
+      const std::uint8_t* tap = line;
+      for (std::size_t b = 0; b < row.tap_columns; ++b, tap += row.tap_column, w += row.padded) {
+        if constexpr (Whole) {
+          sum = sum + load_bytes<I>(tap) * I::load_unaligned(w);
+        } else {
+          sum = sum + load_bytes<I>(tap, n) * I::load_unaligned(w);
+        }
+      }
+    }
+    const F v = xsimd::min(xsimd::max(xsimd::to_float(sum) * scale + bias, F(row.lower)), F(row.upper));
+    const I rounded = xsimd::nearbyint_as_int(v) + I(static_cast<std::int32_t>(row.zero));
+    if constexpr (Whole) {
+      store_bytes(rounded, y);
+    } else {
+      store_bytes(rounded, y, n);
+    }
+  }
+}
+
+template <class Arch>
+void depthwise_row(const DepthwiseRow& row) noexcept {
+  constexpr std::size_t width = xsimd::batch<std::int32_t, Arch>::size;
+  std::size_t j = 0;
+  for (; j + width <= row.channels; j += width) depthwise_channels<Arch, true>(row, j, width);
+  if (j < row.channels) depthwise_channels<Arch, false>(row, j, row.channels - j);
+}
+
+}  // namespace detail
+
+template <class Arch>
+constexpr IntegerDepthwise IntegerDepthwise::make() noexcept {
+  return {.run = &detail::depthwise_row<Arch>, .isa = native_isa};
+}
+
+}  // namespace hone::inline HONE_ABI::simd
+
+namespace hone::inline HONE_ABI::cpu {
+
+/// x and w of a convolution of bytes, less their zero points. Weights have one zero point, or one for each output.
+struct IntegerConvOperands {
+  DType x_dtype = DType::uint8;
+  std::int32_t x_zero = 0;
+  const TensorRef* w = nullptr;
+  const TensorRef* w_zero = nullptr;
+
+  [[nodiscard]] std::int64_t zero(std::int64_t output) const { return ops::integer_at(*w_zero, w_zero->elements() == 1 ? 0 : output); }
+};
+
+/// How sums become bytes: y = round(min(max(sum * scales[m] + bias[m], lower), upper)) + zero, all in units of y.
+struct Requantization {
+  std::vector<float> scales;  ///< (padded outputs)
+  std::vector<float> bias;    ///< (padded outputs); empty without one
+  float lower = 0;
+  float upper = 0;
+  float zero = 0;
+
+  [[nodiscard]] const float* bias_at(std::int64_t output) const noexcept { return bias.empty() ? nullptr : bias.data() + output; }
+};
+
+/// A convolution of one group of bytes, channels last: a product whose rows are windows of x. Where the taps of a row of the kernel lie
+/// side by side in x, they are one segment.
+class IntegerConv {
+ public:
+  /// Most taps of a kernel.
+  static constexpr std::int64_t max_taps = 256;
+
+  IntegerConv(const ops::Conv& op, const IntegerConvOperands& operands, const CpuDevice& device)
+      : product_(device.isa), x_dtype_(operands.x_dtype), x_zero_(operands.x_zero), outputs_(operands.w->shape[0]) {
+    const Shape& w = operands.w->shape;
+    const std::int64_t taps = w.elements(2, w.rank());
+    const auto& dilations = op.window.dilations;
+    whole_rows_ = dilations.empty() || dilations.back() == 1;
+    const std::int64_t per_segment = whole_rows_ ? w.back() : 1;
+    const IntegerShape shape{outputs_, taps / per_segment, per_segment * w[1]};
+    memory_ = Buffer(product_.weights_bytes(shape));
+    const IntegerSource source{.data = operands.w->as<const std::uint8_t>(),
+                               .dtype = operands.w->dtype,
+                               .output_stride = w[1] * taps,
+                               .channel_stride = taps,
+                               .taps = per_segment};
+    weights_ = product_.pack(
+        shape, source, [&](std::int64_t j) { return operands.zero(j); }, memory_.data());
+    offsets_.resize(static_cast<std::size_t>(IntegerProduct::padded(outputs_)));
+    product_.offsets(weights_, x_dtype_, x_zero_, offsets_.data());
+  }
+
+  [[nodiscard]] std::size_t workspace(const ChannelsLastWindow& w) const noexcept {
+    return copies(w) ? padded_bytes(w, product_.element()) : 0;
+  }
+
+  void run(const Context& c, const ChannelsLastWindow& w, const std::byte* x, const Requantization& to, std::uint8_t* y) const {
+    ChannelsLastImages images{x, w.axes[0].input, w.axes[1].input};
+    std::int64_t pixel = w.channels;
+    if (copies(w)) {
+      const auto copy = [&](const std::byte* from, std::int64_t n, std::byte* at) { product_.copy(from, x_dtype_, x_zero_, n, at); };
+      images = copy_padded(c, w, x, product_.element(), product_.padding(x_dtype_, x_zero_), copy, c.workspace());
+      pixel *= product_.element();
+    }
+    const std::int64_t row = images.width * pixel;
+    std::array<std::ptrdiff_t, max_taps> segments;
+    std::size_t count = 0;
+    for (std::int64_t i = 0; i < w.axes[0].kernel; ++i)
+      for (std::int64_t j = 0; j < (whole_rows_ ? 1 : w.axes[1].kernel); ++j)
+        segments[count++] = i * w.axes[0].dilation * row + j * w.axes[1].dilation * pixel;
+
+    // Where windows follow each other in both directions, those that lie between the end of one row and the start of the next are computed
+    // too and left out of the result: tiles need not end with rows.
+    const bool flat = w.axes[0].stride == 1 && w.axes[1].stride == 1;
+    const std::int64_t height = w.axes[0].output;
+    const std::int64_t width = w.axes[1].output;
+    const std::int64_t line = flat ? (height - 1) * images.width + width : width;
+    const std::int64_t lines = flat ? w.images : w.images * height;
+    constexpr std::int64_t rows = IntegerProduct::tile_rows;
+    const std::int64_t blocks = (line + rows - 1) / rows;
+    const std::ptrdiff_t step = w.axes[1].stride * pixel;
+    const std::int64_t tasks = product_.panels(outputs_) * lines * blocks;
+    c.parallel_for(tasks, product_.grain(weights_, std::min(rows, line)), [&](std::int64_t begin, std::int64_t end) {
+      alignas(64) std::array<std::int32_t, rows * IntegerProduct::tile_columns> sums;
+      std::array<std::int32_t, rows> row_sums;
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t panel = task / (lines * blocks);
+        const std::int64_t i = task / blocks % lines;
+        const std::int64_t first = task % blocks * rows;
+        const std::int64_t n = std::min(rows, line - first);
+        const std::int64_t image = flat ? i : i / height;
+        const std::int64_t top = flat ? 0 : i % height * w.axes[0].stride;
+        const std::byte* from = images.data + (image * images.height + top) * row + first * step;
+        product_.multiply(weights_, panel, from, step, segments.data(), n, sums.data());
+        if (weights_.has_zeros) product_.sum_rows(weights_, from, step, segments.data(), n, row_sums.data());
+        // Runs of columns within a row of the result.
+        for (std::int64_t r = 0; r < n;) {
+          const std::int64_t column = flat ? (first + r) % images.width : first + r;
+          const std::int64_t run = std::min(n - r, (column < width ? width : images.width) - column);
+          const std::int64_t y_row = flat ? image * height + (first + r) / images.width : i;
+          if (column < width) store(to, panel, sums.data(), row_sums.data(), r, run, y + (y_row * width + column) * outputs_);
+          r += run;
+        }
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] bool copies(const ChannelsLastWindow& w) const noexcept {
+    return w.is_padded() || !product_.reads(x_dtype_, weights_.shape.depth);
+  }
+
+  /// Rows [row, row + rows) of a tile to those of y from `y` on.
+  void store(const Requantization& to, std::int64_t panel, const std::int32_t* sums, const std::int32_t* row_sums, std::int64_t row,
+             std::int64_t rows, std::uint8_t* y) const noexcept {
+    const std::int64_t first = panel * product_.panel_columns();
+    product_.kernels().store_bytes({.c = sums + row * IntegerProduct::tile_columns,
+                                    .c_stride = IntegerProduct::tile_columns,
+                                    .rows = static_cast<std::size_t>(rows),
+                                    .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), outputs_ - first)),
+                                    .offsets = offsets_.data() + first,
+                                    .row_sums = weights_.has_zeros ? row_sums + row : nullptr,
+                                    .zeros = weights_.zeros + first,
+                                    .scales = to.scales.data() + first,
+                                    .bias = to.bias_at(first),
+                                    .lower = to.lower,
+                                    .upper = to.upper,
+                                    .zero = to.zero},
+                                   y + first, outputs_);
+  }
+
+  IntegerProduct product_;
+  DType x_dtype_;
+  std::int32_t x_zero_;
+  std::int64_t outputs_;
+  bool whole_rows_ = true;  ///< a row of the kernel is one segment
+  Buffer memory_;
+  IntegerProduct::Weights weights_;
+  std::vector<std::int32_t> offsets_;  ///< (padded outputs)
+};
+
+/// A convolution of bytes of as many groups as channels, channels last.
+class IntegerDepthwiseConv {
+ public:
+  IntegerDepthwiseConv(const IntegerConvOperands& operands, const CpuDevice& device)
+      : kernels_(&simd::table<simd::IntegerDepthwise>(device.isa)),
+        x_dtype_(operands.x_dtype),
+        x_zero_(unsigned_zero(operands.x_dtype, operands.x_zero)),
+        channels_(operands.w->shape[0]),
+        taps_(operands.w->shape.elements(2, operands.w->shape.rank())) {
+    const TensorRef& w = *operands.w;
+    weights_.assign(static_cast<std::size_t>(padded() * (taps_ + 1)), 0);
+    for (std::int64_t j = 0; j < channels_; ++j) {
+      const std::int64_t zero = operands.zero(j);
+      std::int32_t sum = 0;
+      for (std::int64_t k = 0; k < taps_; ++k) {
+        const auto value = static_cast<std::int32_t>(ops::integer_at(w, j * taps_ + k) - zero);
+        weights_[static_cast<std::size_t>(k * padded() + j)] = value;
+        sum += value;
+      }
+      weights_[static_cast<std::size_t>(taps_ * padded() + j)] = -x_zero_ * sum;
+    }
+  }
+
+  [[nodiscard]] std::size_t workspace(const ChannelsLastWindow& w) const noexcept { return copies(w) ? padded_bytes(w, 1) : 0; }
+
+  void run(const Context& c, const ChannelsLastWindow& w, const std::byte* x, const Requantization& to, std::uint8_t* y) const {
+    ChannelsLastImages images{x, w.axes[0].input, w.axes[1].input};
+    if (copies(w)) {
+      const auto copy = [&](const std::byte* from, std::int64_t n, std::byte* at) { copy_unsigned(from, x_dtype_, n, at); };
+      images = copy_padded(c, w, x, 1, x_zero_, copy, c.workspace());
+    }
+    const std::int64_t row = images.width * channels_;
+    const std::int64_t height = w.axes[0].output;
+    const std::int64_t width = w.axes[1].output;
+    c.parallel_for(w.images * height, std::max<std::int64_t>(1, 40'000 / (width * channels_ * taps_)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const std::int64_t top = i / height * images.height + i % height * w.axes[0].stride;
+                       kernels_->run({.x = reinterpret_cast<const std::uint8_t*>(images.data) + top * row,
+                                      .column = w.axes[1].stride * channels_,
+                                      .tap_row = w.axes[0].dilation * row,
+                                      .tap_column = w.axes[1].dilation * channels_,
+                                      .tap_rows = static_cast<std::size_t>(w.axes[0].kernel),
+                                      .tap_columns = static_cast<std::size_t>(w.axes[1].kernel),
+                                      .weights = weights_.data(),
+                                      .padded = static_cast<std::size_t>(padded()),
+                                      .channels = static_cast<std::size_t>(channels_),
+                                      .columns = static_cast<std::size_t>(width),
+                                      .offsets = weights_.data() + taps_ * padded(),
+                                      .scales = to.scales.data(),
+                                      .bias = to.bias_at(0),
+                                      .lower = to.lower,
+                                      .upper = to.upper,
+                                      .zero = to.zero,
+                                      .y = y + i * width * channels_});
+                     }
+                   });
+  }
+
+ private:
+  [[nodiscard]] std::int64_t padded() const noexcept { return IntegerProduct::padded(channels_); }
+  [[nodiscard]] bool copies(const ChannelsLastWindow& w) const noexcept { return w.is_padded() || x_dtype_ != DType::uint8; }
+
+  const simd::IntegerDepthwise* kernels_;
+  DType x_dtype_;
+  std::int32_t x_zero_;  ///< of x as uint8
+  std::int64_t channels_;
+  std::int64_t taps_;
+  std::vector<std::int32_t> weights_;  ///< (taps, padded channels), then what is added to the sums for x_zero
 };
 
 }  // namespace hone::inline HONE_ABI::cpu
@@ -22514,8 +22900,8 @@ class LinearScales {
           .most = range.most};
 }
 /// Whether one scale turns floats into bytes, or back.
-[[nodiscard]] inline bool has_byte_scale(const Context& c, DType bytes, DType floats) noexcept {
-  return (bytes == DType::int8 || bytes == DType::uint8) && floats == DType::float32 && c.input(1).dtype == DType::float32 &&
+[[nodiscard]] inline bool has_byte_scale(const ops::LinearQuantization& op, const Context& c, DType bytes, DType floats) noexcept {
+  return op.block_size == 0 && is_byte(bytes) && floats == DType::float32 && c.input(1).dtype == DType::float32 &&
          c.input(1).elements() == 1;
 }
 
@@ -22554,7 +22940,7 @@ class Kernel<ops::QuantizeLinear, Cpu> {
       : op_(node.op<ops::QuantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
-    if (op_.block_size == 0 && cpu::has_byte_scale(c, to.dtype, c.input(0).dtype)) {
+    if (cpu::has_byte_scale(op_, c, to.dtype, c.input(0).dtype)) {
       const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, to.dtype);
       return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
         bytes_->quantize(c.in<float>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<std::uint8_t>(0) + begin);
@@ -22587,7 +22973,7 @@ class Kernel<ops::DequantizeLinear, Cpu> {
       : op_(node.op<ops::DequantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
-    if (op_.block_size == 0 && cpu::has_byte_scale(c, c.input(0).dtype, to.dtype)) {
+    if (cpu::has_byte_scale(op_, c, c.input(0).dtype, to.dtype)) {
       const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, c.input(0).dtype);
       return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
         bytes_->dequantize(c.in<std::uint8_t>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<float>(0) + begin);
@@ -22638,124 +23024,8 @@ class Kernel<ops::DynamicQuantizeLinear, Cpu, float> {
 };
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_SIMD_INTEGER_DEPTHWISE_HPP
-
-namespace hone::inline HONE_ABI::simd {
-
-/// One row of a depthwise convolution of bytes (*, channels): for each column and channel
-///   sum = offsets[channel] + the taps x w;  y = round(clamp(sum * scales[channel] + bias[channel], lower, upper)) + zero.
-struct DepthwiseRow {
-  const std::uint8_t* x;      ///< the first tap of the first column
-  std::ptrdiff_t column;      ///< bytes from one column to the next
-  std::ptrdiff_t tap_row;     ///< bytes from one row of taps to the next
-  std::ptrdiff_t tap_column;  ///< bytes from one tap to the next
-  std::size_t tap_rows;
-  std::size_t tap_columns;
-  const std::int32_t* weights;  ///< (taps, padded)
-  std::size_t padded;           ///< channels, rounded up to whole registers
-  std::size_t channels;
-  std::size_t columns;
-  const std::int32_t* offsets;
-  const float* scales;
-  const float* bias;  ///< or null
-  float lower;
-  float upper;
-  float zero;
-  std::uint8_t* y;
-};
-
-struct IntegerDepthwise {
-  void (*run)(const DepthwiseRow& row) noexcept;
-  Isa isa;
-
-  template <class Arch>
-  static constexpr IntegerDepthwise make() noexcept;
-};
-
-namespace detail {
-
-/// Channels [j, j + n) of a row; Whole: n fills a register.
-template <class Arch, bool Whole>
-HONE_ALWAYS_INLINE void depthwise_channels(const DepthwiseRow& row, std::size_t j, [[maybe_unused]] std::size_t n) noexcept {
-  using I = xsimd::batch<std::int32_t, Arch>;
-  using F = xsimd::batch<float, Arch>;
-  const I offset = I::load_unaligned(row.offsets + j);
-  const F scale = F::load_unaligned(row.scales + j);
-  const F bias = row.bias != nullptr ? F::load_unaligned(row.bias + j) : F(0.0F);
-  const std::uint8_t* x = row.x + j;
-  std::uint8_t* y = row.y + j;
-  for (std::size_t column = 0; column < row.columns; ++column, x += row.column, y += row.channels) {
-    I sum = offset;
-    const std::int32_t* w = row.weights + j;
-    const std::uint8_t* line = x;
-    for (std::size_t a = 0; a < row.tap_rows; ++a, line += row.tap_row) {
-      const std::uint8_t* tap = line;
-      for (std::size_t b = 0; b < row.tap_columns; ++b, tap += row.tap_column, w += row.padded) {
-        if constexpr (Whole) {
-          sum = sum + load_bytes<I>(tap) * I::load_unaligned(w);
-        } else {
-          sum = sum + load_bytes<I>(tap, n) * I::load_unaligned(w);
-        }
-      }
-    }
-    const F v = xsimd::min(xsimd::max(xsimd::to_float(sum) * scale + bias, F(row.lower)), F(row.upper));
-    const I rounded = xsimd::nearbyint_as_int(v) + I(static_cast<std::int32_t>(row.zero));
-    if constexpr (Whole) {
-      store_bytes(rounded, y);
-    } else {
-      store_bytes(rounded, y, n);
-    }
-  }
-}
-
-template <class Arch>
-void depthwise_row(const DepthwiseRow& row) noexcept {
-  constexpr std::size_t width = xsimd::batch<std::int32_t, Arch>::size;
-  std::size_t j = 0;
-  for (; j + width <= row.channels; j += width) depthwise_channels<Arch, true>(row, j, width);
-  if (j < row.channels) depthwise_channels<Arch, false>(row, j, row.channels - j);
-}
-
-}  // namespace detail
-
-template <class Arch>
-constexpr IntegerDepthwise IntegerDepthwise::make() noexcept {
-  return {.run = &detail::depthwise_row<Arch>, .isa = native_isa};
-}
-
-}  // namespace hone::inline HONE_ABI::simd
 
 namespace hone::inline HONE_ABI {
-
-namespace cpu {
-
-/// The geometry of a convolution in one or two dimensions over (N, H, W, C), and the copy of x with its padding around it.
-struct ChannelsLastWindow {
-  std::int64_t images = 0;
-  std::int64_t channels = 0;
-  std::array<ops::Window::Axis, 2> axes{};  ///< H, W
-
-  ChannelsLastWindow(const ops::Window& window, const Shape& x, const Shape& w) : images(x[0]), channels(x.back()) {
-    const std::size_t rank = x.rank() - 2;
-    for (std::size_t i = 0; i < rank; ++i) axes[2 - rank + i] = window.axis(i, rank, x[i + 1], w[i + 2]);
-  }
-
-  /// Rows and columns of the copy: as far as windows reach.
-  [[nodiscard]] std::int64_t padded(std::size_t axis) const noexcept {
-    const auto& a = axes[axis];
-    return std::max(a.input + a.pad_begin, (a.output - 1) * a.stride + a.extent());
-  }
-  [[nodiscard]] bool is_padded() const noexcept {
-    for (const auto& a : axes)
-      if (a.pad_begin != 0 || (a.output - 1) * a.stride + a.extent() > a.input) return true;
-    return false;
-  }
-  [[nodiscard]] bool is_empty() const noexcept {
-    return images * channels * axes[0].output * axes[1].output * axes[0].input * axes[1].input == 0;
-  }
-};
-
-}  // namespace cpu
 
 template <>
 class Kernel<ops::ChannelsLastQLinearConv, Cpu> {
@@ -22767,44 +23037,36 @@ class Kernel<ops::ChannelsLastQLinearConv, Cpu> {
     for (const std::size_t i : {at.a_scale, at.a_zero, at.b, at.b_scale, at.b_zero, at.y_scale, at.y_zero})
       if (node.constant(i) == nullptr) return Support::no("its input ", i, " is no constant");
     if (node.has_input(at.bias) && node.constant(at.bias) == nullptr) return Support::no("its bias is no constant");
-    for (const std::size_t i : {at.a, at.b, at.y_zero}) {
-      const DType dtype = node.input_dtype(i);
-      if (dtype != DType::int8 && dtype != DType::uint8) return Support::no("no kernel for operands of ", name(dtype));
-    }
+    for (const std::size_t i : {at.a, at.b, at.y_zero})
+      if (!is_byte(node.input_dtype(i))) return Support::no("no kernel for operands of ", name(node.input_dtype(i)));
     for (const std::size_t i : {at.a_scale, at.a_zero, at.y_scale, at.y_zero})
       if (node.constant(i)->elements() != 1) return Support::no("its input ", i, " has several elements");
     const Shape& w = node.constant(at.b)->shape;
     if (w.rank() != 3 && w.rank() != 4) return Support::no("its weights have shape ", w, "; expected one or two spatial dimensions");
+    if (w.elements(2, w.rank()) > cpu::IntegerConv::max_taps) return Support::no("a kernel of shape ", w, " is too large");
     const std::int64_t group = node.op<Op>().product.group;
-    if (w.elements(2, w.rank()) > max_taps) return Support::no("a kernel of shape ", w, " is too large");
     if (w.elements() == 0 || (group != 1 && !is_depthwise(w, group))) return Support::no("its groups are of several channels");
     return Support::yes();
   }
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : op_(node.op<Op>()),
-        product_(device.isa),
-        depthwise_(&simd::table<simd::IntegerDepthwise>(device.isa)),
-        w_shape_(node.constant(at.b)->shape),
-        x_dtype_(node.input_dtype(at.a)),
-        x_zero_(static_cast<std::int32_t>(ops::integer_at(*node.constant(at.a_zero), 0))) {
-    pack(*node.constant(at.b), *node.constant(at.b_zero));
-    const DType y_dtype = node.input_dtype(at.y_zero);
-    const double y_scale = ops::number_at(*node.constant(at.y_scale), 0);
-    const double x_scale = ops::number_at(*node.constant(at.a_scale), 0);
-    zero_ = static_cast<float>(ops::number_at(*node.constant(at.y_zero), 0));
-    const cpu::QuantizedRange range(y_dtype);
-    lower_ = op_.relu ? 0 : range.least - zero_;
-    upper_ = range.most - zero_;
-    const std::int64_t n = cpu::IntegerProduct::padded(w_shape_[0]);
-    scales_.assign(static_cast<std::size_t>(n), 0);
-    if (node.has_input(at.bias)) bias_.assign(static_cast<std::size_t>(n), 0);
-    const TensorRef& w_scale = *node.constant(at.b_scale);
-    for (std::int64_t j = 0; j < w_shape_[0]; ++j) {
-      const double scale = x_scale * ops::number_at(w_scale, w_scale.elements() == 1 ? 0 : j) / y_scale;
-      scales_[static_cast<std::size_t>(j)] = static_cast<float>(scale);
-      if (node.has_input(at.bias))
-        bias_[static_cast<std::size_t>(j)] = static_cast<float>(ops::number_at(*node.constant(at.bias), j) * scale);
+      : op_(node.op<Op>()), w_shape_(node.constant(at.b)->shape), conv_(make(node, device)) {
+    const auto number = [&](std::size_t input, std::int64_t i) {
+      const TensorRef& tensor = *node.constant(input);
+      return ops::number_at(tensor, tensor.elements() == 1 ? 0 : i);
+    };
+    const cpu::QuantizedRange range(node.input_dtype(at.y_zero));
+    to_.zero = static_cast<float>(number(at.y_zero, 0));
+    to_.lower = op_.relu ? 0 : range.least - to_.zero;
+    to_.upper = range.most - to_.zero;
+    const auto padded = static_cast<std::size_t>(cpu::IntegerProduct::padded(w_shape_[0]));
+    to_.scales.assign(padded, 0);
+    if (node.has_input(at.bias)) to_.bias.assign(padded, 0);
+    for (std::size_t j = 0; j < static_cast<std::size_t>(w_shape_[0]); ++j) {
+      const auto output = static_cast<std::int64_t>(j);
+      const double scale = number(at.a_scale, 0) * number(at.b_scale, output) / number(at.y_scale, 0);
+      to_.scales[j] = static_cast<float>(scale);
+      if (node.has_input(at.bias)) to_.bias[j] = static_cast<float>(number(at.bias, output) * scale);
     }
   }
 
@@ -22812,232 +23074,33 @@ class Kernel<ops::ChannelsLastQLinearConv, Cpu> {
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
     const cpu::ChannelsLastWindow w(op_.product.window, c.input(at.a).shape, w_shape_);
-    return w.is_empty() || !copies(w) ? 0 : copy_bytes(w) * static_cast<std::size_t>(w.images);
+    return w.outputs() == 0 ? 0 : std::visit([&](const auto& conv) { return conv.workspace(w); }, conv_);
   }
 
   void run(Context& c) const {
     const cpu::ChannelsLastWindow w(op_.product.window, c.input(at.a).shape, w_shape_);
-    const std::int64_t outputs = w.images * w.axes[0].output * w.axes[1].output;
-    if (outputs == 0) return;
-    Image image{c.in<std::byte>(at.a), w.axes[0].input, w.axes[1].input, w.channels, 1};
-    if (copies(w)) image = copy(c, w);
-    const std::int64_t pixel = w.channels * image.element;
-    const std::int64_t row = image.width * pixel;
-    std::array<std::ptrdiff_t, max_taps> segments;
-    std::size_t count = 0;
-    const bool whole_rows = row_segments(w);
-    for (std::int64_t i = 0; i < w.axes[0].kernel; ++i)
-      for (std::int64_t j = 0; j < (whole_rows ? 1 : w.axes[1].kernel); ++j)
-        segments[count++] = i * w.axes[0].dilation * row + j * w.axes[1].dilation * pixel;
-    if (is_depthwise(w_shape_, op_.product.group)) return run_depthwise(c, w, image);
-
-    // Where windows follow each other in both directions, those that lie between the end of one row and the start of the next are computed
-    // too and left out of the result: tiles need not end with rows.
-    const bool flat = w.axes[0].stride == 1 && w.axes[1].stride == 1;
-    const std::int64_t width = w.axes[1].output;
-    const std::int64_t line = flat ? (w.axes[0].output - 1) * image.width + width : width;
-    const std::int64_t lines = flat ? w.images : w.images * w.axes[0].output;
-    constexpr std::int64_t rows = cpu::IntegerProduct::tile_rows;
-    const std::int64_t blocks = (line + rows - 1) / rows;
-    const std::int64_t panels = product_.panels(w_shape_[0]);
-    const std::ptrdiff_t step = w.axes[1].stride * pixel;
-    c.parallel_for(panels * lines * blocks, grain(), [&](std::int64_t begin, std::int64_t end) {
-      alignas(64) std::array<std::int32_t, rows * cpu::IntegerProduct::tile_columns> sums;
-      std::array<std::int32_t, rows> row_sums;
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t panel = task / (lines * blocks);
-        const std::int64_t i = task / blocks % lines;
-        const std::int64_t first = task % blocks * rows;
-        const std::int64_t n = std::min(rows, line - first);
-        const std::int64_t image_index = flat ? i : i / w.axes[0].output;
-        const std::int64_t y_row = flat ? 0 : i % w.axes[0].output;
-        const std::byte* x = image.data + image_index * image.height * row + y_row * w.axes[0].stride * row + first * step;
-        product_.multiply(weights_, panel, x, step, segments.data(), n, sums.data());
-        if (weights_.has_zeros) product_.sum_rows(weights_, x, step, segments.data(), n, row_sums.data());
-        // Runs of columns within a row of the result.
-        for (std::int64_t r = 0; r < n;) {
-          const std::int64_t column = flat ? (first + r) % image.width : first + r;
-          const std::int64_t run = std::min(n - r, (column < width ? width : image.width) - column);
-          const std::int64_t y_line = flat ? image_index * w.axes[0].output + (first + r) / image.width : i;
-          if (column < width) store(c, panel, sums.data(), row_sums.data(), r, run, y_line * width + column);
-          r += run;
-        }
-      }
-    });
+    if (w.outputs() == 0) return;
+    std::visit([&](const auto& conv) { conv.run(c, w, c.in<std::byte>(at.a), to_, c.out<std::uint8_t>(0)); }, conv_);
   }
 
  private:
-  static constexpr std::int64_t max_taps = 256;
-
-  /// x, or the copy of it that tiles read.
-  struct Image {
-    const std::byte* data;
-    std::int64_t height;
-    std::int64_t width;
-    std::int64_t channels;
-    std::int64_t element;
-  };
+  using Conv = std::variant<cpu::IntegerConv, cpu::IntegerDepthwiseConv>;
 
   [[nodiscard]] static bool is_depthwise(const Shape& w, std::int64_t group) noexcept { return group != 1 && w[1] == 1 && w[0] == group; }
-  /// Whether the taps of a row of the kernel lie side by side in x.
-  [[nodiscard]] static bool row_segments(const cpu::ChannelsLastWindow& w) noexcept { return w.axes[1].dilation == 1; }
-  [[nodiscard]] cpu::IntegerShape shape() const {
-    const std::int64_t height = w_shape_.rank() == 4 ? w_shape_[2] : 1;
-    const std::int64_t width = w_shape_.back();
-    const auto& dilations = op_.product.window.dilations;
-    const bool whole_rows = dilations.empty() || dilations.back() == 1;
-    return {w_shape_[0], whole_rows ? height : height * width, (whole_rows ? width : 1) * w_shape_[1]};
-  }
-  /// Tiles of about 2 us to a task.
-  [[nodiscard]] std::int64_t grain() const noexcept {
-    const cpu::IntegerShape s = weights_.shape;
-    const std::int64_t products = cpu::IntegerProduct::tile_rows * product_.panel_columns() * s.segments * s.depth;
-    return std::max<std::int64_t>(1, 600'000 / (products + 1));
-  }
-
-  void pack(const TensorRef& w, const TensorRef& zeros) {
-    const bool is_signed = w.dtype == DType::int8;
-    const auto* bytes = w.as<const std::uint8_t>();
-    const auto value = [&](std::int64_t i) { return is_signed ? static_cast<std::int8_t>(bytes[i]) : std::int32_t{bytes[i]}; };
-    const auto zero = [&](std::int64_t j) { return ops::integer_at(zeros, zeros.elements() == 1 ? 0 : j); };
-    const std::int64_t taps = w.shape.elements(2, w.shape.rank());
-    if (is_depthwise(w.shape, op_.product.group)) {
-      // (taps, padded channels)
-      const std::int64_t channels = cpu::IntegerProduct::padded(w.shape[0]);
-      memory_ = Buffer(sizeof(std::int32_t) * static_cast<std::size_t>(channels * (taps + 1)));
-      auto* to = static_cast<std::int32_t*>(memory_.data());
-      std::fill_n(to, channels * (taps + 1), 0);
-      for (std::int64_t j = 0; j < w.shape[0]; ++j) {
-        std::int32_t sum = 0;
-        for (std::int64_t k = 0; k < taps; ++k) {
-          to[k * channels + j] = static_cast<std::int32_t>(value(j * taps + k) - zero(j));
-          sum += to[k * channels + j];
-        }
-        to[taps * channels + j] = -cpu::unsigned_zero(x_dtype_, x_zero_) * sum;
-      }
-      return;
-    }
-    const cpu::IntegerShape s = shape();
-    memory_ = Buffer(product_.weights_bytes(s));
-    const cpu::IntegerSource source{
-        .data = bytes, .dtype = w.dtype, .output_stride = w.shape[1] * taps, .channel_stride = taps, .taps = s.depth / w.shape[1]};
-    weights_ = product_.pack(s, source, zero, memory_.data());
-    offsets_.resize(static_cast<std::size_t>(cpu::IntegerProduct::padded(w.shape[0])));
-    product_.offsets(weights_, x_dtype_, x_zero_, offsets_.data());
-  }
-
-  [[nodiscard]] bool copies(const cpu::ChannelsLastWindow& w) const noexcept {
-    if (is_depthwise(w_shape_, op_.product.group)) return w.is_padded() || x_dtype_ != DType::uint8;
-    return w.is_padded() || !product_.reads(x_dtype_, weights_.shape.depth);
-  }
-  [[nodiscard]] std::int64_t copy_element() const noexcept { return is_depthwise(w_shape_, op_.product.group) ? 1 : product_.element(); }
-  /// Of one image; tiles read past the end of the last one.
-  [[nodiscard]] std::size_t copy_bytes(const cpu::ChannelsLastWindow& w) const noexcept {
-    return static_cast<std::size_t>(w.padded(0) * w.padded(1) * w.channels * copy_element()) + 2 * buffer_alignment;
-  }
-  [[nodiscard]] Image copy(const Context& c, const cpu::ChannelsLastWindow& w) const {
-    const std::int64_t height = w.padded(0);
-    const std::int64_t width = w.padded(1);
-    const std::int64_t element = copy_element();
-    std::byte* to = c.workspace();
-    const auto* x = c.in<std::byte>(at.a);
-    const bool bytes = element == 1;
-    const auto fill = [&](std::int64_t pixels, std::byte* at_pixel) {
-      const int value = bytes ? cpu::unsigned_zero(x_dtype_, x_zero_) : 0;
-      std::memset(at_pixel, value, static_cast<std::size_t>(pixels * w.channels * element));
-      return at_pixel + pixels * w.channels * element;
-    };
-    c.parallel_for(w.images * height, std::max<std::int64_t>(1, 64 * 1024 / (width * w.channels + 1)),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t i = begin; i < end; ++i) {
-                       std::byte* line = to + i * width * w.channels * element;
-                       const std::int64_t from = i % height - w.axes[0].pad_begin;
-                       if (from < 0 || from >= w.axes[0].input) {
-                         fill(width, line);
-                         continue;
-                       }
-                       const std::int64_t skipped = std::max<std::int64_t>(0, -w.axes[1].pad_begin);
-                       line = fill(std::max<std::int64_t>(0, w.axes[1].pad_begin), line);
-                       const std::int64_t left = std::max<std::int64_t>(0, w.axes[1].pad_begin);
-                       const std::int64_t n = std::min(w.axes[1].input - skipped, width - left);
-                       const std::byte* source = x + ((i / height * w.axes[0].input + from) * w.axes[1].input + skipped) * w.channels;
-                       if (bytes) {
-                         cpu::copy_unsigned(source, x_dtype_, n * w.channels, line);
-                       } else {
-                         product_.copy(source, x_dtype_, x_zero_, n * w.channels, line);
-                       }
-                       fill(width - left - n, line + n * w.channels * element);
-                     }
-                   });
-    std::memset(to + w.images * height * width * w.channels * element, 0, buffer_alignment);
-    return {to, height, width, w.channels, element};
-  }
-
-  void store(const Context& c, std::int64_t panel, const std::int32_t* sums, const std::int32_t* row_sums, std::int64_t row,
-             std::int64_t rows, std::int64_t position) const noexcept {
-    const std::int64_t first = panel * product_.panel_columns();
-    const std::int64_t m = w_shape_[0];
-    product_.kernels().store_bytes({.c = sums + row * cpu::IntegerProduct::tile_columns,
-                                    .c_stride = cpu::IntegerProduct::tile_columns,
-                                    .rows = static_cast<std::size_t>(rows),
-                                    .columns = static_cast<std::size_t>(std::min(product_.panel_columns(), m - first)),
-                                    .offsets = offsets_.data() + first,
-                                    .row_sums = weights_.has_zeros ? row_sums + row : nullptr,
-                                    .zeros = weights_.zeros + first,
-                                    .scales = scales_.data() + first,
-                                    .bias = bias_.empty() ? nullptr : bias_.data() + first,
-                                    .lower = lower_,
-                                    .upper = upper_,
-                                    .zero = zero_},
-                                   c.out<std::uint8_t>(0) + position * m + first, m);
-  }
-
-  void run_depthwise(const Context& c, const cpu::ChannelsLastWindow& w, const Image& image) const {
-    const std::int64_t channels = w.channels;
-    const std::int64_t padded = cpu::IntegerProduct::padded(channels);
-    const std::int64_t taps = w.axes[0].kernel * w.axes[1].kernel;
-    const auto* weights = static_cast<const std::int32_t*>(memory_.data());
-    const std::int64_t row = image.width * channels;
-    const std::int64_t width = w.axes[1].output;
-    c.parallel_for(w.images * w.axes[0].output, std::max<std::int64_t>(1, 40'000 / (width * channels * taps + 1)),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t i = begin; i < end; ++i) {
-                       const std::int64_t top = i / w.axes[0].output * image.height + i % w.axes[0].output * w.axes[0].stride;
-                       depthwise_->run({.x = reinterpret_cast<const std::uint8_t*>(image.data) + top * row,
-                                        .column = w.axes[1].stride * channels,
-                                        .tap_row = w.axes[0].dilation * row,
-                                        .tap_column = w.axes[1].dilation * channels,
-                                        .tap_rows = static_cast<std::size_t>(w.axes[0].kernel),
-                                        .tap_columns = static_cast<std::size_t>(w.axes[1].kernel),
-                                        .weights = weights,
-                                        .padded = static_cast<std::size_t>(padded),
-                                        .channels = static_cast<std::size_t>(channels),
-                                        .columns = static_cast<std::size_t>(width),
-                                        .offsets = weights + taps * padded,
-                                        .scales = scales_.data(),
-                                        .bias = bias_.empty() ? nullptr : bias_.data(),
-                                        .lower = lower_,
-                                        .upper = upper_,
-                                        .zero = zero_,
-                                        .y = c.out<std::uint8_t>(0) + i * width * channels});
-                     }
-                   });
+  [[nodiscard]] static Conv make(const NodeView& node, const CpuDevice& device) {
+    const ops::Conv& op = node.op<Op>().product;
+    const cpu::IntegerConvOperands operands{.x_dtype = node.input_dtype(at.a),
+                                            .x_zero = static_cast<std::int32_t>(ops::integer_at(*node.constant(at.a_zero), 0)),
+                                            .w = node.constant(at.b),
+                                            .w_zero = node.constant(at.b_zero)};
+    if (is_depthwise(operands.w->shape, op.group)) return cpu::IntegerDepthwiseConv(operands, device);
+    return cpu::IntegerConv(op, operands, device);
   }
 
   Op op_;
-  cpu::IntegerProduct product_;
-  const simd::IntegerDepthwise* depthwise_;
   Shape w_shape_;
-  DType x_dtype_;
-  std::int32_t x_zero_;
-  Buffer memory_;
-  cpu::IntegerProduct::Weights weights_;
-  std::vector<std::int32_t> offsets_;  ///< (padded outputs), as the others
-  std::vector<float> scales_;          ///< to units of y
-  std::vector<float> bias_;            ///< in units of y; empty without one
-  float lower_ = 0;
-  float upper_ = 0;
-  float zero_ = 0;
+  Conv conv_;
+  cpu::Requantization to_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -23153,8 +23216,8 @@ class IntegerMatMul {
     // Some panels at a time, so that what follows the product finds long rows.
     const std::int64_t group = std::clamp<std::int64_t>(panels * blocks / (2 * c.pool().size()), 1, 4);
     const std::int64_t groups = (panels + group - 1) / group;
-    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * group * plan.k;
-    c.parallel_for(blocks * groups, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t grain = (product_.grain(weights, std::min(rows, plan.m)) + group - 1) / group;
+    c.parallel_for(blocks * groups, grain, [&](std::int64_t begin, std::int64_t end) {
       alignas(64) std::array<std::int32_t, rows * IntegerProduct::tile_columns> sums;
       std::array<std::int32_t, rows> row_sums;
       const std::ptrdiff_t segment = 0;
@@ -23217,7 +23280,6 @@ class IntegerMatMul {
     bool copies = false;
   };
 
-  [[nodiscard]] static bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
   [[nodiscard]] bool is_packed() const noexcept { return memory_.bytes() != 0; }
   [[nodiscard]] static IntegerShape shape(const TensorRef& b) noexcept {
     return {.outputs = b.shape[1], .segments = 1, .depth = b.shape[0]};
@@ -23243,7 +23305,7 @@ class Kernel<ops::ScaledMatMulInteger, Cpu, float> {
  public:
   static Support supports(const NodeView& node) {
     for (const std::size_t i : {Op::at.a, Op::at.b})
-      if (node.input_dtype(i) != DType::int8 && node.input_dtype(i) != DType::uint8) return Support::no("its input ", i, " holds no bytes");
+      if (!is_byte(node.input_dtype(i))) return Support::no("its input ", i, " holds no bytes");
     const TensorRef* b = node.constant(Op::at.b);
     return b != nullptr && b->shape.rank() == 2 && b->elements() != 0 ? Support::yes() : Support::no("its weights are no constant matrix");
   }
@@ -23401,9 +23463,7 @@ class QuantizedProductKernel {
   static constexpr std::int64_t block = 256;
 
   [[nodiscard]] bool is_matmul(const Context& c) const noexcept {
-    const bool scaled = c.has_input(at_.y_scale);
-    const DType y = c.output(0).dtype;
-    return matmul_ != nullptr && matmul_->takes(c) && (!scaled || y == DType::int8 || y == DType::uint8);
+    return matmul_ != nullptr && matmul_->takes(c) && (!c.has_input(at_.y_scale) || is_byte(c.output(0).dtype));
   }
   [[nodiscard]] static std::size_t scale_bytes(const Context& c) noexcept {
     return align_up(sizeof(float) * static_cast<std::size_t>(IntegerProduct::padded(c.output(0).shape.back())));
@@ -23535,8 +23595,7 @@ class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
  public:
   static Support supports(const NodeView& node) {
     for (const std::size_t i : {Op::at.a, Op::at.b}) {
-      const DType dtype = node.input_dtype(i);
-      if (dtype != DType::int8 && dtype != DType::uint8) return Support::no("no kernel for operands of ", name(dtype));
+      if (!is_byte(node.input_dtype(i))) return Support::no("no kernel for operands of ", name(node.input_dtype(i)));
     }
     return Support::yes();
   }
@@ -32226,8 +32285,6 @@ struct ByteQuantizer {
   std::int64_t axis = 0;           ///< that of the scales, where there are several
   bool one_scale = true;
 };
-
-[[nodiscard]] inline bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
 
 namespace detail {
 

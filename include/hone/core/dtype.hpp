@@ -135,6 +135,9 @@ inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value
 
 [[nodiscard]] constexpr bool is_valid(int onnx_data_type) noexcept { return onnx_data_type > 0 && onnx_data_type < dtype_count; }
 
+/// int8 or uint8.
+[[nodiscard]] constexpr bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
+
 [[nodiscard]] constexpr bool is_integral(DType dtype) noexcept {
   switch (dtype) {
     case DType::uint8:

@@ -33,7 +33,7 @@ struct QuantizedPointwise {
     std::int64_t number = 0;
     a.required("to", number);
     to = static_cast<DType>(number);
-    if (to != DType::float32 && to != DType::int8 && to != DType::uint8)
+    if (to != DType::float32 && !is_byte(to))
       fail(ErrorCode::invalid_graph, "the attribute 'to' is ", number, "; expected float32, int8 or uint8");
     if (scales.size() != zeros.size() || scales.size() < 2)
       fail(ErrorCode::invalid_graph, "it has ", scales.size(), " scales and ", zeros.size(), " zero points");

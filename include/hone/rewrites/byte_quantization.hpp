@@ -22,8 +22,6 @@ struct ByteQuantizer {
   bool one_scale = true;
 };
 
-[[nodiscard]] inline bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
-
 namespace detail {
 
 template <class Op>

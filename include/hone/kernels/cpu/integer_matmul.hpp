@@ -78,8 +78,8 @@ class IntegerMatMul {
     // Some panels at a time, so that what follows the product finds long rows.
     const std::int64_t group = std::clamp<std::int64_t>(panels * blocks / (2 * c.pool().size()), 1, 4);
     const std::int64_t groups = (panels + group - 1) / group;
-    const std::int64_t work = std::min(rows, plan.m) * product_.panel_columns() * group * plan.k;
-    c.parallel_for(blocks * groups, std::max<std::int64_t>(1, 600'000 / work), [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t grain = (product_.grain(weights, std::min(rows, plan.m)) + group - 1) / group;
+    c.parallel_for(blocks * groups, grain, [&](std::int64_t begin, std::int64_t end) {
       alignas(64) std::array<std::int32_t, rows * IntegerProduct::tile_columns> sums;
       std::array<std::int32_t, rows> row_sums;
       const std::ptrdiff_t segment = 0;
@@ -142,7 +142,6 @@ class IntegerMatMul {
     bool copies = false;
   };
 
-  [[nodiscard]] static bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
   [[nodiscard]] bool is_packed() const noexcept { return memory_.bytes() != 0; }
   [[nodiscard]] static IntegerShape shape(const TensorRef& b) noexcept {
     return {.outputs = b.shape[1], .segments = 1, .depth = b.shape[0]};
@@ -168,7 +167,7 @@ class Kernel<ops::ScaledMatMulInteger, Cpu, float> {
  public:
   static Support supports(const NodeView& node) {
     for (const std::size_t i : {Op::at.a, Op::at.b})
-      if (node.input_dtype(i) != DType::int8 && node.input_dtype(i) != DType::uint8) return Support::no("its input ", i, " holds no bytes");
+      if (!is_byte(node.input_dtype(i))) return Support::no("its input ", i, " holds no bytes");
     const TensorRef* b = node.constant(Op::at.b);
     return b != nullptr && b->shape.rank() == 2 && b->elements() != 0 ? Support::yes() : Support::no("its weights are no constant matrix");
   }

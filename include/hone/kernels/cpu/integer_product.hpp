@@ -135,6 +135,15 @@ class IntegerProduct {
     }
   }
 
+  /// What bytes of a copy stand for the zero point of x.
+  [[nodiscard]] int padding(DType dtype, std::int32_t zero) const noexcept { return form_->element == 1 ? unsigned_zero(dtype, zero) : 0; }
+
+  /// Tiles of `rows` rows that are worth a thread.
+  [[nodiscard]] std::int64_t grain(const Weights& weights, std::int64_t rows) const noexcept {
+    constexpr std::int64_t products = 600'000;
+    return std::max<std::int64_t>(1, products / (rows * panel_columns() * weights.shape.segments * weights.shape.depth));
+  }
+
   /// Columns of the result that a panel has, those that are padding among them.
   [[nodiscard]] std::size_t panel_width(std::int64_t outputs, std::int64_t first) const noexcept {
     return std::min(form_->columns, align_up(static_cast<std::size_t>(outputs - first), form_->vector));

@@ -96,8 +96,8 @@ class LinearScales {
           .most = range.most};
 }
 /// Whether one scale turns floats into bytes, or back.
-[[nodiscard]] inline bool has_byte_scale(const Context& c, DType bytes, DType floats) noexcept {
-  return (bytes == DType::int8 || bytes == DType::uint8) && floats == DType::float32 && c.input(1).dtype == DType::float32 &&
+[[nodiscard]] inline bool has_byte_scale(const ops::LinearQuantization& op, const Context& c, DType bytes, DType floats) noexcept {
+  return op.block_size == 0 && is_byte(bytes) && floats == DType::float32 && c.input(1).dtype == DType::float32 &&
          c.input(1).elements() == 1;
 }
 
@@ -136,7 +136,7 @@ class Kernel<ops::QuantizeLinear, Cpu> {
       : op_(node.op<ops::QuantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
-    if (op_.block_size == 0 && cpu::has_byte_scale(c, to.dtype, c.input(0).dtype)) {
+    if (cpu::has_byte_scale(op_, c, to.dtype, c.input(0).dtype)) {
       const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, to.dtype);
       return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
         bytes_->quantize(c.in<float>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<std::uint8_t>(0) + begin);
@@ -169,7 +169,7 @@ class Kernel<ops::DequantizeLinear, Cpu> {
       : op_(node.op<ops::DequantizeLinear>()), bytes_(&simd::table<simd::ByteQuantization>(device.isa)) {}
   void run(Context& c) const {
     const TensorRef& to = c.output(0);
-    if (op_.block_size == 0 && cpu::has_byte_scale(c, c.input(0).dtype, to.dtype)) {
+    if (cpu::has_byte_scale(op_, c, c.input(0).dtype, to.dtype)) {
       const simd::ByteScale scale = cpu::byte_scale(c.input(1), c.has_input(2) ? &c.input(2) : nullptr, c.input(0).dtype);
       return c.parallel_for(to.elements(), 32 * 1024, [&](std::int64_t begin, std::int64_t end) {
         bytes_->dequantize(c.in<std::uint8_t>(0) + begin, static_cast<std::size_t>(end - begin), scale, c.out<float>(0) + begin);

@@ -63,9 +63,7 @@ class QuantizedProductKernel {
   static constexpr std::int64_t block = 256;
 
   [[nodiscard]] bool is_matmul(const Context& c) const noexcept {
-    const bool scaled = c.has_input(at_.y_scale);
-    const DType y = c.output(0).dtype;
-    return matmul_ != nullptr && matmul_->takes(c) && (!scaled || y == DType::int8 || y == DType::uint8);
+    return matmul_ != nullptr && matmul_->takes(c) && (!c.has_input(at_.y_scale) || is_byte(c.output(0).dtype));
   }
   [[nodiscard]] static std::size_t scale_bytes(const Context& c) noexcept {
     return align_up(sizeof(float) * static_cast<std::size_t>(IntegerProduct::padded(c.output(0).shape.back())));
@@ -197,8 +195,7 @@ class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
  public:
   static Support supports(const NodeView& node) {
     for (const std::size_t i : {Op::at.a, Op::at.b}) {
-      const DType dtype = node.input_dtype(i);
-      if (dtype != DType::int8 && dtype != DType::uint8) return Support::no("no kernel for operands of ", name(dtype));
+      if (!is_byte(node.input_dtype(i))) return Support::no("no kernel for operands of ", name(node.input_dtype(i)));
     }
     return Support::yes();
   }
