@@ -13,6 +13,7 @@
 #include <hone/hone.hpp>
 
 #include "../tests/support/model.hpp"
+#include "conv_layer.hpp"
 #include "peak.hpp"
 
 namespace {
@@ -20,20 +21,9 @@ namespace {
 using hone::ops::channel_block;
 using hone::ops::channel_blocks;
 
-struct Layer {
-  std::int64_t inputs;
-  std::int64_t outputs;
-  std::int64_t size;  ///< height and width of the input
-  std::int64_t kernel;
-  std::int64_t stride;
-  std::int64_t group;
+struct Layer : hone_bench::ConvLayer {
   std::int64_t winograd_tile;
 };
-
-std::string label(const Layer& layer) {
-  return hone::text("c:", layer.inputs, "/m:", layer.outputs, "/size:", layer.size, "/kernel:", layer.kernel, "/stride:", layer.stride,
-                    "/group:", layer.group, "/winograd:", layer.winograd_tile);
-}
 
 onnx::ModelProto model(const Layer& layer) {
   using namespace hone_test;
@@ -57,10 +47,9 @@ void conv(benchmark::State& state, const Layer& layer, int threads) {
   const hone::Session session(model(layer), {.intra_op_num_threads = threads});
   hone::Tensor<float> x({1, channel_blocks(layer.inputs), layer.size, layer.size, channel_block});
   for (float& value : x) value = 0.5F;
-  const std::int64_t out = (layer.size + 2 * (layer.kernel / 2) - layer.kernel) / layer.stride + 1;
-  hone::Tensor<float> y({1, channel_blocks(layer.outputs), out, out, channel_block});
+  hone::Tensor<float> y({1, channel_blocks(layer.outputs), layer.output_size(), layer.output_size(), channel_block});
   for (auto _ : state) session.run({{"x", x}}, {{"y", y}});
-  const double flop = 2.0 * static_cast<double>(layer.outputs * layer.inputs / layer.group * layer.kernel * layer.kernel * out * out);
+  const double flop = layer.operations();
   static const double peak = hone_bench::kernel_peak<float>(hone::simd::best_isa().isa);
   state.counters["GFLOP/s"] = benchmark::Counter(flop * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["of_peak"] = benchmark::Counter(flop * 1e-9 / (peak * threads), benchmark::Counter::kIsIterationInvariantRate);
@@ -70,16 +59,17 @@ void conv(benchmark::State& state, const Layer& layer, int threads) {
 
 int main(int argc, char** argv) {
   const Layer layers[] = {
-      {64, 64, 56, 3, 1, 1, 0},     {64, 64, 56, 3, 1, 1, 2},   {64, 64, 56, 3, 1, 1, 4},     {128, 128, 28, 3, 1, 1, 0},
-      {128, 128, 28, 3, 1, 1, 4},   {256, 256, 14, 3, 1, 1, 0}, {256, 256, 14, 3, 1, 1, 2},   {256, 256, 14, 3, 1, 1, 4},
-      {512, 512, 7, 3, 1, 1, 0},    {64, 256, 56, 1, 1, 1, 0},  {256, 64, 56, 1, 1, 1, 0},    {512, 128, 28, 1, 1, 1, 0},
-      {1024, 256, 14, 1, 1, 1, 0},  {512, 2048, 7, 1, 1, 1, 0}, {256, 512, 56, 1, 2, 1, 0},   {128, 128, 56, 3, 2, 1, 0},
-      {144, 144, 56, 3, 1, 144, 0}, {96, 96, 112, 3, 2, 96, 0}, {240, 240, 28, 5, 1, 240, 0}, {960, 960, 7, 3, 1, 960, 0},
-      {24, 144, 56, 1, 1, 1, 0},    {128, 128, 56, 3, 1, 4, 0},
+      {{64, 64, 56, 3, 1, 1}, 0},     {{64, 64, 56, 3, 1, 1}, 2},   {{64, 64, 56, 3, 1, 1}, 4},     {{128, 128, 28, 3, 1, 1}, 0},
+      {{128, 128, 28, 3, 1, 1}, 4},   {{256, 256, 14, 3, 1, 1}, 0}, {{256, 256, 14, 3, 1, 1}, 2},   {{256, 256, 14, 3, 1, 1}, 4},
+      {{512, 512, 7, 3, 1, 1}, 0},    {{64, 256, 56, 1, 1, 1}, 0},  {{256, 64, 56, 1, 1, 1}, 0},    {{512, 128, 28, 1, 1, 1}, 0},
+      {{1024, 256, 14, 1, 1, 1}, 0},  {{512, 2048, 7, 1, 1, 1}, 0}, {{256, 512, 56, 1, 2, 1}, 0},   {{128, 128, 56, 3, 2, 1}, 0},
+      {{144, 144, 56, 3, 1, 144}, 0}, {{96, 96, 112, 3, 2, 96}, 0}, {{240, 240, 28, 5, 1, 240}, 0}, {{960, 960, 7, 3, 1, 960}, 0},
+      {{24, 144, 56, 1, 1, 1}, 0},    {{128, 128, 56, 3, 1, 4}, 0},
   };
   for (const Layer& layer : layers)
     for (const int threads : {1, 2})
-      benchmark::RegisterBenchmark(("conv/" + label(layer) + "/threads:" + std::to_string(threads)).c_str(), conv, layer, threads)
+      benchmark::RegisterBenchmark(hone::text("conv/", layer.label(), "/winograd:", layer.winograd_tile, "/threads:", threads).c_str(),
+                                   conv, layer, threads)
           ->UseRealTime();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

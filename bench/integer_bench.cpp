@@ -1,9 +1,8 @@
 // GOP/s of convolutions and products of bytes, with the fraction of a measured peak: that of the best form which the machine has (pairs of
 // int16, VNNI or AMX), on tiles that live in L1. A multiply-add counts as two operations.
+//   integer_bench --benchmark_filter=form            each form on its own
 //   integer_bench --benchmark_filter=threads:1
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,46 +14,25 @@
 #include <hone/hone.hpp>
 
 #include "../tests/support/model.hpp"
+#include "conv_layer.hpp"
+#include "peak.hpp"
 
 namespace {
 
-/// GOP/s of the best form on one tile of 64 rows.
-double integer_peak() {
-  const auto& kernels = hone::simd::table<hone::simd::IntegerGemm>(hone::simd::best_isa().isa);
-  const hone::simd::IntegerForm& form = kernels.best();
-  constexpr std::size_t rows = 64;
-  constexpr std::size_t words = 64;
-  const std::vector<std::byte> a(rows * words * 4);
-  const std::vector<std::byte> b(words * 4 * form.columns);
-  std::vector<std::int32_t> c(rows * form.columns);
-  const std::ptrdiff_t segment = 0;
-  const hone::simd::IntegerTile tile{.a = a.data(),
-                                     .row_stride = words * 4,
-                                     .segments = &segment,
-                                     .segment_count = 1,
-                                     .words = words,
-                                     .b = b.data(),
-                                     .columns = form.columns,
-                                     .c = c.data(),
-                                     .c_stride = static_cast<std::ptrdiff_t>(form.columns),
-                                     .rows = rows};
-  const double operations = 2.0 * rows * words * static_cast<double>(form.columns * (4 / form.element));
-  double best = 0;
-  for (int round = 0; round < 20; ++round) {
-    constexpr int calls = 200;
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < calls; ++i) {
-      form.run(tile);
-      benchmark::ClobberMemory();
-    }
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, calls * operations / seconds.count() * 1e-9);
-  }
-  return best;
+using hone::simd::IntegerGemm;
+using hone_bench::ConvLayer;
+
+const IntegerGemm& kernels() { return hone::simd::table<IntegerGemm>(hone::simd::best_isa().isa); }
+
+/// GOP/s of each form that the machine has.
+void form(benchmark::State& state, std::size_t i) {
+  double peak = 0;
+  for (auto _ : state) peak = hone_bench::integer_peak(kernels().forms[i]);
+  state.counters["GOP/s"] = peak;
 }
 
 void count(benchmark::State& state, double operations, int threads) {
-  static const double peak = integer_peak();
+  static const double peak = hone_bench::integer_peak(kernels().best());
   state.counters["GOP/s"] = benchmark::Counter(operations * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["of_peak"] = benchmark::Counter(operations * 1e-9 / (peak * threads), benchmark::Counter::kIsIterationInvariantRate);
 }
@@ -66,16 +44,7 @@ onnx::TensorProto weights(const hone_test::Dims& dims) {
   return proto;
 }
 
-struct Layer {
-  std::int64_t inputs;
-  std::int64_t outputs;
-  std::int64_t size;  ///< height and width of the input
-  std::int64_t kernel;
-  std::int64_t stride;
-  std::int64_t group;
-};
-
-void conv(benchmark::State& state, const Layer& layer, int threads) {
+void conv(benchmark::State& state, const ConvLayer& layer, int threads) {
   using namespace hone_test;
   onnx::ModelProto proto = model(
       17, GraphBuilder()
@@ -93,10 +62,9 @@ void conv(benchmark::State& state, const Layer& layer, int threads) {
   const hone::Session session(proto, {.intra_op_num_threads = threads});
   hone::Tensor<std::uint8_t> x({1, layer.size, layer.size, layer.inputs});
   for (std::uint8_t& value : x) value = 5;
-  const std::int64_t out = (layer.size + 2 * (layer.kernel / 2) - layer.kernel) / layer.stride + 1;
-  hone::Tensor<std::uint8_t> y({1, out, out, layer.outputs});
+  hone::Tensor<std::uint8_t> y({1, layer.output_size(), layer.output_size(), layer.outputs});
   for (auto _ : state) session.run({{"x", x}}, {{"y", y}});
-  count(state, 2.0 * static_cast<double>(layer.outputs * layer.inputs / layer.group * layer.kernel * layer.kernel * out * out), threads);
+  count(state, layer.operations(), threads);
 }
 
 struct Product {
@@ -123,16 +91,19 @@ void product(benchmark::State& state, const Product& p, int threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Layer layers[] = {{3, 64, 224, 7, 2, 1},  {64, 64, 56, 3, 1, 1},   {128, 128, 28, 3, 1, 1},   {256, 256, 14, 3, 1, 1},
-                          {512, 512, 7, 3, 1, 1}, {64, 256, 56, 1, 1, 1},  {512, 128, 28, 1, 1, 1},   {512, 2048, 7, 1, 1, 1},
-                          {64, 128, 56, 3, 2, 1}, {96, 96, 112, 3, 2, 96}, {144, 144, 56, 3, 1, 144}, {24, 144, 56, 1, 1, 1}};
+  const ConvLayer layers[] = {{3, 64, 224, 7, 2, 1},  {64, 64, 56, 3, 1, 1},   {128, 128, 28, 3, 1, 1},   {256, 256, 14, 3, 1, 1},
+                              {512, 512, 7, 3, 1, 1}, {64, 256, 56, 1, 1, 1},  {512, 128, 28, 1, 1, 1},   {512, 2048, 7, 1, 1, 1},
+                              {64, 128, 56, 3, 2, 1}, {96, 96, 112, 3, 2, 96}, {144, 144, 56, 3, 1, 144}, {24, 144, 56, 1, 1, 1}};
   const Product products[] = {{1, 768, 3072}, {32, 384, 1536}, {128, 768, 768}, {128, 768, 3072}, {512, 512, 512}, {1024, 1024, 1024}};
+  for (std::size_t i = 0; i < kernels().form_count; ++i) {
+    const hone::simd::IntegerForm& f = kernels().forms[i];
+    const std::string name = hone::text("form/bytes_of_element:", f.element, "/words_at_a_time:", f.word_multiple);
+    if (f.runs_here()) benchmark::RegisterBenchmark(name.c_str(), form, i)->Iterations(1);
+  }
   for (const int threads : {1, 2}) {
     const std::string suffix = "/threads:" + std::to_string(threads);
-    for (const Layer& layer : layers) {
-      const std::string name = hone::text("conv/c:", layer.inputs, "/m:", layer.outputs, "/size:", layer.size, "/kernel:", layer.kernel,
-                                          "/stride:", layer.stride, "/group:", layer.group);
-      benchmark::RegisterBenchmark((name + suffix).c_str(), conv, layer, threads)->UseRealTime();
+    for (const ConvLayer& layer : layers) {
+      benchmark::RegisterBenchmark(("conv/" + layer.label() + suffix).c_str(), conv, layer, threads)->UseRealTime();
     }
     for (const Product& p : products) {
       const std::string name = hone::text("matmul/m:", p.rows, "/k:", p.depth, "/n:", p.columns);

@@ -9,9 +9,27 @@
 #include <benchmark/benchmark.h>
 
 #include <hone/simd/gemm.hpp>
+#include <hone/simd/integer_gemm.hpp>
 #include <hone/simd/table.hpp>
 
 namespace hone_bench {
+
+/// The most calls per second of `call` in 20 rounds of 200.
+template <class Call>
+double best_rate(const Call& call) {
+  double best = 0;
+  for (int round = 0; round < 20; ++round) {
+    constexpr int calls = 200;
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < calls; ++i) {
+      call();
+      benchmark::ClobberMemory();
+    }
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, calls / seconds.count());
+  }
+  return best;
+}
 
 /// GFLOP/s of the micro-kernel on one tile that lives in L1: what one thread can reach, loads of A and B included.
 template <class T>
@@ -23,19 +41,28 @@ double kernel_peak(hone::simd::Isa isa) {
   std::vector<T> c(static_cast<std::size_t>(gemm.mr * gemm.nr));
   const T* aligned = b.data() + (64 - reinterpret_cast<std::uintptr_t>(b.data()) % 64) % 64 / sizeof(T);
   const hone::simd::GemmTile<T> tile{.c = c.data(), .row_stride = gemm.nr, .rows = gemm.mr, .columns = gemm.nr, .accumulate = false};
-  const double flop = 2.0 * k * gemm.mr * gemm.nr;
-  double best = 0;
-  for (int round = 0; round < 20; ++round) {
-    constexpr int calls = 200;
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < calls; ++i) {
-      gemm.kernel(k, a.data(), aligned, gemm.nr, tile);
-      benchmark::ClobberMemory();
-    }
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, calls * flop / seconds.count() * 1e-9);
-  }
-  return best;
+  return best_rate([&] { gemm.kernel(k, a.data(), aligned, gemm.nr, tile); }) * 2e-9 * k * gemm.mr * gemm.nr;
+}
+
+/// GOP/s of a form of integer products on tiles of 64 rows, likewise.
+inline double integer_peak(const hone::simd::IntegerForm& form) {
+  constexpr std::size_t rows = 64;
+  constexpr std::size_t words = 64;
+  const std::vector<std::byte> a(rows * words * 4);
+  const std::vector<std::byte> b(words * 4 * form.columns);
+  std::vector<std::int32_t> c(rows * form.columns);
+  const std::ptrdiff_t segment = 0;
+  const hone::simd::IntegerTile tile{.a = a.data(),
+                                     .row_stride = words * 4,
+                                     .segments = &segment,
+                                     .segment_count = 1,
+                                     .words = words,
+                                     .b = b.data(),
+                                     .columns = form.columns,
+                                     .c = c.data(),
+                                     .c_stride = static_cast<std::ptrdiff_t>(form.columns),
+                                     .rows = rows};
+  return best_rate([&] { form.run(tile); }) * 2e-9 * rows * words * static_cast<double>(form.columns * (4 / form.element));
 }
 
 }  // namespace hone_bench
