@@ -2,8 +2,8 @@
 # Sets everything up, builds hone in every flavour and runs all tests. The last line counts them.
 #   tests/run.sh              everything
 #   tests/run.sh STEP...      only these steps: release conformance operators zoo zoo_wide differential sklearn packaging header-only
-#                             single asan style, or nightly, which searches longer for races, for damaged models that do harm and for differences, and
-#                             is not part of everything
+#                             single asan style, or nightly, which searches longer for races, for damaged models that do harm and for
+#                             differences, and is not part of everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,6 +28,12 @@ check() {
   local what=$1
   shift
   if "$@"; then count 1 0 0 "$what"; else count 0 1 0 "$what"; fi
+}
+
+# skip WHAT WHY: says and counts what is not tested.
+skip() {
+  echo "SKIPPED $1: $2"
+  count 0 0 1 "$1"
 }
 
 # build PRESET [TARGET...]: configures and builds; a failure counts as one failed test.
@@ -182,8 +188,7 @@ step_operators() {
 
 step_zoo() {
   if [[ ! -f ../shared/zoo/materialize.py ]]; then
-    echo "SKIPPED zoo: ../shared/zoo is not there"
-    count 0 0 1 zoo
+    skip zoo "../shared/zoo is not there"
     return 0
   fi
   build release hone_conformance session_heap_test || return 0
@@ -214,8 +219,7 @@ run_zoo() {
 # Names and tolerances are those of the README beside the models.
 step_zoo_wide() {
   if [[ ! -f ../shared/zoo-wide/materialize.py ]]; then
-    echo "SKIPPED zoo-wide: ../shared/zoo-wide is not there"
-    count 0 0 1 zoo-wide
+    skip zoo-wide "../shared/zoo-wide is not there"
     return 0
   fi
   build release hone_conformance || return 0
@@ -223,9 +227,12 @@ step_zoo_wide() {
     .venv/bin/python ../shared/zoo-wide/materialize.py --into build/zoo-wide >/dev/null || return 1
     touch build/zoo-wide/complete
   fi
-  # The list is of both zoos.
-  [[ ! -f build/zoo/complete ]] ||
-    check "the cases in tests/conformance/passing_zoo.txt are there" all_named_exist tests/conformance/passing_zoo.txt build/zoo build/zoo-wide
+  local named="the cases in tests/conformance/passing_zoo.txt are there"
+  if [[ -f build/zoo/complete ]]; then
+    check "$named" all_named_exist tests/conformance/passing_zoo.txt build/zoo build/zoo-wide
+  else
+    skip "$named" "the list is of both zoos, and the step zoo has not run"
+  fi
   local level tolerance names
   for level in disabled all; do
     while read -r tolerance names; do
@@ -331,8 +338,7 @@ step_style() {
   if [[ $(clang-format --version 2>/dev/null) == *"version 14."* ]]; then
     check clang-format formatted
   else
-    echo "SKIPPED clang-format: it needs version 14"
-    count 0 0 1 clang-format
+    skip clang-format "it needs version 14"
   fi
   check "the samples in README.md are examples/readme/*.cpp" readme_samples
   cmake --preset release >/dev/null || return 1

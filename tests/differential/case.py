@@ -14,11 +14,10 @@ class Omitted:
 
 
 def type_of(value):
-    """Of an array, or of a map from texts or integers to numbers."""
+    """Of an array, or of a map from texts or integers to float32."""
     if isinstance(value, dict):
-        key, number = next(iter(value.items()))
-        key_type = onnx.TensorProto.STRING if isinstance(key, str) else onnx.TensorProto.INT64
-        return helper.make_map_type_proto(key_type, helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(np.asarray(number).dtype), []))
+        key_type = onnx.TensorProto.STRING if isinstance(next(iter(value)), str) else onnx.TensorProto.INT64
+        return helper.make_map_type_proto(key_type, helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, []))
     return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
 

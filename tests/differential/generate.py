@@ -19,7 +19,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from case import CONTRIB, FAMILIES, FLOATS, INTEGERS, NUMBERS, Case, Draw, Omitted, family
+from case import CONTRIB, FAMILIES, FLOATS, INTEGERS, NUMBERS, Case, Draw, Omitted, family, type_of
 import learning, quantized, sequences, shapes, signals, texts, vision  # each adds families
 
 # Those of ai.onnx that onnxruntime takes.
@@ -574,7 +574,7 @@ def quantized_unary(draw, op):
 def serialized(value, name):
     if isinstance(value, dict):
         keys = list(value)
-        numbers = numpy_helper.from_list([np.asarray(number, np.float32 if isinstance(number, float) else None) for number in value.values()])
+        numbers = numpy_helper.from_list([np.asarray(number, np.float32) for number in value.values()])
         if isinstance(keys[0], str):
             return onnx.MapProto(name=name, key_type=onnx.TensorProto.STRING, string_keys=[key.encode() for key in keys], values=numbers)
         return onnx.MapProto(name=name, key_type=onnx.TensorProto.INT64, keys=keys, values=numbers)
@@ -598,10 +598,7 @@ def write(folder, model, case, outputs):
 def output_type(value):
     """For an empty sequence, of what nobody can see."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        key, number = next(iter(value[0].items()))
-        key_type = onnx.TensorProto.STRING if isinstance(key, str) else onnx.TensorProto.INT64
-        kind = helper.np_dtype_to_tensor_dtype(np.asarray(number, np.float32).dtype)
-        return helper.make_sequence_type_proto(helper.make_map_type_proto(key_type, helper.make_tensor_type_proto(kind, [])))
+        return helper.make_sequence_type_proto(type_of(value[0]))
     if isinstance(value, list):
         kind = helper.np_dtype_to_tensor_dtype(np.asarray(value[0]).dtype) if value else onnx.TensorProto.FLOAT
         return helper.make_sequence_type_proto(helper.make_tensor_type_proto(kind, None))

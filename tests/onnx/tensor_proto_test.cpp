@@ -1,6 +1,4 @@
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,8 +8,8 @@
 
 #include <hone/onnx/tensor_proto.hpp>
 
-#include "../../tools/temporary_folder.hpp"
 #include "support/model.hpp"
+#include "support/temporary_file.hpp"
 
 namespace tensor_proto_test {
 
@@ -32,10 +30,8 @@ inline onnx::MapProto map(const std::vector<std::string>& texts, const std::vect
 
 template <class Proto>
 hone::Value read(const Proto& proto, const Type& type, std::string* name = nullptr) {
-  const tools::TemporaryFolder folder;
-  const std::filesystem::path file = folder.path() / "value.pb";
-  std::ofstream(file, std::ios::binary) << proto.SerializeAsString();
-  return hone::read_value(file, type, name);
+  const TemporaryFile file(proto.SerializeAsString());
+  return hone::read_value(file.path(), type, name);
 }
 
 TEST_CASE("read_value reads maps, and sequences of them") {

@@ -9,7 +9,8 @@ scikit-learn, test_data_set_onnxruntime those of onnxruntime, so that the name o
 scikit-learn computes in float64 what the model computes in float32. Where that decides (a feature beside the threshold of a tree, two classes
 with nearly the same score), the row is left out: a row whose outputs scikit-learn changes when its features change by MARGIN of themselves, or
 whose two best scores are within MARGIN of each other. A model must keep half of its rows. Where the peers differ on what is left, PEERS_DIFFER
-says why, and the case has the outputs of onnxruntime alone; any other difference is an error.
+says why, and the case has the outputs of onnxruntime alone; any other difference is an error, and so is an entry of PEERS_DIFFER when none of its
+models differs.
 """
 import argparse
 import collections
@@ -606,6 +607,7 @@ def main():
     written, of_one_peer, dropped, errors = 0, 0, 0, []
     refusals = collections.Counter()
     operators = set()
+    compared, unlike_models = set(), set()
     chosen = [case for name, case in CASES.items() if fnmatch.fnmatch(name, arguments.filter)]
     for case in chosen:
         try:
@@ -637,17 +639,23 @@ def main():
                 continue
             unlike = [f"{info.name} in {int(rows.sum())} of {len(rows)} rows" for info, a, b in zip(model.graph.output, ours, theirs)
                       if (rows := different(a, b)).any()]
+            compared.add(case.name)
+            if unlike:
+                unlike_models.add(case.name)
             known = any(fnmatch.fnmatch(case.name, pattern) for pattern in PEERS_DIFFER)
             if unlike and not known:
                 errors.append(f"{name}: the peers differ: {', '.join(unlike)}")
             write(arguments.folder / case.name / name, model, feeds,
-            {"onnxruntime": theirs} if unlike else {"scikit-learn": ours, "onnxruntime": theirs})
+                  {"onnxruntime": theirs} if unlike else {"scikit-learn": ours, "onnxruntime": theirs})
             done += 1
             of_one_peer += bool(unlike)
             operators |= {node.op_type for node in model.graph.node if node.domain == "ai.onnx.ml"}
         written += done
         if reasons and not done:
             errors.append(f"{case.name}: no opset works: {reasons[-1][:300]}")
+    for pattern in PEERS_DIFFER:
+        if fnmatch.filter(compared, pattern) and not fnmatch.filter(unlike_models, pattern):
+            errors.append(f"PEERS_DIFFER['{pattern}']: the peers agree")
     print(f"{written} cases of {len(chosen)} models, {of_one_peer} of them with the outputs of onnxruntime alone; "
           f"{dropped} rows near a tie are left out; {sum(refusals.values())} conversions are refused")
     print("operators of ai.onnx.ml:", ", ".join(sorted(operators)))

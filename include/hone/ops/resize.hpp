@@ -49,8 +49,8 @@ struct Resize {
   std::optional<std::vector<std::int64_t>> axes;
   /// Opset 10 has no roi.
   std::size_t scales_input = 2;
-  /// Of height and width, where they are attributes.
-  std::optional<std::array<float, 2>> own_scales;
+  /// Of N, C, H and W, where they are attributes.
+  std::optional<std::array<float, 4>> own_scales;
 
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "linear", "cubic"});
@@ -102,7 +102,11 @@ struct Resize {
 
   /// One entry per dimension of `from`. Errors: invalid_argument.
   [[nodiscard]] Resampling resolve(const Shape& from, const Parameters& parameters) const {
-    if (own_scales) return resolve_own(from);
+    if (own_scales && parameters.scales == nullptr) {
+      std::array<float, 4> values = *own_scales;
+      const TensorRef scales{values.data(), DType::float32, {4}};
+      return resolve(from, {nullptr, &scales, nullptr});
+    }
     if ((parameters.scales != nullptr) == (parameters.sizes != nullptr)) {
       fail(ErrorCode::invalid_argument, "exactly one of scales and sizes must be given");
     }
@@ -172,21 +176,6 @@ struct Resize {
   }
 
  private:
-  [[nodiscard]] Resampling resolve_own(const Shape& from) const {
-    if (from.rank() != 4) fail(ErrorCode::invalid_argument, "its input has shape ", from, "; expected (N, C, H, W)");
-    Resampling result;
-    for (std::size_t d = 0; d < 4; ++d) {
-      Axis& axis = result[d];
-      axis.in = axis.out = from[d];
-      axis.length = static_cast<float>(from[d]);
-      if (d < 2) continue;
-      axis.scale = (*own_scales)[d - 2];
-      set_scale(axis, static_cast<std::int64_t>(d));
-      axis.resized = axis.scale != 1;
-    }
-    return result;
-  }
-
   static void set_scale(Axis& axis, std::int64_t number) {
     axis.length = static_cast<float>(axis.in) * axis.scale;
     if (!(axis.scale > 0) || !(axis.length < 0x1p62F)) fail(ErrorCode::invalid_argument, "the scale of axis ", number, " is ", axis.scale);
@@ -234,9 +223,9 @@ struct ImageUpsample : Resize {
 
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "bilinear"});
-    own_scales.emplace();
-    a.required("height_scale", (*own_scales)[0]);
-    a.required("width_scale", (*own_scales)[1]);
+    own_scales = {1, 1, 1, 1};
+    a.required("height_scale", (*own_scales)[2]);
+    a.required("width_scale", (*own_scales)[3]);
     read_without_coordinates();
   }
 };
