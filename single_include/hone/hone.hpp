@@ -6294,8 +6294,8 @@ struct Resize {
   std::optional<std::vector<std::int64_t>> axes;
   /// Opset 10 has no roi.
   std::size_t scales_input = 2;
-  /// Of height and width, where they are attributes.
-  std::optional<std::array<float, 2>> own_scales;
+  /// Of N, C, H and W, where they are attributes.
+  std::optional<std::array<float, 4>> own_scales;
 
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "linear", "cubic"});
@@ -6347,7 +6347,11 @@ struct Resize {
 
   /// One entry per dimension of `from`. Errors: invalid_argument.
   [[nodiscard]] Resampling resolve(const Shape& from, const Parameters& parameters) const {
-    if (own_scales) return resolve_own(from);
+    if (own_scales && parameters.scales == nullptr) {
+      std::array<float, 4> values = *own_scales;
+      const TensorRef scales{values.data(), DType::float32, {4}};
+      return resolve(from, {nullptr, &scales, nullptr});
+    }
     if ((parameters.scales != nullptr) == (parameters.sizes != nullptr)) {
       fail(ErrorCode::invalid_argument, "exactly one of scales and sizes must be given");
     }
@@ -6417,21 +6421,6 @@ struct Resize {
   }
 
  private:
-  [[nodiscard]] Resampling resolve_own(const Shape& from) const {
-    if (from.rank() != 4) fail(ErrorCode::invalid_argument, "its input has shape ", from, "; expected (N, C, H, W)");
-    Resampling result;
-    for (std::size_t d = 0; d < 4; ++d) {
-      Axis& axis = result[d];
-      axis.in = axis.out = from[d];
-      axis.length = static_cast<float>(from[d]);
-      if (d < 2) continue;
-      axis.scale = (*own_scales)[d - 2];
-      set_scale(axis, static_cast<std::int64_t>(d));
-      axis.resized = axis.scale != 1;
-    }
-    return result;
-  }
-
   static void set_scale(Axis& axis, std::int64_t number) {
     axis.length = static_cast<float>(axis.in) * axis.scale;
     if (!(axis.scale > 0) || !(axis.length < 0x1p62F)) fail(ErrorCode::invalid_argument, "the scale of axis ", number, " is ", axis.scale);
@@ -6479,9 +6468,9 @@ struct ImageUpsample : Resize {
 
   void attributes(auto& a) {
     mode = choice<Mode>(a, "mode", {"nearest", "bilinear"});
-    own_scales.emplace();
-    a.required("height_scale", (*own_scales)[0]);
-    a.required("width_scale", (*own_scales)[1]);
+    own_scales = {1, 1, 1, 1};
+    a.required("height_scale", (*own_scales)[2]);
+    a.required("width_scale", (*own_scales)[3]);
     read_without_coordinates();
   }
 };
@@ -25290,6 +25279,8 @@ class Kernel<ops::MelWeightMatrix, Cpu> {
 
 #define HONE_SINGLE_KERNELS_CPU_REGEX_HPP
 
+#define HONE_SINGLE_KERNELS_CPU_REGEX_PARSER_HPP
+
 #define HONE_SINGLE_KERNELS_CPU_UTF8_HPP
 
 namespace hone::inline HONE_ABI {
@@ -25348,26 +25339,10 @@ inline void append_code_point(std::string& to, char32_t code) {
 
 }  // namespace hone::inline HONE_ABI
 
-namespace hone::inline HONE_ABI {
+namespace hone::inline HONE_ABI::detail {
 
-/// A regular expression in the syntax of RE2, without flags, named classes and captures: literals, `.`, classes, \d \w \s, anchors, \b,
-/// groups, `|`, `* + ? {n,m}`. All states are followed at once (Thompson, Regular Expression Search Algorithm, 1968), so that the time
-/// is at most proportional to text times pattern, whatever the two are.
-class Regex {
- public:
-  /// Errors: invalid_graph for what the syntax does not have, and for patterns that grow beyond max_states.
-  explicit Regex(std::string_view pattern) : rest_(pattern), pattern_(pattern) {
-    const Fragment all = alternatives(0);
-    if (!rest_.empty()) refuse("a ')' without its '('");
-    patch(all, add({State::Kind::match}));
-    start_ = all.start;
-    rest_ = pattern_ = {};
-  }
-
-  static constexpr std::size_t max_states = 20000;
-
- private:
-  static constexpr char32_t at_begin = 0xffffffff;
+/// What a regular expression is compiled to: a nondeterministic automaton.
+struct RegexProgram {
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
   struct Range {
     char32_t first;
@@ -25380,139 +25355,58 @@ class Regex {
     std::size_t next = none;
     std::size_t other = none;  ///< of a split
     std::vector<Range> set = {};
+
+    /// Whether a set takes the character.
+    [[nodiscard]] bool contains(char32_t c) const noexcept {
+      const bool found = std::any_of(set.begin(), set.end(), [c](const Range& r) { return c >= r.first && c <= r.last; });
+      return found != negated;
+    }
   };
+
+  std::vector<State> states;
+  std::size_t start = 0;
+};
+
+/// Whether \w takes the character.
+[[nodiscard]] inline bool is_word_character(char32_t c) noexcept {
+  return (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || (c >= U'0' && c <= U'9') || c == U'_';
+}
+
+/// Reads a pattern in the syntax of Regex.
+class RegexParser {
+ public:
+  RegexParser(std::string_view pattern, std::size_t max_states) noexcept : pattern_(pattern), rest_(pattern), max_states_(max_states) {}
+
+  /// Precondition: the first call. Errors: those of Regex.
+  [[nodiscard]] RegexProgram parse() {
+    const Fragment all = alternatives(0);
+    if (!rest_.empty()) refuse("a ')' without its '('");
+    patch(all, add({State::Kind::match}));
+    program_.start = all.start;
+    return std::move(program_);
+  }
+
+ private:
+  using State = RegexProgram::State;
+  using Range = RegexProgram::Range;
+  static constexpr std::size_t none = RegexProgram::none;
   /// A part of the program whose end is still open: `open` lists the states that lead out of it, and whether by `other`.
   struct Fragment {
     std::size_t start;
     std::vector<std::pair<std::size_t, bool>> open;
   };
 
- public:
-  /// The states that a text has reached; kept from text to text.
-  class Threads {
-   public:
-    explicit Threads(const Regex& regex) : seen(regex.states_.size(), 0) {
-      for (auto* list : {&current, &following}) list->reserve(regex.states_.size() + 1);
-      stack.reserve(regex.states_.size() + 1);
-    }
-
-   private:
-    friend class Regex;
-    struct Thread {
-      std::size_t state;
-      std::size_t start;  ///< where in the text it began
-    };
-    std::vector<std::size_t> seen;  ///< by state: the step at which it was added last
-    std::vector<Thread> current;
-    std::vector<Thread> following;
-    std::vector<std::size_t> stack;
-    std::size_t step = 0;
-  };
-
-  /// Whether the expression fits the whole of `text`.
-  [[nodiscard]] bool matches(std::string_view text, Threads& threads) const {
-    threads.current.clear();
-    ++threads.step;
-    bool matched = follow({start_, 0}, threads, threads.current, at_begin, text);
-    while (!text.empty()) {
-      const char32_t c = take_code_point(text);
-      threads.following.clear();
-      ++threads.step;
-      matched = false;
-      for (const auto& [at, start] : threads.current) {
-        if (contains(states_[at], c)) matched = follow({states_[at].next, start}, threads, threads.following, c, text) || matched;
-      }
-      std::swap(threads.current, threads.following);
-    }
-    return matched;
-  }
-
-  /// A part of a text, by bytes.
-  struct Span {
-    std::size_t begin;
-    std::size_t end;
-  };
-
-  /// The leftmost part of `text` from `from` on that the expression fits, the longest of those that start there. Anchors and word edges see
-  /// the text before `from` too.
-  [[nodiscard]] std::optional<Span> find(std::string_view text, std::size_t from, Threads& threads) const {
-    std::optional<Span> found;
-    std::string_view rest = text.substr(from);
-    char32_t before = from == 0 ? at_begin : static_cast<unsigned char>(text[from - 1]);
-    threads.current.clear();
-    ++threads.step;
-    for (;;) {
-      const std::size_t at = text.size() - rest.size();
-      // Threads stand in the order of their starts, so that a state keeps the leftmost that reaches it.
-      if (!found && follow({start_, at}, threads, threads.current, before, rest)) found = {at, at};
-      if (rest.empty() || (found && threads.current.empty())) return found;
-      const char32_t c = take_code_point(rest);
-      threads.following.clear();
-      ++threads.step;
-      for (const auto& [state, start] : threads.current) {
-        if (found && start > found->begin) break;
-        if (!contains(states_[state], c)) continue;
-        if (follow({states_[state].next, start}, threads, threads.following, c, rest)) found = {start, text.size() - rest.size()};
-      }
-      std::swap(threads.current, threads.following);
-      before = c;
-    }
-  }
-
- private:
   [[noreturn]] void refuse(std::string_view what) const {
     fail(ErrorCode::invalid_graph, "the pattern '", pattern_, "' has ", what, " at position ", pattern_.size() - rest_.size());
   }
-  static bool is_word(char32_t c) noexcept {
-    return (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || (c >= U'0' && c <= U'9') || c == U'_';
-  }
-  static bool contains(const State& state, char32_t c) noexcept {
-    const bool found = std::any_of(state.set.begin(), state.set.end(), [c](const Range& r) { return c >= r.first && c <= r.last; });
-    return found != state.negated;
-  }
-
-  /// Adds the states that take a character and are reached from `from` without one; true when the match is reached too.
-  /// `before`: the character before, or at_begin; `rest`: the text from here on.
-  bool follow(Threads::Thread from, Threads& threads, std::vector<Threads::Thread>& to, char32_t before, std::string_view rest) const {
-    bool matched = false;
-    const bool word_before = is_word(before);
-    const bool word_after = !rest.empty() && is_word(static_cast<unsigned char>(rest.front()));
-    threads.stack.assign(1, from.state);
-    while (!threads.stack.empty()) {
-      const std::size_t at = threads.stack.back();
-      threads.stack.pop_back();
-      if (threads.seen[at] == threads.step) continue;
-      threads.seen[at] = threads.step;
-      const State& state = states_[at];
-      switch (state.kind) {
-        case State::Kind::match:
-          matched = true;
-          break;
-        case State::Kind::set:
-          to.push_back({at, from.start});
-          break;
-        case State::Kind::split:
-          threads.stack.push_back(state.other);
-          threads.stack.push_back(state.next);
-          break;
-        default: {
-          const bool holds = state.kind == State::Kind::begin ? before == at_begin
-                             : state.kind == State::Kind::end ? rest.empty()
-                                                              : (word_before != word_after) == (state.kind == State::Kind::word_edge);
-          if (holds) threads.stack.push_back(state.next);
-        }
-      }
-    }
-    return matched;
-  }
 
   std::size_t add(State state) {
-    if (states_.size() == max_states) refuse("too many states");
-    states_.push_back(std::move(state));
-    return states_.size() - 1;
+    if (program_.states.size() == max_states_) refuse("too many states");
+    program_.states.push_back(std::move(state));
+    return program_.states.size() - 1;
   }
   void patch(const Fragment& fragment, std::size_t to) {
-    for (const auto& [at, other] : fragment.open) (other ? states_[at].other : states_[at].next) = to;
+    for (const auto& [at, other] : fragment.open) (other ? program_.states[at].other : program_.states[at].next) = to;
   }
   Fragment single(State state) {
     const std::size_t at = add(std::move(state));
@@ -25691,7 +25585,7 @@ class Regex {
       literal = static_cast<unsigned char>(controls[letters.find(static_cast<char>(c))]);
     } else if (c == U'x') {
       literal = hexadecimal();
-    } else if (is_word(c)) {
+    } else if (is_word_character(c)) {
       refuse("an unknown escape");
     }
     state.set.push_back({literal, literal});
@@ -25731,10 +25625,138 @@ class Regex {
     return state;
   }
 
-  std::string_view rest_;  ///< what is not read, while the pattern is
   std::string_view pattern_;
-  std::vector<State> states_;
-  std::size_t start_ = 0;
+  std::string_view rest_;  ///< what is not read
+  std::size_t max_states_;
+  RegexProgram program_;
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+/// A regular expression in the syntax of RE2, without flags, named classes and captures: literals, `.`, classes, \d \w \s, anchors, \b,
+/// groups, `|`, `* + ? {n,m}`. All states are followed at once (Thompson, Regular Expression Search Algorithm, 1968), so that the time
+/// is at most proportional to text times pattern, whatever the two are.
+class Regex {
+ public:
+  /// Errors: invalid_graph for what the syntax does not have, and for patterns that grow beyond max_states.
+  explicit Regex(std::string_view pattern) : program_(detail::RegexParser(pattern, max_states).parse()) {}
+
+  static constexpr std::size_t max_states = 20000;
+
+  /// The states that a text has reached; kept from text to text.
+  class Threads {
+   public:
+    explicit Threads(const Regex& regex) : seen(regex.program_.states.size(), 0) {
+      for (auto* list : {&current, &following}) list->reserve(regex.program_.states.size() + 1);
+      stack.reserve(regex.program_.states.size() + 1);
+    }
+
+   private:
+    friend class Regex;
+    struct Thread {
+      std::size_t state;
+      std::size_t start;  ///< where in the text it began
+    };
+    std::vector<std::size_t> seen;  ///< by state: the step at which it was added last
+    std::vector<Thread> current;
+    std::vector<Thread> following;
+    std::vector<std::size_t> stack;
+    std::size_t step = 0;
+  };
+
+  /// Whether the expression fits the whole of `text`.
+  [[nodiscard]] bool matches(std::string_view text, Threads& threads) const {
+    threads.current.clear();
+    ++threads.step;
+    bool matched = follow({program_.start, 0}, threads, threads.current, at_begin, text);
+    while (!text.empty()) {
+      const char32_t c = take_code_point(text);
+      threads.following.clear();
+      ++threads.step;
+      matched = false;
+      for (const auto& [at, start] : threads.current) {
+        if (program_.states[at].contains(c))
+          matched = follow({program_.states[at].next, start}, threads, threads.following, c, text) || matched;
+      }
+      std::swap(threads.current, threads.following);
+    }
+    return matched;
+  }
+
+  /// A part of a text, by bytes.
+  struct Span {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  /// The leftmost part of `text` from `from` on that the expression fits, the longest of those that start there. Anchors and word edges see
+  /// the text before `from` too.
+  [[nodiscard]] std::optional<Span> find(std::string_view text, std::size_t from, Threads& threads) const {
+    std::optional<Span> found;
+    std::string_view rest = text.substr(from);
+    char32_t before = from == 0 ? at_begin : static_cast<unsigned char>(text[from - 1]);
+    threads.current.clear();
+    ++threads.step;
+    for (;;) {
+      const std::size_t at = text.size() - rest.size();
+      // Threads stand in the order of their starts, so that a state keeps the leftmost that reaches it.
+      if (!found && follow({program_.start, at}, threads, threads.current, before, rest)) found = {at, at};
+      if (rest.empty() || (found && threads.current.empty())) return found;
+      const char32_t c = take_code_point(rest);
+      threads.following.clear();
+      ++threads.step;
+      for (const auto& [state, start] : threads.current) {
+        if (found && start > found->begin) break;
+        if (!program_.states[state].contains(c)) continue;
+        if (follow({program_.states[state].next, start}, threads, threads.following, c, rest)) found = {start, text.size() - rest.size()};
+      }
+      std::swap(threads.current, threads.following);
+      before = c;
+    }
+  }
+
+ private:
+  using State = detail::RegexProgram::State;
+  static constexpr char32_t at_begin = 0xffffffff;
+
+  /// Adds the states that take a character and are reached from `from` without one; true when the match is reached too.
+  /// `before`: the character before, or at_begin; `rest`: the text from here on.
+  bool follow(Threads::Thread from, Threads& threads, std::vector<Threads::Thread>& to, char32_t before, std::string_view rest) const {
+    bool matched = false;
+    const bool word_before = detail::is_word_character(before);
+    const bool word_after = !rest.empty() && detail::is_word_character(static_cast<unsigned char>(rest.front()));
+    threads.stack.assign(1, from.state);
+    while (!threads.stack.empty()) {
+      const std::size_t at = threads.stack.back();
+      threads.stack.pop_back();
+      if (threads.seen[at] == threads.step) continue;
+      threads.seen[at] = threads.step;
+      const State& state = program_.states[at];
+      switch (state.kind) {
+        case State::Kind::match:
+          matched = true;
+          break;
+        case State::Kind::set:
+          to.push_back({at, from.start});
+          break;
+        case State::Kind::split:
+          threads.stack.push_back(state.other);
+          threads.stack.push_back(state.next);
+          break;
+        default: {
+          const bool holds = state.kind == State::Kind::begin ? before == at_begin
+                             : state.kind == State::Kind::end ? rest.empty()
+                                                              : (word_before != word_after) == (state.kind == State::Kind::word_edge);
+          if (holds) threads.stack.push_back(state.next);
+        }
+      }
+    }
+    return matched;
+  }
+
+  detail::RegexProgram program_;
 };
 
 }  // namespace hone::inline HONE_ABI
