@@ -6,6 +6,9 @@
 #include <CLI/CLI.hpp>
 
 #include <hone/hone.hpp>
+#if HONE_TOOLS_CUDA
+#include <hone/providers/cuda.hpp>
+#endif
 
 #include "picture_readers.hpp"
 
@@ -15,7 +18,14 @@ namespace tools {
 class SessionArguments {
  public:
   void add_to(CLI::App& app) {
-    app.add_option("--provider", provider_, "where nodes run")->check(CLI::IsMember({"cpu"}))->capture_default_str();
+#if HONE_TOOLS_CUDA
+    const std::vector<std::string> providers{"cpu", "cuda"};
+#else
+    const std::vector<std::string> providers{"cpu"};
+#endif
+    app.add_option("--provider", provider_, "where nodes run; what cuda does not run, the CPU does")
+        ->check(CLI::IsMember(providers))
+        ->capture_default_str();
     app.add_option("--level", level_, "how far the graph is rewritten")
         ->check(CLI::IsMember({"disabled", "basic", "extended", "all"}))
         ->capture_default_str();
@@ -29,6 +39,9 @@ class SessionArguments {
     hone::SessionOptions result;
     result.graph_optimization_level = *hone::parse_level(level_);
     result.intra_op_num_threads = threads_;
+#if HONE_TOOLS_CUDA
+    if (provider_ == "cuda") result.providers = {hone::Cuda{}, hone::Cpu{}};
+#endif
     if (parallel_) result.execution_mode = hone::ExecutionMode::parallel;
     if (!profile_.empty()) {
       result.enable_profiling = true;

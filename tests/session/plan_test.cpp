@@ -14,6 +14,7 @@
 #include <hone/onnx/importer.hpp>
 #include <hone/onnx/model_proto.hpp>
 #include <hone/providers/cpu.hpp>
+#include <hone/session/placement.hpp>
 #include <hone/session/plan.hpp>
 
 #include "support/model.hpp"
@@ -129,7 +130,7 @@ inline void check_plan(const Prepared& prepared) {
       }
       for (const ValueId made : node.outputs) {
         if (!in_arena(made)) continue;
-        REQUIRE(range(made).end <= plan.arena_bytes);
+        REQUIRE(range(made).end <= plan.arenas[0]);
         std::erase_if(arena, [&](const auto& entry) { return range(made).overlaps(range(entry.second)); });
         arena[range(made).begin] = made;
       }

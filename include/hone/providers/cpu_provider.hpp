@@ -66,8 +66,6 @@ class CpuProvider final : public Provider {
                                                   [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
   }
 
-  [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
-
  private:
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {

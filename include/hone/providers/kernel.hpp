@@ -14,6 +14,7 @@
 #include <hone/config.hpp>
 #include <hone/core/any_object.hpp>
 #include <hone/core/buffer.hpp>
+#include <hone/core/device.hpp>
 #include <hone/core/function_ref.hpp>
 #include <hone/core/limits.hpp>
 #include <hone/core/text.hpp>
@@ -97,6 +98,8 @@ struct Slot {
   Value object;
   /// Null: none.
   const Limits* limits = nullptr;
+  /// Where the tensor is; null: in the memory of the host.
+  const Device* device = nullptr;
 
   /// Makes `tensor` a tensor of its own memory, which is kept and reused from run to run.
   /// Errors: resource_exhausted beyond a limit; std::bad_alloc.
@@ -105,7 +108,7 @@ struct Slot {
     if (dtype == DType::string) {
       storage = Buffer(dtype, shape);
     } else {
-      storage.reserve(bytes);
+      storage.reserve(bytes, device);
     }
     tensor = {storage.data(), dtype, shape};
   }
@@ -161,6 +164,10 @@ class Context {
   [[nodiscard]] std::byte* workspace() const noexcept { return workspace_; }
   void set_workspace(std::byte* memory) noexcept { workspace_ = memory; }
 
+  /// Where a kernel of a device puts its work; null for kernels of the host.
+  [[nodiscard]] DeviceQueue* queue() const noexcept { return queue_; }
+  void set_queue(DeviceQueue* queue) noexcept { queue_ = queue; }
+
   [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
   /// body(begin, end) over [0, count) in blocks of whole multiples of `grain`, on the threads of the session.
   void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const {
@@ -202,6 +209,7 @@ class Context {
   std::span<Slot* const> outputs_;
   ThreadPool* pool_;
   std::byte* workspace_ = nullptr;
+  DeviceQueue* queue_ = nullptr;
   SubgraphRunner* runner_ = nullptr;
   bool failed_ = false;
   std::string failure_;

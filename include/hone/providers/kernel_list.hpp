@@ -97,12 +97,12 @@ struct EntryOf;
 
 template <class P, class Op, class... T>
 struct EntryOf<P, entry<Op, T...>> {
-  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
+  static constexpr KernelVariant<typename P::Device> kernels[sizeof...(T)]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
 };
 
 template <class P, class Op>
 struct EntryOf<P, entry<Op>> {
-  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
+  static constexpr KernelVariant<typename P::Device> kernels[1]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
 };
 
 template <class P, class Op, class... T>

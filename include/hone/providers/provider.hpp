@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/device.hpp>
 #include <hone/graph/operator.hpp>
 #include <hone/providers/kernel.hpp>
 
@@ -32,6 +33,8 @@ class Provider {
   [[nodiscard]] virtual std::vector<const OpInfo*> operators() const = 0;
   /// A kernel for the node, or why there is none. Called once per node, while a session is created.
   [[nodiscard]] virtual Placement place(const NodeView& node) const = 0;
+  /// The device in whose memory its kernels expect their inputs, but for OpTraits::shape_inputs, and leave their outputs; null: the host.
+  [[nodiscard]] virtual std::shared_ptr<const Device> device() const { return nullptr; }
   /// Whether place() would give a kernel. Rewrites ask before they fuse nodes.
   [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
 };

@@ -60,6 +60,7 @@ struct FoldConstants {
     Limits result_limits = limits;
     result_limits.max_tensor_bytes = std::min(limits.max_tensor_bytes, max_bytes);
     for (const AnyProvider& provider : providers) {
+      if (provider->device() != nullptr) continue;
       const Placement placement = provider->place(NodeView(graph, node));
       if (placement.kernel == nullptr) continue;
       const auto ref_of = [&](ValueId id) {

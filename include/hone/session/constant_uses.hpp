@@ -5,7 +5,6 @@
 
 #include <hone/config.hpp>
 #include <hone/graph/graph.hpp>
-#include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI::detail {
 
@@ -20,9 +19,9 @@ class ConstantUses {
       if (uses_[i] == 0) release(graph.values[i]);
   }
 
-  /// `kernel` runs the node.
-  void placed(const Node& node, const AnyKernel& kernel) {
-    const InputSet needed = ~kernel.packed_inputs() | node.op->traits().shape_inputs;
+  /// The kernel of the node never reads the elements of the inputs in `packed`.
+  void placed(const Node& node, InputSet packed) {
+    const InputSet needed = ~packed | node.op->traits().shape_inputs;
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       if (node.inputs[k] == no_value || contains(needed, k)) continue;
       if (--uses_[index(node.inputs[k])] == 0) release(graph_[node.inputs[k]]);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <hone/config.hpp>
@@ -26,9 +27,15 @@ struct RunControl {
 /// and keeps its memory for the next.
 class Frame final : private SubgraphRunner {
  public:
-  /// Precondition: both outlive the frame.
-  Frame(const Program& program, const Environment& environment)
-      : program_(program), environment_(environment), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
+  /// `outer`: the frame of the graph around that of the program, null for the outermost. Precondition: all outlive the frame.
+  Frame(const Program& program, const Environment& environment, Frame* outer = nullptr)
+      : program_(program),
+        environment_(environment),
+        outer_(outer),
+        input_ids_(program.run_inputs()),
+        all_outputs_(program.graph.outputs.size(), true),
+        arenas_(1 + program.devices.size()),
+        dynamic_workspaces_(1 + program.devices.size()) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -69,6 +76,8 @@ class Frame final : private SubgraphRunner {
 
   [[nodiscard]] const BoundPlan& current() const { return *bound_.front(); }
   [[nodiscard]] BoundPlan& current() { return *bound_.front(); }
+  /// The queue of the run for this device, which all its frames share.
+  [[nodiscard]] DeviceQueue* queue_of(const Device* device);
   [[nodiscard]] std::unique_ptr<BoundPlan> bind(std::shared_ptr<const Plan> plan);
   /// Points the slots to where the current plan has their values.
   void place_slots();
@@ -76,19 +85,22 @@ class Frame final : private SubgraphRunner {
   void run_step(std::size_t step);
   void run_kernel(std::size_t step);
   void run_parallel(const Wave& wave);
+  void run_with_devices();
   void record(std::size_t step, Profiler::Clock::time_point begin) const;
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 
   const Program& program_;
   const Environment& environment_;
+  Frame* const outer_;
   const RunControl* control_ = nullptr;  // while a run is on
   std::vector<ValueId> input_ids_;
   const std::vector<bool> all_outputs_;
-  std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
-  std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
-  bool placed_ = false;                            // whether the slots are where the current plan has them
-  Buffer arena_;
-  Buffer dynamic_workspace_;
+  std::vector<TensorRef> run_inputs_;                                           // of a subgraph, kept for its memory
+  std::vector<std::unique_ptr<BoundPlan>> bound_;                               // the current one first, then the last ones before it
+  bool placed_ = false;                                                         // whether the slots are where the current plan has them
+  std::vector<Buffer> arenas_;                                                  // by memory: see Program::memory
+  std::vector<Buffer> dynamic_workspaces_;                                      // likewise
+  std::vector<std::pair<const Device*, std::unique_ptr<DeviceQueue>>> queues_;  // of the outermost frame
   std::vector<Slot> slots_;
   // Of infer_shapes, kept for their memory.
   std::vector<const TensorRef*> shape_inputs_;

@@ -54,7 +54,10 @@ HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::ve
 HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
   if (slots_.empty()) {
     slots_ = std::vector<Slot>(plan->values.size());
-    for (Slot& slot : slots_) slot.limits = &environment_.limits;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      slots_[i].limits = &environment_.limits;
+      slots_[i].device = program_.device(program_.memory(ValueId{static_cast<std::uint32_t>(i)}));
+    }
   }
   const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
   auto result = std::make_unique<BoundPlan>();
@@ -66,22 +69,34 @@ HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const 
     for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
     for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
     for (const auto& subprogram : program_.placed[at].subprograms)
-      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
-    result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool).set_runner(this);
+      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_, this));
+    Context& context = result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool);
+    context.set_runner(this);
+    context.set_queue(queue_of(program_.device(program_.placed[at].memory)));
   }
   result->plan = std::move(plan);
   return result;
 }
 
+HONE_INLINE DeviceQueue* Frame::queue_of(const Device* device) {
+  if (device == nullptr) return nullptr;
+  if (outer_ != nullptr) return outer_->queue_of(device);
+  for (const auto& [of, queue] : queues_)
+    if (of == device) return queue.get();
+  return queues_.emplace_back(device, device->make_queue()).second.get();
+}
+
 HONE_INLINE void Frame::place_slots() {
   const Plan& plan = *current().plan;
-  arena_.reserve(plan.arena_bytes);
-  auto* arena = static_cast<std::byte*>(arena_.data());
+  for (std::size_t m = 0; m < arenas_.size(); ++m) arenas_[m].reserve(plan.arenas[m], program_.device(static_cast<std::uint8_t>(m)));
+  const auto at = [&](std::uint8_t memory, std::size_t offset) { return static_cast<std::byte*>(arenas_[memory].data()) + offset; };
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].tensor = plan.values[i].ref;
-    if (plan.values[i].place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + plan.values[i].offset;
+    if (plan.values[i].place != PlannedValue::Place::arena) continue;
+    slots_[i].tensor.data = at(program_.memory(ValueId{static_cast<std::uint32_t>(i)}), plan.values[i].offset);
   }
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) current().contexts[s].set_workspace(arena + plan.steps[s].workspace_offset);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s)
+    current().contexts[s].set_workspace(at(program_.placed[plan.steps[s].node].memory, plan.steps[s].workspace_offset));
 }
 
 HONE_INLINE void Frame::infer_shapes(std::size_t s) {
@@ -103,13 +118,33 @@ HONE_INLINE void Frame::execute(const RunControl& control) {
   control_ = &control;
   const Plan& plan = *current().plan;
   if (plan.waves.empty()) {
-    for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
+    if (queues_.empty()) {
+      for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
+    } else {
+      run_with_devices();
+    }
     return;
   }
   for (const Wave& wave : plan.waves) {
     run_parallel(wave);
     for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
   }
+}
+
+HONE_INLINE void Frame::run_with_devices() {
+  // Whatever happens, no device may still read or write the memory of the caller when the run is over.
+  try {
+    for (std::size_t s = 0; s < current().plan->steps.size(); ++s) run_step(s);
+  } catch (...) {
+    for (const auto& [device, queue] : queues_) {
+      try {
+        queue->wait();
+      } catch (const Error&) {  // the first error is the one to report
+      }
+    }
+    throw;
+  }
+  for (const auto& [device, queue] : queues_) queue->wait();
 }
 
 HONE_INLINE void Frame::run_parallel(const Wave& wave) {
@@ -136,6 +171,7 @@ HONE_INLINE void Frame::run_step(std::size_t s) {
     if (control_->profiler == nullptr) return run_kernel(s);
     const auto begin = Profiler::Clock::now();
     run_kernel(s);
+    if (DeviceQueue* queue = current().contexts[s].queue()) queue->wait();
     record(s, begin);
   } catch (const Error& error) {
     if (!error.node().empty()) throw;
@@ -151,8 +187,9 @@ HONE_INLINE void Frame::run_kernel(std::size_t s) {
     if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
     const std::size_t workspace = step.kernel->workspace(context);
     detail::check_arena(workspace, environment_.limits);
-    dynamic_workspace_.reserve(workspace);
-    context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
+    const std::uint8_t memory = program_.placed[step.node].memory;
+    dynamic_workspaces_[memory].reserve(workspace, program_.device(memory));
+    context.set_workspace(static_cast<std::byte*>(dynamic_workspaces_[memory].data()));
   }
   step.kernel->run(context);
   if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
@@ -179,8 +216,9 @@ HONE_INLINE void Frame::record(std::size_t s, Profiler::Clock::time_point begin)
 }
 
 HONE_INLINE std::size_t Frame::bytes() const noexcept {
-  std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
-  for (const Slot& slot : slots_) total += slot.storage.bytes();
+  std::size_t total = arenas_[Program::host_memory].bytes() + dynamic_workspaces_[Program::host_memory].bytes();
+  for (const Slot& slot : slots_)
+    if (slot.device == nullptr) total += slot.storage.bytes();
   for (const auto& bound : bound_)
     for (const BoundStep& step : bound->steps)
       for (const auto& frame : step.frames) total += frame->bytes();

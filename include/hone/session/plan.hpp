@@ -54,9 +54,11 @@ struct Plan {
   std::vector<PlannedStep> steps;
   /// All steps in order; empty when they run one by one.
   std::vector<Wave> waves;
-  std::size_t arena_bytes = 0;
+  /// Bytes by memory, that of the host first: see Program::memory.
+  std::vector<std::size_t> arenas;
   /// What constants evaluated while planning refer to.
   std::vector<Value> evaluated;
+  std::vector<Buffer> uploaded;
 
   /// Whether the plan is for inputs of these shapes and these outputs.
   [[nodiscard]] bool is_for(std::span<const TensorRef> inputs, const std::vector<bool>& outputs) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/ops/copy.hpp>
 #include <hone/session/evaluate.hpp>
 #include <hone/session/memory_plan.hpp>
 #include <hone/session/plan.hpp>
@@ -48,9 +49,9 @@ class Planner {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
     }
-    if (environment_.inter_op_pool != nullptr) make_waves();
+    if (environment_.inter_op_pool != nullptr && program_.devices.empty()) make_waves();  // a queue serves one thread
     place_values();
-    check_arena(plan_->arena_bytes, environment_.limits);
+    for (const std::size_t bytes : plan_->arenas) check_arena(bytes, environment_.limits);
     return plan_;
   }
 
@@ -87,7 +88,8 @@ class Planner {
     const Node& node = graph_.nodes[i];
     const OpTraits& traits = node.op->traits();
     bool shapes_known = true;
-    bool elements_known = traits.deterministic && program_.placed[i].subprograms.empty();
+    const bool evaluated = program_.placed[i].memory == Program::host_memory || node.as<ops::Copy>() != nullptr;
+    bool elements_known = evaluated && traits.deterministic && program_.placed[i].subprograms.empty();
     bool shape_inputs_known = true;
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       if (node.inputs[k] == no_value) continue;
@@ -112,6 +114,7 @@ class Planner {
         if (id != no_value) bytes += planned(id).ref.bytes();
     }
     if (shapes_known && elements_known && (inferable || traits.data_dependent) && bytes <= max_evaluated_bytes) {
+      if (program_.placed[i].memory != Program::host_memory) return upload(i);
       evaluate(i, inferable ? std::span<const Shape>(shapes) : std::span<const Shape>());
       return;
     }
@@ -145,6 +148,16 @@ class Planner {
       plan_->evaluated.push_back(std::move(values[k]));
       planned(node.outputs[k]) = {Place::constant, plan_->evaluated.back().ref(), 0};
     }
+  }
+
+  /// Copies the input, which is a constant of the plan, to the device.
+  void upload(std::size_t i) {
+    const Node& node = graph_.nodes[i];
+    const TensorRef from = planned(node.inputs[0]).ref;
+    const Device* device = program_.device(program_.placed[i].memory);
+    const Buffer& to = plan_->uploaded.emplace_back(from.bytes(), device);
+    if (from.bytes() != 0) device->copy(to.data(), from.data, from.bytes());
+    planned(node.outputs[0]) = {Place::constant, {to.data(), from.dtype, from.shape}, 0};
   }
 
   [[nodiscard]] NodeSlots slots_of(const Node& node) const {
@@ -216,6 +229,7 @@ class Planner {
     }
 
     std::vector<Lifetime> blocks;
+    std::vector<std::uint8_t> memory_of;  // by block
     std::vector<std::size_t> block_of(graph_.values.size(), none);
     std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
     for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
@@ -229,6 +243,7 @@ class Planner {
         if (block == none) {
           block = blocks.size();
           blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
+          memory_of.push_back(program_.memory(node.outputs[k]));
         }
         blocks[block].last = std::max(blocks[block].last, last);
         block_of[value] = block;
@@ -237,13 +252,27 @@ class Planner {
       if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
         workspace_block[s] = blocks.size();
         blocks.push_back({time[s], time[s], bytes, 0});
+        memory_of.push_back(program_.placed[step.node].memory);
       }
     }
-    plan_->arena_bytes = plan_memory(blocks);
+    plan_arenas(blocks, memory_of);
     for (std::size_t i = 0; i < block_of.size(); ++i)
       if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
     for (std::size_t s = 0; s < plan_->steps.size(); ++s)
       if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
+  }
+
+  /// Gives the blocks of each memory their offsets in its arena.
+  void plan_arenas(std::vector<Lifetime>& blocks, const std::vector<std::uint8_t>& memory_of) const {
+    for (std::uint8_t memory = 0; memory <= program_.devices.size(); ++memory) {
+      std::vector<Lifetime> own;
+      for (std::size_t b = 0; b < blocks.size(); ++b)
+        if (memory_of[b] == memory) own.push_back(blocks[b]);
+      plan_->arenas.push_back(plan_memory(own));
+      auto next = own.begin();
+      for (std::size_t b = 0; b < blocks.size(); ++b)
+        if (memory_of[b] == memory) blocks[b].offset = (next++)->offset;
+    }
   }
 
   /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
@@ -252,7 +281,7 @@ class Planner {
     const OpTraits& traits = node.op->traits();
     const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value) continue;
+      if (node.inputs[k] == no_value || program_.memory(node.inputs[k]) != program_.memory(node.outputs[0])) continue;
       const std::size_t block = block_of[index(node.inputs[k])];
       if (block == std::numeric_limits<std::size_t>::max()) continue;
       const PlannedValue& input = planned(node.inputs[k]);
@@ -327,7 +356,7 @@ HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const 
   {
     const std::lock_guard lock(mutex_);
     to.plans += plans_.size();
-    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arena_bytes);
+    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arenas[Program::host_memory]);
   }
   for (const PlacedNode& node : placed)
     for (const auto& subprogram : node.subprograms) subprogram->add_memory(to, counted);

@@ -17,6 +17,7 @@
 #include <hone/session/config_entries.hpp>
 #include <hone/session/executor_impl.hpp>
 #include <hone/session/optimized_model.hpp>
+#include <hone/session/placement.hpp>
 #include <hone/session/session_state.hpp>
 
 namespace hone::inline HONE_ABI::detail {

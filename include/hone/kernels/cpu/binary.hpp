@@ -11,8 +11,9 @@
 #include <hone/core/function_ref.hpp>
 #include <hone/core/thread_pool.hpp>
 #include <hone/kernels/cpu/number_conversion.hpp>
-#include <hone/kernels/cpu/strided_box.hpp>
 #include <hone/kernels/cpu/unary.hpp>
+#include <hone/kernels/functors.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/binary.hpp>
 #include <hone/ops/dimensions.hpp>
 #include <hone/providers/cpu_device.hpp>
@@ -22,38 +23,6 @@
 namespace hone::inline HONE_ABI {
 
 namespace cpu {
-
-// What each operator computes: one line per operator.
-// clang-format off
-constexpr simd::Add            binary(const ops::Add&) noexcept { return {}; }
-constexpr simd::And            binary(const ops::And&) noexcept { return {}; }
-constexpr simd::BitAnd         binary(const ops::BitwiseAnd&) noexcept { return {}; }
-constexpr simd::BitOr          binary(const ops::BitwiseOr&) noexcept { return {}; }
-constexpr simd::BitXor         binary(const ops::BitwiseXor&) noexcept { return {}; }
-constexpr simd::Div            binary(const ops::Div&) noexcept { return {}; }
-constexpr simd::Equal          binary(const ops::Equal&) noexcept { return {}; }
-constexpr simd::Greater        binary(const ops::Greater&) noexcept { return {}; }
-constexpr simd::GreaterOrEqual binary(const ops::GreaterOrEqual&) noexcept { return {}; }
-constexpr simd::Less           binary(const ops::Less&) noexcept { return {}; }
-constexpr simd::LessOrEqual    binary(const ops::LessOrEqual&) noexcept { return {}; }
-constexpr simd::Max            binary(const ops::Max&) noexcept { return {}; }
-constexpr simd::Min            binary(const ops::Min&) noexcept { return {}; }
-constexpr simd::Mul            binary(const ops::Mul&) noexcept { return {}; }
-constexpr simd::Or             binary(const ops::Or&) noexcept { return {}; }
-constexpr simd::PRelu          binary(const ops::PRelu&) noexcept { return {}; }
-constexpr simd::Sub            binary(const ops::Sub&) noexcept { return {}; }
-constexpr simd::Add            binary(const ops::Sum&) noexcept { return {}; }
-constexpr simd::Xor            binary(const ops::Xor&) noexcept { return {}; }
-// clang-format on
-
-template <class Op>
-concept BinaryOp = std::derived_from<Op, ops::Binary> && requires(const Op& op) {
-  binary(op);
-};
-template <class Op>
-concept VariadicOp = std::derived_from<Op, ops::Variadic> && requires(const Op& op) {
-  binary(op);
-};
 
 /// A row of a broadcast: offsets in elements of its first elements, and the strides of a and b along it, each 0 or 1.
 struct BroadcastRow {
@@ -217,10 +186,10 @@ class VariadicKernel {
 
 }  // namespace cpu
 
-template <cpu::BinaryOp Op, class T>
+template <BinaryOp Op, class T>
 class Kernel<Op, Cpu, T> : public cpu::BinaryKernel {
  public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using F = decltype(functor(std::declval<const Op&>()));
   using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
 
   Kernel(const NodeView& node, const CpuDevice& device)
@@ -301,10 +270,10 @@ class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
       : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
 };
 
-template <cpu::VariadicOp Op, class T>
+template <VariadicOp Op, class T>
 class Kernel<Op, Cpu, T> : public cpu::VariadicKernel {
  public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using F = decltype(functor(std::declval<const Op&>()));
 
   Kernel(const NodeView&, const CpuDevice& device)
       : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T>>(device.isa)), nullptr) {}

@@ -13,8 +13,8 @@
 #include <hone/core/buffer.hpp>
 #include <hone/kernels/cpu/binary.hpp>
 #include <hone/kernels/cpu/epilogue.hpp>
-#include <hone/kernels/cpu/strided_box.hpp>
 #include <hone/kernels/cpu/unary.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/pointwise.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
@@ -188,11 +188,11 @@ template <class T>
         if constexpr (requires { op.alpha; }) op.alpha = step.parameters[0];
         if constexpr (requires { op.beta; }) op.beta = step.parameters[1];
         if constexpr (requires { op.gamma; }) op.gamma = step.parameters[1];
-        use(unary(op));
+        use(functor(op));
       }
     };
     const auto use_binary = [&](const auto& op) {
-      loop.binary = simd::table<simd::BinaryLoop<decltype(binary(op)), T>>(device.isa).erased;
+      loop.binary = simd::table<simd::BinaryLoop<decltype(functor(op)), T>>(device.isa).erased;
       loop.operand = static_cast<std::size_t>(step.operand);
       loop.swapped = step.swapped;
     };

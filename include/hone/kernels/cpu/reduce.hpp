@@ -10,7 +10,8 @@
 #include <type_traits>
 
 #include <hone/config.hpp>
-#include <hone/kernels/cpu/strided_box.hpp>
+#include <hone/kernels/reduction.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/reduce.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
@@ -21,11 +22,8 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// What is done to the reduction of `count` elements.
-enum class Finish : std::uint8_t { none, divide_by_count, square_root, logarithm };
-
 /// y[i] = finish(y[i]), for the types that have such reductions.
-inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n, std::int64_t count) {
+inline void finish_reduction(ReductionFinish finish, DType dtype, void* y, std::int64_t n, std::int64_t count) {
   const auto each = [&]<class T>(T* of, auto f) {
     of = static_cast<T*>(y);
     for (std::int64_t i = 0; i < n; ++i) of[i] = f(of[i]);
@@ -39,15 +37,15 @@ inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n
     }
   };
   const auto integer = [&]<class T>(T* type) {
-    if (finish == Finish::divide_by_count) return divide(type);
+    if (finish == ReductionFinish::divide_by_count) return divide(type);
     each(type, [](T value) { return static_cast<T>(std::sqrt(static_cast<double>(value))); });
   };
   const auto real = [&]<class T>(T* type) {
-    if (finish == Finish::divide_by_count) return divide(type);
-    if (finish == Finish::square_root) return each(type, [](T value) { return std::sqrt(value); });
+    if (finish == ReductionFinish::divide_by_count) return divide(type);
+    if (finish == ReductionFinish::square_root) return each(type, [](T value) { return std::sqrt(value); });
     each(type, [](T value) { return std::log(value); });
   };
-  if (finish == Finish::none) return;
+  if (finish == ReductionFinish::none) return;
   switch (dtype) {
     case DType::float32:
       return real(static_cast<float*>(nullptr));
@@ -66,56 +64,20 @@ inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n
   }
 }
 
-/// How each operator reduces: micro-kernel and finish, one line per operator.
-template <class Op>
-struct Reduction;
-// clang-format off
-template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; static constexpr Finish finish = Finish::square_root; };
-template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       static constexpr Finish finish = Finish::logarithm; };
-template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       static constexpr Finish finish = Finish::divide_by_count; };
-template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; static constexpr Finish finish = Finish::none; };
-// clang-format on
-
-/// The dimensions of an input, those that stay and those that are reduced, each group merged where it is dense.
-struct ReductionBox {
-  StridedBox<1> kept;
-  StridedBox<1> reduced;
-  bool reduces_rows = false;  ///< the elements of a row are reduced with each other; otherwise rows are added up
-
-  ReductionBox(const Shape& x, const ops::ReducedAxes& axes) {
-    std::size_t last = x.rank();
-    for (std::size_t d = 0; d < x.rank(); ++d) {
-      (axes.reduced[d] ? reduced : kept).push_back(x[d], {x.stride(d)});
-      if (x[d] != 1) last = d;
-    }
-    reduces_rows = last == x.rank() || axes.reduced[last];
-  }
-};
-
-inline std::span<const std::int64_t> axes_of(const Context& c) noexcept {
-  if (!c.has_input(1)) return {};
-  return {c.in<const std::int64_t>(1), static_cast<std::size_t>(c.input(1).elements())};
-}
-
 /// Drives the micro-kernels of all reductions and types.
 class ReduceKernel {
  public:
   using Shared = ReduceKernel;
 
   template <class F, class T, class Element>
-  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, Finish finish, bool noop_with_empty_axes)
+  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, ReductionFinish finish, bool noop_with_empty_axes)
       : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
     static_assert(sizeof(T) == sizeof(Element));
     std::memcpy(identity_, &identity, sizeof(T));
   }
 
   void run(Context& c) const {
-    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), axes_of(c), noop_with_empty_axes_));
+    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), reduction_axes(c), noop_with_empty_axes_));
     if (box.kept.elements() == 0) return;
     const auto* x = c.in<std::byte>(0);
     auto* y = c.out<std::byte>(0);
@@ -184,7 +146,7 @@ class ReduceKernel {
 
   simd::ReduceFunctions loops_;
   std::int64_t size_;  ///< bytes of an element
-  Finish finish_;
+  ReductionFinish finish_;
   bool noop_with_empty_axes_;
   std::byte identity_[8] = {};
 };
@@ -192,16 +154,16 @@ class ReduceKernel {
 }  // namespace cpu
 
 template <class Op, class T>
-requires requires { typename cpu::Reduction<Op>::F; }
+requires requires { typename Reduction<Op>::F; }
 class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
  public:
   // Unsigned numbers are their own absolute values.
-  using Own = typename cpu::Reduction<Op>::F;
+  using Own = typename Reduction<Op>::F;
   using F = std::conditional_t<std::is_unsigned_v<T> && std::is_same_v<Own, simd::SumAbs>, simd::Sum, Own>;
   using Lane = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), cpu::Reduction<Op>::finish,
+      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), Reduction<Op>::finish,
                      node.op<Op>().noop_with_empty_axes) {}
 };
 
@@ -213,7 +175,7 @@ class Kernel<ops::ReduceLogSumExp, Cpu, T> {
       : op_(node.op<ops::ReduceLogSumExp>()), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
 
   void run(Context& c) const {
-    const cpu::ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), cpu::axes_of(c), op_.noop_with_empty_axes));
+    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), reduction_axes(c), op_.noop_with_empty_axes));
     if (box.kept.elements() == 0) return;
     const std::int64_t kept_row = box.kept.row_size();
     const std::int64_t kept_step = box.kept.row_strides()[0];

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include <hone/config.hpp>
-#include <hone/kernels/cpu/strided_box.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/standardize.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>

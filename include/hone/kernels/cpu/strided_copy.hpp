@@ -5,8 +5,10 @@
 #include <cstdint>
 
 #include <hone/config.hpp>
+#include <hone/kernels/box_copy.hpp>
 #include <hone/kernels/cpu/element_mover.hpp>
-#include <hone/kernels/cpu/strided_box.hpp>
+#include <hone/kernels/strided_box.hpp>
+#include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -180,5 +182,15 @@ inline void copy_tensor(const Context& c, const TensorRef& from, const TensorRef
     std::memcpy(to.as<std::byte>() + begin, from.as<const std::byte>() + begin, static_cast<std::size_t>(end - begin));
   });
 }
+
+template <>
+struct BoxCopy<Cpu> {
+  static Support support(DType dtype) { return ElementMover::support(dtype); }
+  static void run(const Context& c, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first, const TensorRef& to,
+                  std::int64_t to_first) {
+    strided_copy(c, elements, from, from_first, to, to_first);
+  }
+  static void whole(const Context& c, const TensorRef& from, const TensorRef& to) { copy_tensor(c, from, to); }
+};
 
 }  // namespace hone::inline HONE_ABI

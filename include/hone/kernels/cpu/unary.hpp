@@ -10,6 +10,7 @@
 
 #include <hone/config.hpp>
 #include <hone/kernels/cpu/small_float.hpp>
+#include <hone/kernels/functors.hpp>
 #include <hone/ops/unary.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
@@ -18,51 +19,6 @@
 namespace hone::inline HONE_ABI {
 
 namespace cpu {
-
-// What each operator computes: one line per operator.
-// clang-format off
-constexpr simd::Abs             unary(const ops::Abs&) noexcept { return {}; }
-constexpr simd::Acos            unary(const ops::Acos&) noexcept { return {}; }
-constexpr simd::Acosh           unary(const ops::Acosh&) noexcept { return {}; }
-constexpr simd::Asin            unary(const ops::Asin&) noexcept { return {}; }
-constexpr simd::Asinh           unary(const ops::Asinh&) noexcept { return {}; }
-constexpr simd::Atan            unary(const ops::Atan&) noexcept { return {}; }
-constexpr simd::Atanh           unary(const ops::Atanh&) noexcept { return {}; }
-constexpr simd::Ceil            unary(const ops::Ceil&) noexcept { return {}; }
-constexpr simd::Celu            unary(const ops::Celu& op) noexcept { return {op.alpha}; }
-constexpr simd::Cos             unary(const ops::Cos&) noexcept { return {}; }
-constexpr simd::Cosh            unary(const ops::Cosh&) noexcept { return {}; }
-constexpr simd::Elu             unary(const ops::Elu& op) noexcept { return {op.alpha}; }
-constexpr simd::Erf             unary(const ops::Erf&) noexcept { return {}; }
-constexpr simd::Exp             unary(const ops::Exp&) noexcept { return {}; }
-constexpr simd::Floor           unary(const ops::Floor&) noexcept { return {}; }
-constexpr simd::HardSigmoid     unary(const ops::HardSigmoid& op) noexcept { return {op.alpha, op.beta}; }
-constexpr simd::HardSwish       unary(const ops::HardSwish&) noexcept { return {}; }
-constexpr simd::LeakyRelu       unary(const ops::LeakyRelu& op) noexcept { return {op.alpha}; }
-constexpr simd::Log             unary(const ops::Log&) noexcept { return {}; }
-constexpr simd::Mish            unary(const ops::Mish&) noexcept { return {}; }
-constexpr simd::Neg             unary(const ops::Neg&) noexcept { return {}; }
-constexpr simd::Reciprocal      unary(const ops::Reciprocal&) noexcept { return {}; }
-constexpr simd::Relu            unary(const ops::Relu&) noexcept { return {}; }
-constexpr simd::Round           unary(const ops::Round&) noexcept { return {}; }
-constexpr simd::Selu            unary(const ops::Selu& op) noexcept { return {op.alpha, op.gamma}; }
-constexpr simd::Sigmoid         unary(const ops::Sigmoid&) noexcept { return {}; }
-constexpr simd::Sign            unary(const ops::Sign&) noexcept { return {}; }
-constexpr simd::Sin             unary(const ops::Sin&) noexcept { return {}; }
-constexpr simd::Sinh            unary(const ops::Sinh&) noexcept { return {}; }
-constexpr simd::Softplus        unary(const ops::Softplus&) noexcept { return {}; }
-constexpr simd::Softsign        unary(const ops::Softsign&) noexcept { return {}; }
-constexpr simd::Sqrt            unary(const ops::Sqrt&) noexcept { return {}; }
-constexpr simd::Swish           unary(const ops::Swish& op) noexcept { return {op.alpha}; }
-constexpr simd::Tan             unary(const ops::Tan&) noexcept { return {}; }
-constexpr simd::Tanh            unary(const ops::Tanh&) noexcept { return {}; }
-constexpr simd::ThresholdedRelu unary(const ops::ThresholdedRelu& op) noexcept { return {op.alpha}; }
-// clang-format on
-
-template <class Op>
-concept UnaryOp = requires(const Op& op) {
-  unary(op);
-};
 
 /// y = f(x) for elements of `size` bytes, shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
 /// Not a template: one copy serves all operators and types.
@@ -115,13 +71,13 @@ template <class T>
 
 }  // namespace cpu
 
-template <cpu::UnaryOp Op, class T>
+template <UnaryOp Op, class T>
 class Kernel<Op, Cpu, T> : public cpu::UnaryKernel {
  public:
-  using F = decltype(cpu::unary(std::declval<const Op&>()));
+  using F = decltype(functor(std::declval<const Op&>()));
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), cpu::unary(node.op<Op>())) {}
+      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), functor(node.op<Op>())) {}
 };
 
 template <class T>

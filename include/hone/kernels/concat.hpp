@@ -1,19 +1,19 @@
 #pragma once
 
 #include <hone/config.hpp>
-#include <hone/kernels/cpu/strided_copy.hpp>
+#include <hone/kernels/box_copy.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/concat.hpp>
 #include <hone/ops/split.hpp>
-#include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
 
-template <>
-class Kernel<ops::Concat, Cpu> {
+template <class P>
+class Kernel<ops::Concat, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Concat>().axis) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : axis_(node.op<ops::Concat>().axis) {}
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
     const std::size_t along = normalized_axis(axis_, to.rank());
@@ -25,7 +25,7 @@ class Kernel<ops::Concat, Cpu> {
       StridedBox<2> box;
       box.push_back(outer, {part, row});
       box.push_back(part, {1, 1});
-      strided_copy(c, box, c.input(i), 0, c.output(0), first);
+      BoxCopy<P>::run(c, box, c.input(i), 0, c.output(0), first);
       first += part;
     }
   }
@@ -34,11 +34,11 @@ class Kernel<ops::Concat, Cpu> {
   std::int64_t axis_;
 };
 
-template <>
-class Kernel<ops::Split, Cpu> {
+template <class P>
+class Kernel<ops::Split, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Split>().axis) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : axis_(node.op<ops::Split>().axis) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const std::size_t along = normalized_axis(axis_, from.rank());
@@ -55,7 +55,7 @@ class Kernel<ops::Split, Cpu> {
         StridedBox<2> box;
         box.push_back(outer, {row, part});
         box.push_back(part, {1, 1});
-        strided_copy(c, box, c.input(0), first, c.output(output), 0);
+        BoxCopy<P>::run(c, box, c.input(0), first, c.output(output), 0);
       }
       first += part;
     }

@@ -1,18 +1,18 @@
 #pragma once
 
 #include <hone/config.hpp>
-#include <hone/kernels/cpu/strided_copy.hpp>
+#include <hone/kernels/box_copy.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/depth_to_space.hpp>
-#include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
 
-template <>
-class Kernel<ops::DepthToSpace, Cpu> {
+template <class P>
+class Kernel<ops::DepthToSpace, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DepthToSpace>()) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : op_(node.op<ops::DepthToSpace>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
@@ -28,18 +28,18 @@ class Kernel<ops::DepthToSpace, Cpu> {
     box.push_back(b, {b * column, to[3]});
     box.push_back(from[3], {1, b});
     box.push_back(b, {column, 1});
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:
   ops::DepthToSpace op_;
 };
 
-template <>
-class Kernel<ops::SpaceToDepth, Cpu> {
+template <class P>
+class Kernel<ops::SpaceToDepth, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::SpaceToDepth>()) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : op_(node.op<ops::SpaceToDepth>()) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
@@ -55,7 +55,7 @@ class Kernel<ops::SpaceToDepth, Cpu> {
     box.push_back(from[1], {from.stride(1), channel});
     box.push_back(to[2], {b * from[3], to[3]});
     box.push_back(to[3], {b, 1});
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
   }
 
  private:

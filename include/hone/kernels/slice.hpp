@@ -1,18 +1,18 @@
 #pragma once
 
 #include <hone/config.hpp>
-#include <hone/kernels/cpu/strided_copy.hpp>
+#include <hone/kernels/box_copy.hpp>
+#include <hone/kernels/strided_box.hpp>
 #include <hone/ops/slice.hpp>
-#include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
 
-template <>
-class Kernel<ops::Slice, Cpu> {
+template <class P>
+class Kernel<ops::Slice, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView&, const CpuDevice&) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView&, const typename P::Device&) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const Shape& to = c.output(0).shape;
@@ -25,7 +25,7 @@ class Kernel<ops::Slice, Cpu> {
       first += ranges[d].start * from.stride(d);
       box.push_back(to[d], {ranges[d].step * from.stride(d), to.stride(d)});
     }
-    strided_copy(c, box, c.input(0), first, c.output(0), 0);
+    BoxCopy<P>::run(c, box, c.input(0), first, c.output(0), 0);
   }
 };
 

@@ -1,0 +1,3 @@
+#include <hone/providers/cuda_kernels.cuh>
+
+template struct hone::KernelTable<hone::Cuda, hone::CudaMovementKernels>;
