@@ -66,6 +66,11 @@ class CpuProvider final : public Provider {
                                                   [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
   }
 
+  [[nodiscard]] bool is_equal(const Provider& other) const noexcept override {
+    const auto* cpu = dynamic_cast<const CpuProvider*>(&other);
+    return cpu != nullptr && cpu->device_ == device_ && cpu->entries_ == entries_;
+  }
+
   [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
 
  private:

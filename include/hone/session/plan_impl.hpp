@@ -20,6 +20,8 @@ class Planner {
   Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, const Environment& environment)
       : program_(program), graph_(program.graph), environment_(environment), plan_(std::make_shared<Plan>()) {
     plan_->wanted = wanted;
+    plan_->threads = environment.pool.size();
+    plan_->parallel = environment.inter_op_pool != nullptr;
     plan_->values.resize(graph_.values.size());
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
       PlannedValue& value = plan_->values[i];
@@ -48,7 +50,7 @@ class Planner {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
     }
-    if (environment_.inter_op_pool != nullptr) make_waves();
+    if (plan_->parallel) make_waves();
     place_values();
     check_arena(plan_->arena_bytes, environment_.limits);
     return plan_;
@@ -299,7 +301,7 @@ HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef>
                                                       const Environment& environment) const {
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-    if (!(*it)->is_for(inputs, wanted)) continue;
+    if (!(*it)->is_for(environment) || !(*it)->is_for(inputs, wanted)) continue;
     plans_.splice(plans_.begin(), plans_, it);
     return plans_.front();
   }
