@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -111,6 +112,16 @@ struct Slot {
   }
 };
 
+/// Memory of a kernel that cannot be planned, kept from run to run: see Context::kept.
+class KernelMemory {
+ public:
+  KernelMemory() = default;
+  KernelMemory(const KernelMemory&) = delete;
+  KernelMemory& operator=(const KernelMemory&) = delete;
+  virtual ~KernelMemory() = default;
+  [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+};
+
 class Context;
 
 /// Runs the subgraphs of a node; implemented by the executor.
@@ -161,6 +172,15 @@ class Context {
   [[nodiscard]] std::byte* workspace() const noexcept { return workspace_; }
   void set_workspace(std::byte* memory) noexcept { workspace_ = memory; }
 
+  /// The object of type T that the kernel had in the last run of this node in this context, a new one in the first: memory that is taken
+  /// once. A kernel asks for one type alone. Precondition: the kernel runs in a session, as those of nodes with subgraphs always do.
+  template <class T>
+  [[nodiscard]] T& kept() const {
+    if (*kept_ == nullptr) *kept_ = std::make_unique<T>();
+    return static_cast<T&>(**kept_);
+  }
+  void set_kept(std::unique_ptr<KernelMemory>* memory) noexcept { kept_ = memory; }
+
   [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
   /// body(begin, end) over [0, count) in blocks of whole multiples of `grain`, on the threads of the session.
   void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const {
@@ -202,6 +222,7 @@ class Context {
   std::span<Slot* const> outputs_;
   ThreadPool* pool_;
   std::byte* workspace_ = nullptr;
+  std::unique_ptr<KernelMemory>* kept_ = nullptr;
   SubgraphRunner* runner_ = nullptr;
   bool failed_ = false;
   std::string failure_;

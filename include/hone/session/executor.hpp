@@ -58,6 +58,7 @@ class Frame final : private SubgraphRunner {
     std::vector<Slot*> outputs;
     /// One per subgraph.
     std::vector<std::unique_ptr<Frame>> frames;
+    std::unique_ptr<KernelMemory> kept;
   };
 
   /// A plan, tied to the slots of this frame.

@@ -26,7 +26,7 @@ inline void copy_elements(const TensorRef& from, const TensorRef& to) {
 /// Copies a value into a slot with memory of its own.
 inline void copy_to(const Slot& from, Slot& to) {
   if (from.tensor.dtype == DType::undefined) {
-    to.object = from.object.clone();
+    to.object.assign(from.object);
     to.tensor = {};
     return;
   }
@@ -67,7 +67,9 @@ HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const 
     for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
     for (const auto& subprogram : program_.placed[at].subprograms)
       step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
-    result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool).set_runner(this);
+    Context& context = result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool);
+    context.set_runner(this);
+    context.set_kept(&step.kept);
   }
   result->plan = std::move(plan);
   return result;
@@ -182,8 +184,10 @@ HONE_INLINE std::size_t Frame::bytes() const noexcept {
   std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
   for (const Slot& slot : slots_) total += slot.storage.bytes();
   for (const auto& bound : bound_)
-    for (const BoundStep& step : bound->steps)
+    for (const BoundStep& step : bound->steps) {
       for (const auto& frame : step.frames) total += frame->bytes();
+      if (step.kept != nullptr) total += step.kept->bytes();
+    }
   return total;
 }
 
@@ -206,7 +210,7 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
   for (std::size_t i = 0; i < refs.size(); ++i) {
     Slot& slot = frame.input(i);
     slot.tensor = refs[i];
-    if (refs[i].dtype == DType::undefined) slot.object = source(i).object.clone();
+    if (refs[i].dtype == DType::undefined) slot.object.assign(source(i).object);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     if (frame.output_place(i) == PlannedValue::Place::output)

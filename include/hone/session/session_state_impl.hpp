@@ -229,7 +229,7 @@ HONE_INLINE void SessionState::place_inputs(RunContext& context, const Graph& gr
   for (std::size_t i = 0; i < context.inputs.size(); ++i) {
     Slot& slot = context.frame.input(i);
     slot.tensor = context.inputs[i];
-    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object = context.feeds[i]->value()->clone();
+    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object.assign(*context.feeds[i]->value());
   }
 }
 
@@ -251,7 +251,7 @@ HONE_INLINE void SessionState::take_results(RunContext& context, const Graph& gr
         fail(ErrorCode::invalid_argument, "output '", interface->outputs[i].name, "' is ", interface->outputs[i].type(),
              "; it needs a Value to go to");
       }
-      *context.results[i]->value() = slot.object.clone();
+      context.results[i]->value()->assign(slot.object);
       continue;
     }
     const TensorRef& memory = result_memory(context, i);
