@@ -222,11 +222,12 @@ step_zoo_wide() {
     skip zoo-wide "../shared/zoo-wide is not there"
     return 0
   fi
-  build release hone_conformance || return 0
+  build release hone_conformance session_heap_test || return 0
   if [[ ! -f build/zoo-wide/complete ]]; then
     .venv/bin/python ../shared/zoo-wide/materialize.py --into build/zoo-wide >/dev/null || return 1
     touch build/zoo-wide/complete
   fi
+  check "zoo-wide, heap calls" env HONE_ZOO_DIR="$PWD/build/zoo-wide" build/release/bin/tests/session_heap_test
   local named="the cases in tests/conformance/passing_zoo.txt are there"
   if [[ -f build/zoo/complete ]]; then
     check "$named" all_named_exist tests/conformance/passing_zoo.txt build/zoo build/zoo-wide

@@ -951,14 +951,37 @@ class Value {
       ref_ = {buffer->data(), dtype, shape};
     }
   }
+  /// Makes the value a sequence of `count` values and gives them. Those that it has stay, for the sake of their memory; the others are
+  /// none.
+  std::vector<Value>& reset_sequence(Type element, std::size_t count) {
+    auto* sequence = std::get_if<Sequence>(&holder_);
+    if (sequence == nullptr) sequence = &holder_.emplace<Sequence>();
+    ref_ = {};
+    sequence->element = std::move(element);
+    sequence->values.resize(count);
+    return sequence->values;
+  }
+  /// Makes the value a copy of `from`, in the memory that it has already where that is large enough.
+  /// Errors: as tensor().
+  void assign(const TensorRef& from) {
+    reset(from.dtype, from.shape);
+    copy_elements(from);
+  }
+  /// Precondition: `from` is no part of the value.
+  void assign(const Value& from) {
+    if (from.is_tensor()) return assign(from.ref_);
+    const auto* sequence = std::get_if<Sequence>(&from.holder_);
+    if (sequence == nullptr) {
+      *this = from.clone();
+      return;
+    }
+    std::vector<Value>& values = reset_sequence(sequence->element, sequence->values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i].assign(sequence->values[i]);
+  }
   /// An owning copy of `ref`.
   [[nodiscard]] static Value copy_of(const TensorRef& ref) {
     Value result = tensor(ref.dtype, ref.shape);
-    if (ref.dtype == DType::string) {
-      std::copy_n(ref.as<const std::string>(), ref.elements(), result.ref_.as<std::string>());
-    } else if (ref.bytes() != 0) {
-      std::memcpy(result.ref_.data, ref.data, ref.bytes());
-    }
+    result.copy_elements(ref);
     return result;
   }
   /// A sequence whose elements have type `element`.
@@ -1033,6 +1056,15 @@ class Value {
   struct Pair {
     std::vector<Value> parts;  // keys, values
   };
+
+  /// Precondition: this is a tensor of the same type and shape.
+  void copy_elements(const TensorRef& from) {
+    if (from.dtype == DType::string) {
+      std::copy_n(from.as<const std::string>(), from.elements(), ref_.as<std::string>());
+    } else if (from.bytes() != 0) {
+      std::memcpy(ref_.data, from.data, from.bytes());
+    }
+  }
 
   template <class Held>
   [[nodiscard]] const Held& get(std::string_view wanted) const {
@@ -1156,6 +1188,8 @@ struct Limits {
   int max_nesting = 64;
   /// Nodes, after functions are inlined: a few nested ones can stand for more than fit in memory.
   std::size_t max_nodes = 1'000'000;
+
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 namespace detail {
@@ -2302,6 +2336,16 @@ struct Slot {
   }
 };
 
+/// Memory of a kernel that cannot be planned, kept from run to run: see Context::kept.
+class KernelMemory {
+ public:
+  KernelMemory() = default;
+  KernelMemory(const KernelMemory&) = delete;
+  KernelMemory& operator=(const KernelMemory&) = delete;
+  virtual ~KernelMemory() = default;
+  [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+};
+
 class Context;
 
 /// Runs the subgraphs of a node; implemented by the executor.
@@ -2352,6 +2396,15 @@ class Context {
   [[nodiscard]] std::byte* workspace() const noexcept { return workspace_; }
   void set_workspace(std::byte* memory) noexcept { workspace_ = memory; }
 
+  /// The object of type T that the kernel had in the last run of this node in this context, a new one in the first: memory that is taken
+  /// once. A kernel asks for one type alone. Precondition: the kernel runs in a session, as those of nodes with subgraphs always do.
+  template <class T>
+  [[nodiscard]] T& kept() const {
+    if (*kept_ == nullptr) *kept_ = std::make_unique<T>();
+    return static_cast<T&>(**kept_);
+  }
+  void set_kept(std::unique_ptr<KernelMemory>* memory) noexcept { kept_ = memory; }
+
   [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
   /// body(begin, end) over [0, count) in blocks of whole multiples of `grain`, on the threads of the session.
   void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const {
@@ -2393,6 +2446,7 @@ class Context {
   std::span<Slot* const> outputs_;
   ThreadPool* pool_;
   std::byte* workspace_ = nullptr;
+  std::unique_ptr<KernelMemory>* kept_ = nullptr;
   SubgraphRunner* runner_ = nullptr;
   bool failed_ = false;
   std::string failure_;
@@ -2535,6 +2589,10 @@ class Provider {
   [[nodiscard]] virtual Placement place(const NodeView& node) const = 0;
   /// Whether place() would give a kernel. Rewrites ask before they fuse nodes.
   [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
+  /// Whether the other provider has the same operators, places every node alike and makes the same kernels: sessions of one model with
+  /// equal providers share those. An equivalence; by default a provider is equal to itself alone. It may be called at any time while a
+  /// session with the provider lives, and creates no session.
+  [[nodiscard]] virtual bool is_equal(const Provider& other) const noexcept { return this == &other; }
 };
 
 class AnyProvider;
@@ -2563,6 +2621,9 @@ class AnyProvider {
 
   [[nodiscard]] const Provider& operator*() const noexcept { return *provider_; }
   [[nodiscard]] const Provider* operator->() const noexcept { return provider_.get(); }
+  friend bool operator==(const AnyProvider& a, const AnyProvider& b) noexcept {
+    return a.provider_ == b.provider_ || a.provider_->is_equal(*b.provider_);
+  }
 
  private:
   std::shared_ptr<const Provider> provider_;
@@ -3088,6 +3149,11 @@ struct SessionOptions {
   /// Logical processors, as the system numbers them, of each thread but the calling one: intra_op_num_threads - 1 lists, or none.
   /// Implies use_per_session_threads.
   std::vector<std::vector<int>> intra_op_thread_affinities = {};
+  /// Weights, kernels and plans of the session's own. By default the sessions of the process that are made from one file with options that
+  /// lead to the same kernels share them, as long as one of them lives: the second one neither reads the file nor takes memory for
+  /// weights. A file whose contents changed less than two seconds before is not shared, since its next change could not be seen, and
+  /// neither is what a session with an optimized_model_filepath makes.
+  bool use_per_session_weights = false;
   /// Denormal numbers count as zero in all threads that work for the session, while they do.
   bool set_denormal_as_zero = false;
   /// Threads of the host, in place of threads of hone, for nodes and for run_async. With intra_op_num_threads = 0 all of them.
@@ -3110,7 +3176,8 @@ struct SessionOptions {
   std::filesystem::path external_data_folder = {};
   /// Initializers by name: see add_initializer().
   std::map<std::string, Constant, std::less<>> initializers = {};
-  /// Contents of external data files by the location that the model names, read in place of files; they must outlive the session.
+  /// Contents of external data files by the location that the model names, read in place of files; they must outlive the session
+  /// and stay as they are.
   std::map<std::string, std::span<const std::byte>> external_files = {};
 
   /// Options as text, for hosts that pass them on: see config_keys(). They are applied last.
@@ -3152,7 +3219,7 @@ struct SessionOptions {
   }
 
   /// Puts `tensor` in place of the model's initializer of that name, whose type and shape it must have. Sessions may share it; `owner`
-  /// keeps it alive, or else it must outlive them.
+  /// keeps it alive, or else it must outlive them. Its elements must stay as they are while a session that has it lives.
   SessionOptions& add_initializer(std::string name, const TensorRef& tensor, std::shared_ptr<const void> owner = nullptr) {
     initializers.insert_or_assign(std::move(name), Constant{tensor, std::move(owner)});
     return *this;
@@ -3308,12 +3375,74 @@ void write_tensor(const std::filesystem::path& file, const Value& tensor, std::s
 #include <system_error>
 #include <unordered_map>
 
+#define HONE_SINGLE_CORE_FILE_IDENTITY_HPP
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/stat.h>
+#endif
+
+namespace hone::inline HONE_ABI {
+
+/// Which file a path names, and in which state: files of equal identity have equal contents.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t bytes = 0;
+  std::int64_t modified = 0;  ///< the contents; ns since 1970
+  std::int64_t changed = 0;   ///< the contents, the links or the rights; ns since 1970
+
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+
+  /// How far apart two changes must be to be told apart: the clocks of file systems tick every 2 s (FAT) to 1 ms.
+  static constexpr std::chrono::seconds clock_tick{2};
+
+  /// Nothing where the system does not tell, where there is no such file, and for a file whose contents have changed within the last
+  /// clock_tick: the next change could leave it with the same identity.
+  [[nodiscard]] static std::optional<FileIdentity> of(const std::filesystem::path& path) noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    struct ::stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+#if defined(__APPLE__)
+    const auto [modified, changed] = std::pair(status.st_mtimespec, status.st_ctimespec);
+#else
+    const auto [modified, changed] = std::pair(status.st_mtim, status.st_ctim);
+#endif
+    const FileIdentity result{static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+                              static_cast<std::uint64_t>(status.st_size), nanoseconds(modified), nanoseconds(changed)};
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    if (now - std::chrono::nanoseconds(result.modified) < clock_tick) return std::nullopt;
+    return result;
+#else
+    (void)path;
+    return std::nullopt;
+#endif
+  }
+
+ private:
+#if defined(__unix__) || defined(__APPLE__)
+  static std::int64_t nanoseconds(const ::timespec& time) noexcept { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+#endif
+};
+
+/// A file that has been read.
+struct SourceFile {
+  std::filesystem::path path;
+  /// Before it was read; nothing when what is there now cannot be told from what was read.
+  std::optional<FileIdentity> identity;
+
+  explicit SourceFile(std::filesystem::path name) : path(std::move(name)), identity(FileIdentity::of(path)) {}
+  friend bool operator==(const SourceFile&, const SourceFile&) = default;
+
+  /// Whether the path is known to name the same contents still.
+  [[nodiscard]] bool is_unchanged() const noexcept { return identity && FileIdentity::of(path) == identity; }
+};
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_CORE_MAPPED_FILE_HPP
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -3597,8 +3726,13 @@ class ExternalData {
   File open(const std::string& location) {
     if (in_memory_ != nullptr)
       if (const auto found = in_memory_->find(location); found != in_memory_->end()) return {found->second, nullptr};
-    auto& file = files_[location];
-    if (!file) file = std::make_shared<const MappedFile>(confined(location));
+    auto& file = mapped_[location];
+    if (!file) {
+      const std::filesystem::path path = confined(location);
+      // Not the target of links, which may be pointed elsewhere later.
+      files_.emplace_back(std::filesystem::absolute(folder_ / location));
+      file = std::make_shared<const MappedFile>(path);
+    }
     return {file->bytes(), file};
   }
   /// An owner of a part of a file, whose memory goes back to the system with it.
@@ -3613,6 +3747,8 @@ class ExternalData {
     return found != raw_data_->end() ? found->second : nullptr;
   }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+  /// Those that have been mapped.
+  [[nodiscard]] const std::vector<SourceFile>& files() const noexcept { return files_; }
 
  private:
   std::filesystem::path confined(const std::string& location) const {
@@ -3632,7 +3768,8 @@ class ExternalData {
   const std::map<std::string, std::span<const std::byte>>* in_memory_;
   const RawData* raw_data_;
   Limits limits_;
-  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
+  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> mapped_;
+  std::vector<SourceFile> files_;
 };
 
 /// The bytes of `constant` in memory of their own, aligned for any kernel.
@@ -4097,6 +4234,8 @@ class Provider;
 /// What CPU kernels are made for: they fetch their micro-kernels by it, `simd::table<Family>(device.isa)`.
 struct CpuDevice {
   simd::Isa isa = simd::native_isa;
+
+  friend bool operator==(const CpuDevice&, const CpuDevice&) = default;
 };
 
 /// The CPU provider with all its kernels. Including <hone/providers/cpu.hpp> is what brings those in.
@@ -11238,6 +11377,11 @@ class CpuProvider final : public Provider {
     const auto found = entries_.find(&node.node().op->info());
     return found != entries_.end() && std::any_of(found->second.begin(), found->second.end(),
                                                   [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
+  }
+
+  [[nodiscard]] bool is_equal(const Provider& other) const noexcept override {
+    const auto* cpu = dynamic_cast<const CpuProvider*>(&other);
+    return cpu != nullptr && cpu->device_ == device_ && cpu->entries_ == entries_;
   }
 
   [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
@@ -20138,17 +20282,28 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// A copy of what a slot holds.
-inline Value value_of(const Slot& slot) {
-  return slot.tensor.dtype != DType::undefined ? Value::copy_of(slot.tensor) : slot.object.clone();
+/// The type of what a slot holds.
+inline Type type_of(const Slot& slot) { return slot.tensor.dtype != DType::undefined ? Type(slot.tensor.dtype) : slot.object.type(); }
+
+/// Makes `to` a copy of what a slot holds, in memory that it has from earlier runs.
+inline void assign(Value& to, const Slot& from) {
+  if (from.tensor.dtype != DType::undefined) {
+    to.assign(from.tensor);
+  } else {
+    to.assign(from.object);
+  }
 }
 
-/// Makes `value` output `i`. `tensor`: the graph says that the output is a tensor.
-inline void give(Context& c, std::size_t i, Value value, bool tensor) {
-  if (!c.has_output(i)) return;
-  if (tensor) return copy_tensor(c, value.ref(), c.allocate(i, value.dtype(), value.shape()));
-  c.output_slot(i).object = std::move(value);
+/// Output `i`, which is no tensor, as an earlier run left it: its memory is there to be used again.
+inline Value& object_of(Context& c, std::size_t i) {
   c.output_slot(i).tensor = {};
+  return c.output_slot(i).object;
+}
+
+/// Makes `value` output 0. `tensor`: the graph says that the output is a tensor.
+inline void give(Context& c, const Value& value, bool tensor) {
+  if (tensor) return copy_tensor(c, value.ref(), c.allocate(0, value.dtype(), value.shape()));
+  object_of(c, 0).assign(value);
 }
 
 /// The elements of input 0, a sequence.
@@ -20180,7 +20335,7 @@ template <>
 class Kernel<ops::SequenceEmpty, Cpu> : public cpu::SequenceKernel<ops::SequenceEmpty> {
  public:
   using SequenceKernel::SequenceKernel;
-  void run(Context& c) const { cpu::give(c, 0, Value::sequence(op.dtype), false); }
+  void run(Context& c) const { cpu::object_of(c, 0).reset_sequence(op.dtype, 0); }
 };
 
 template <>
@@ -20188,10 +20343,8 @@ class Kernel<ops::SequenceConstruct, Cpu> : public cpu::SequenceKernel<ops::Sequ
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    std::vector<Value> values;
-    for (std::size_t i = 0; i < c.input_count(); ++i) values.push_back(cpu::value_of(c.input_slot(i)));
-    Type element = values[0].type();
-    cpu::give(c, 0, Value::sequence(std::move(element), std::move(values)), false);
+    auto& values = cpu::object_of(c, 0).reset_sequence(cpu::type_of(c.input_slot(0)), c.input_count());
+    for (std::size_t i = 0; i < values.size(); ++i) cpu::assign(values[i], c.input_slot(i));
   }
 };
 
@@ -20205,7 +20358,7 @@ class Kernel<ops::SequenceAt, Cpu> : public cpu::SequenceKernel<ops::SequenceAt>
     if (!cpu::read_position(c, 1, elements.size(), position)) return;
     if (position == elements.size())
       return c.fail("position ", position, " is out of range for a sequence of ", elements.size(), " elements");
-    cpu::give(c, 0, elements[position].clone(), gives_tensor);
+    cpu::give(c, elements[position], gives_tensor);
   }
 };
 
@@ -20214,11 +20367,13 @@ class Kernel<ops::SequenceInsert, Cpu> : public cpu::SequenceKernel<ops::Sequenc
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    Value result = c.input_slot(0).object.clone();
-    std::size_t position = result.elements().size();
+    const auto& elements = cpu::elements_of(c);
+    std::size_t position = elements.size();
     if (c.has_input(2) && !cpu::read_position(c, 2, position, position)) return;
-    result.elements().insert(result.elements().begin() + static_cast<std::ptrdiff_t>(position), cpu::value_of(c.input_slot(1)));
-    cpu::give(c, 0, std::move(result), false);
+    auto& values = cpu::object_of(c, 0).reset_sequence(c.input_slot(0).object.element_type(), elements.size() + 1);
+    for (std::size_t i = 0; i < position; ++i) values[i].assign(elements[i]);
+    cpu::assign(values[position], c.input_slot(1));
+    for (std::size_t i = position; i < elements.size(); ++i) values[i + 1].assign(elements[i]);
   }
 };
 
@@ -20227,13 +20382,13 @@ class Kernel<ops::SequenceErase, Cpu> : public cpu::SequenceKernel<ops::Sequence
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    Value result = c.input_slot(0).object.clone();
-    const std::size_t size = result.elements().size();
+    const auto& elements = cpu::elements_of(c);
+    const std::size_t size = elements.size();
     std::size_t position = size - 1;
     if (c.has_input(1) && !cpu::read_position(c, 1, size, position)) return;
     if (position >= size) return c.fail("there is nothing to erase at the end of a sequence of ", size, " elements");
-    result.elements().erase(result.elements().begin() + static_cast<std::ptrdiff_t>(position));
-    cpu::give(c, 0, std::move(result), false);
+    auto& values = cpu::object_of(c, 0).reset_sequence(c.input_slot(0).object.element_type(), size - 1);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i].assign(elements[i < position ? i : i + 1]);
   }
 };
 
@@ -20300,7 +20455,7 @@ class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitT
     const std::int64_t pieces = listed ? c.input(1).elements() : size / step + (size % step != 0 ? 1 : 0);
     const ElementMover mover(x.dtype);
     const std::int64_t inner = x.shape.stride(along);
-    std::vector<Value> values;
+    auto& values = cpu::object_of(c, 0).reset_sequence(x.dtype, static_cast<std::size_t>(pieces));
     std::int64_t row = 0;
     for (std::int64_t i = 0; i < pieces; ++i) {
       Shape shape = x.shape;
@@ -20308,15 +20463,14 @@ class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitT
       const std::int64_t rows = shape[along];
       if (rows < 0 || rows > size - row)
         return c.fail("piece ", i, " of ", rows, " rows does not fit into the ", size - row, " that are left");
-      Value piece = Value::tensor(x.dtype, !c.has_input(1) && !op.keepdims ? without(shape, along) : shape);
+      Value& piece = values[static_cast<std::size_t>(i)];
+      piece.reset(x.dtype, !c.has_input(1) && !op.keepdims ? without(shape, along) : shape);
       for (std::int64_t o = 0; o < shape.elements(0, along); ++o) {
         mover.copy(mover.at(x.data, (o * size + row) * inner), rows * inner, mover.at(piece.ref().data, o * rows * inner));
       }
-      values.push_back(std::move(piece));
       row += rows;
     }
     if (row != size) return c.fail("the pieces have ", row, " rows together, but there are ", size);
-    cpu::give(c, 0, Value::sequence(x.dtype, std::move(values)), false);
   }
 
  private:
@@ -20332,7 +20486,14 @@ template <>
 class Kernel<ops::Optional, Cpu> : public cpu::SequenceKernel<ops::Optional> {
  public:
   using SequenceKernel::SequenceKernel;
-  void run(Context& c) const { cpu::give(c, 0, c.has_input(0) ? cpu::value_of(c.input_slot(0)) : Value(), false); }
+  void run(Context& c) const {
+    Value& result = cpu::object_of(c, 0);
+    if (c.has_input(0)) {
+      cpu::assign(result, c.input_slot(0));
+    } else {
+      result = {};
+    }
+  }
 };
 
 template <>
@@ -20350,9 +20511,10 @@ class Kernel<ops::OptionalGetElement, Cpu> : public cpu::SequenceKernel<ops::Opt
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    Value value = cpu::value_of(c.input_slot(0));
-    if (!value.has_value()) return c.fail("the optional is empty");
-    cpu::give(c, 0, std::move(value), gives_tensor);
+    const Slot& slot = c.input_slot(0);
+    if (slot.tensor.dtype != DType::undefined) return cpu::give(c, Value::over(slot.tensor), gives_tensor);
+    if (!slot.object.has_value()) return c.fail("the optional is empty");
+    cpu::give(c, slot.object, gives_tensor);
   }
 };
 
@@ -20368,8 +20530,9 @@ class Kernel<ops::SequenceMap, Cpu> : public cpu::SequenceKernel<ops::SequenceMa
     std::vector<Slot> results(c.output_count());
     std::vector<const Slot*> inputs(c.input_count());
     std::vector<Slot*> outputs;
-    std::vector<std::vector<Value>> values(c.output_count());
     for (Slot& result : results) outputs.push_back(&result);
+    for (std::size_t i = 0; i < results.size(); ++i)
+      if (c.has_output(i)) cpu::object_of(c, i).reset_sequence(elements_[i], size);
     for (std::size_t at = 0; at < size; ++at) {
       for (std::size_t i = 0; i < c.input_count(); ++i) {
         inputs[i] = &c.input_slot(i);
@@ -20380,9 +20543,9 @@ class Kernel<ops::SequenceMap, Cpu> : public cpu::SequenceKernel<ops::SequenceMa
         inputs[i] = &slots[i];
       }
       if (!c.run_subgraph(0, inputs, outputs)) return;
-      for (std::size_t i = 0; i < results.size(); ++i) values[i].push_back(cpu::value_of(results[i]));
+      for (std::size_t i = 0; i < results.size(); ++i)
+        if (c.has_output(i)) cpu::assign(c.output_slot(i).object.elements()[at], results[i]);
     }
-    for (std::size_t i = 0; i < values.size(); ++i) cpu::give(c, i, Value::sequence(elements_[i], std::move(values[i])), false);
   }
 
  private:
@@ -20413,7 +20576,7 @@ class Kernel<ops::ZipMap, Cpu> : public cpu::SequenceKernel<ops::ZipMap> {
                                              : Value(Tensor<std::string>({classes}, op.labels.strings));
       maps.push_back(Value::map(std::move(keys), Value::copy_of(scores)));
     }
-    cpu::give(c, 0, Value::sequence(Type::map_of(op.labels.dtype(), x.dtype), std::move(maps)), false);
+    cpu::object_of(c, 0) = Value::sequence(Type::map_of(op.labels.dtype(), x.dtype), std::move(maps));
   }
 };
 
@@ -21011,7 +21174,7 @@ class Kernel<ops::Identity, Cpu> {
     if (is_tensor_) {
       copy_tensor(c, c.input(0), c.output(0));
     } else {
-      cpu::give(c, 0, cpu::value_of(c.input_slot(0)), false);
+      cpu::assign(cpu::object_of(c, 0), c.input_slot(0));
     }
   }
 
@@ -24444,6 +24607,8 @@ class Rows {
     return true;
   }
 
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.capacity() + strings_.capacity() * sizeof(std::string); }
+
   /// Output `i` = the rows, stacked along a new axis; `lead` splits that into (lead, count / lead).
   void stack(Context& c, std::size_t i, std::int64_t axis, bool reverse, std::int64_t lead = 0) const {
     if (!c.has_output(i)) return;
@@ -24481,7 +24646,11 @@ class Rows {
 
 /// Gives the slot `from` to output `i`, with its memory.
 inline void hand_over(Context& c, std::size_t i, Slot& from) {
-  if (c.has_output(i)) std::swap(c.output_slot(i), from);
+  if (!c.has_output(i)) return;
+  Slot& to = c.output_slot(i);
+  std::swap(to.tensor, from.tensor);
+  std::swap(to.storage, from.storage);
+  std::swap(to.object, from.object);
 }
 
 /// The shape that a graph declares for a value; dimensions it leaves open are 0.
@@ -24501,6 +24670,32 @@ inline std::vector<Rows> rows_of(const Graph& body, std::size_t first) {
   return rows;
 }
 
+/// What a node that runs its body again and again passes to it and takes from it.
+struct BodyMemory final : KernelMemory {
+  std::vector<Slot> before;
+  std::vector<Slot> after;
+  std::vector<const Slot*> inputs;
+  std::vector<Slot*> outputs;  ///< all of `after`
+  std::vector<Rows> rows;
+  std::vector<Rows> finals;
+
+  void resize(std::size_t before_count, std::size_t after_count, std::size_t input_count) {
+    before.resize(before_count);
+    after.resize(after_count);
+    inputs.resize(input_count);
+    outputs.clear();
+    for (Slot& slot : after) outputs.push_back(&slot);
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept override {
+    std::size_t total = 0;
+    for (const auto* slots : {&before, &after})
+      for (const Slot& slot : *slots) total += slot.storage.bytes();
+    for (const auto* all : {&rows, &finals})
+      for (const Rows& each : *all) total += each.bytes();
+    return total;
+  }
+};
+
 }  // namespace cpu
 
 template <>
@@ -24519,15 +24714,13 @@ class Kernel<ops::Loop, Cpu> {
     for (std::size_t i = 0; i < 2; ++i)
       if (c.has_input(i) && c.input(i).elements() != 1) return c.fail("its input ", i, " has ", c.input(i).elements(), " elements, not 1");
     const std::int64_t trips = c.has_input(0) ? *c.in<std::int64_t>(0) : std::numeric_limits<std::int64_t>::max();
-    std::vector<cpu::Rows> rows = rows_;
+    // What the body reads and what it makes change places after each iteration.
+    auto& memory = c.kept<cpu::BodyMemory>();
+    memory.resize(variables_, variables_ + 1 + rows_.size(), variables_ + 2);
+    memory.rows = rows_;
+    auto& [before, after, inputs, outputs, rows, finals] = memory;
     std::int64_t iteration = 0;
     bool goes_on = !c.has_input(1) || *c.in<bool>(1);
-    // What the body reads and what it makes change places after each iteration.
-    std::vector<Slot> before(variables_);
-    std::vector<Slot> after(variables_ + 1 + rows.size());
-    std::vector<const Slot*> inputs(variables_ + 2);
-    std::vector<Slot*> outputs;
-    for (Slot& slot : after) outputs.push_back(&slot);
     Slot number;
     Slot condition;
     number.tensor = {&iteration, DType::int64, {}};
@@ -24558,7 +24751,8 @@ class Kernel<ops::Loop, Cpu> {
             copy_elements(initial.tensor.dtype, initial.tensor.data, 0, initial.tensor.elements(), before[i].tensor.data, 0);
           }
         } else {
-          before[i].object = initial.object.clone();
+          before[i].object.assign(initial.object);
+          before[i].tensor = {};
         }
       }
       cpu::hand_over(c, i, before[i]);
@@ -24589,15 +24783,13 @@ class Kernel<ops::Scan, Cpu> {
     const std::size_t first_scan = op_.first_state() + states_;
     const Shape& scanned = c.input(first_scan).shape;
     const std::int64_t batch = op_.batched && scanned.rank() > 0 ? scanned[0] : 1;
-    std::vector<cpu::Rows> rows = rows_;
-    std::vector<cpu::Rows> finals(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
     std::int64_t length = 0;
     if (!read_length(c, batch, length)) return;
-    std::vector<Slot> before(states_ + op_.scans());
-    std::vector<Slot> after(states_ + rows.size());
-    std::vector<const Slot*> inputs(before.size());
-    std::vector<Slot*> outputs;
-    for (Slot& slot : after) outputs.push_back(&slot);
+    auto& memory = c.kept<cpu::BodyMemory>();
+    memory.resize(states_ + op_.scans(), states_ + rows_.size(), states_ + op_.scans());
+    memory.rows = rows_;
+    memory.finals.assign(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
+    auto& [before, after, inputs, outputs, rows, finals] = memory;
     for (std::int64_t b = 0; b < batch; ++b) {
       for (std::size_t i = 0; i < states_; ++i) slice(c.input(op_.first_state() + i), op_.batched, b, 0, 0, before[i]);
       for (std::size_t i = 0; i < before.size(); ++i) inputs[i] = &before[i];
@@ -26784,6 +26976,8 @@ inline constexpr std::array config_table{
               &apply_flag<&SessionOptions::use_deterministic_compute>},
     ConfigKey{"session.use_per_session_threads", "0 or 1: SessionOptions::use_per_session_threads",
               &apply_flag<&SessionOptions::use_per_session_threads>},
+    ConfigKey{"session.use_per_session_weights", "0 or 1: SessionOptions::use_per_session_weights",
+              &apply_flag<&SessionOptions::use_per_session_weights>},
 };
 
 }  // namespace detail
@@ -27019,7 +27213,8 @@ class IoBinding {
 
 namespace hone::inline HONE_ABI {
 
-/// Where the memory of a session is, in bytes.
+/// Where the memory of a session is, in bytes. What it shares with other sessions of the model (weights, packed weights and plans) counts
+/// in each of them.
 struct MemoryReport {
   std::size_t weights = 0;        ///< constants whose elements runs may read: in the parsed model, in mapped files, or computed
   std::size_t packed = 0;         ///< weights that kernels have in a layout of their own, in place of those above
@@ -27148,7 +27343,8 @@ class Session {
   /// lists all nodes that no provider runs), invalid_argument (an option that does not make sense), resource_exhausted
   /// (SessionOptions::limits), cancelled; std::bad_alloc.
   ///
-  /// Weights are in memory once: those that kernels have packed are let go of, and set_providers() reads the file again.
+  /// Weights are in memory once: those that kernels have packed are let go of, and set_providers() reads the file again. Other sessions of
+  /// the file share them: see SessionOptions::use_per_session_weights.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
   /// A serialized model in memory, which is not needed after the call: the session keeps the parsed message. External data is looked for in
   /// SessionOptions::external_data_folder, by default the current directory.
@@ -27244,7 +27440,8 @@ class Session {
 
   /// Where the memory of the session is. May be called at any time.
   [[nodiscard]] MemoryReport memory() const;
-  /// Frees the arenas and plans that no run is using; the next run makes them again. May be called at any time.
+  /// Frees the arenas and plans that no run is using; the next run makes them again. Of sessions that share their plans, the others keep
+  /// those that they have used. May be called at any time.
   void trim() const;
 
   /// Ends the profile that SessionOptions::enable_profiling began, and gives the path of its file; the same path when called again.
@@ -27342,6 +27539,1143 @@ class TaskQueue {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_SESSION_SESSION_STATE_IMPL_HPP
 
+#define HONE_SINGLE_SESSION_EXECUTOR_IMPL_HPP
+
+#define HONE_SINGLE_SESSION_EXECUTOR_HPP
+
+#define HONE_SINGLE_SESSION_PLAN_HPP
+
+#define HONE_SINGLE_SESSION_PROGRAM_HPP
+
+#include <list>
+
+#define HONE_SINGLE_SESSION_CONSTANT_USES_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Counts the uses of the constants of a graph, and lets go of those whose elements nobody reads any more: every kernel that uses them has
+/// packed them. Their types and shapes stay.
+class ConstantUses {
+ public:
+  explicit ConstantUses(Graph& graph) : graph_(graph), uses_(graph.values.size(), 0) {
+    for (const Node& node : graph.nodes) for_each_use(node, [&](ValueId id) { ++uses_[index(id)]; });
+    for (const ValueId id : graph.outputs) ++uses_[index(id)];
+    for (std::size_t i = 0; i < uses_.size(); ++i)
+      if (uses_[i] == 0) release(graph.values[i]);
+  }
+
+  /// `kernel` runs the node.
+  void placed(const Node& node, const AnyKernel& kernel) {
+    const InputSet needed = ~kernel.packed_inputs() | node.op->traits().shape_inputs;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value || contains(needed, k)) continue;
+      if (--uses_[index(node.inputs[k])] == 0) release(graph_[node.inputs[k]]);
+    }
+  }
+
+ private:
+  static void release(GraphValue& value) {
+    if (value.constant) value.constant = value.constant->without_elements();
+  }
+
+  Graph& graph_;
+  std::vector<std::size_t> uses_;  // by value
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+struct Plan;
+
+/// What all runs of a session share besides its program.
+struct Environment {
+  /// Threads that work on one node.
+  ThreadPool& pool;
+  /// Threads that run nodes; null: one node at a time.
+  ThreadPool* inter_op_pool = nullptr;
+  Limits limits = {};
+};
+
+/// A graph whose nodes all have kernels: what a session, and each subgraph in it, runs. Immutable but for the cache of plans.
+class Program {
+ public:
+  struct PlacedNode {
+    std::unique_ptr<AnyKernel> kernel;
+    std::string provider;
+    /// One per subgraph of the node.
+    std::vector<std::unique_ptr<Program>> subprograms;
+  };
+
+  /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
+  static constexpr std::size_t max_plans = 16;
+
+  Graph graph;
+  /// Bytes of weights that kernels have packed, without those of subgraphs.
+  std::size_t packed_bytes = 0;
+  /// Parallel to graph.nodes.
+  std::vector<PlacedNode> placed;
+
+  /// The plan for inputs of these shapes (inputs, defaults, then captures), these outputs and the threads of the environment, made when it
+  /// is not among the last ones. Its limits must be those of all other calls.
+  /// Errors: see make_plan.
+  [[nodiscard]] std::shared_ptr<const Plan> plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
+                                                 const Environment& environment) const;
+  /// Drops the plans, those of subgraphs too; contexts that use one keep it.
+  void forget_plans() const;
+  /// Adds weights, packed copies and plans.
+  void add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const;
+
+  /// inputs, defaults, captures.
+  [[nodiscard]] std::vector<ValueId> run_inputs() const {
+    std::vector<ValueId> ids = graph.inputs;
+    for (const auto& [id, constant] : graph.defaults) ids.push_back(id);
+    for (const Capture& capture : graph.captures) ids.push_back(capture.inner);
+    return ids;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::list<std::shared_ptr<const Plan>> plans_;  // most recently used first
+};
+
+namespace detail {
+
+/// The nodes that no provider runs, and why.
+class Unplaced {
+ public:
+  void add(const Graph& graph, const Node& node, const std::string& reasons) {
+    std::string types;
+    for (const ValueId id : node.inputs) {
+      types += types.empty() ? "" : ", ";
+      types += id == no_value ? std::string("-") : text(graph[id].type, declared_shape(graph[id]));
+    }
+    lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
+  }
+  /// Errors: not_implemented, which lists all nodes added.
+  void check() const {
+    if (lines_.empty()) return;
+    throw Error(ErrorCode::not_implemented,
+                text(lines_.size(), lines_.size() == 1 ? " node" : " nodes", " cannot run:\n", join(lines_, "\n")));
+  }
+
+ private:
+  static std::string declared_shape(const GraphValue& value) {
+    if (!value.shape) return {};
+    return text(" (", join(*value.shape, ", "), ")");
+  }
+  std::vector<std::string> lines_;
+};
+
+inline bool types_known(const Graph& graph, const Node& node) {
+  for (const ValueId id : node.inputs)
+    if (id != no_value && !graph[id].type.is_known()) return false;
+  return true;
+}
+
+/// Offers nodes to providers as the options say.
+class Placer {
+ public:
+  Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
+      : providers_(providers), options_(options), report_(report) {}
+
+  [[nodiscard]] std::unique_ptr<Program> place(Graph graph) {
+    auto program = std::make_unique<Program>();
+    program->graph = std::move(graph);
+    program->placed.reserve(program->graph.nodes.size());
+    ConstantUses uses(program->graph);
+    for (Node& node : program->graph.nodes) {
+      check_cancelled(options_.stop_token);
+      Program::PlacedNode& placed = program->placed.emplace_back();
+      if (node.op == nullptr) {
+        unplaced_.add(program->graph, node, node.problem);
+        continue;
+      }
+      if (!types_known(program->graph, node)) continue;  // downstream of a node that is listed already
+      const std::int64_t bytes_before = thread_buffer_bytes();
+      place(program->graph, node, placed);
+      program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
+      if (placed.kernel != nullptr) uses.placed(node, *placed.kernel);
+      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
+    }
+    return program;
+  }
+
+  /// Errors: not_implemented, which lists the nodes without a kernel.
+  void check() const { unplaced_.check(); }
+
+ private:
+  void place(const Graph& graph, const Node& node, Program::PlacedNode& placed) {
+    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
+    for (const AnyProvider& provider : providers_) {
+      Placement placement;
+      try {
+        placement = provider->place(NodeView(graph, node));
+      } catch (const Error& error) {
+        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+      }
+      if (placement.kernel != nullptr) placement.refusal = refusal_of(*provider, placement);
+      if (placement.kernel != nullptr && placement.refusal.empty()) {
+        placed.kernel = std::move(placement.kernel);
+        placed.provider = line.provider = provider->name();
+        line.kernel = std::move(placement.name);
+        break;
+      }
+      line.refusals.emplace_back(provider->name(), std::move(placement.refusal));
+    }
+    if (placed.kernel == nullptr) {
+      std::string reasons;
+      for (const auto& [name, reason] : line.refusals) reasons += text(reasons.empty() ? "" : "; ", name, ": ", reason);
+      unplaced_.add(graph, node, reasons);
+    }
+    report_.nodes.push_back(std::move(line));
+  }
+
+  /// Why the options do not allow a kernel that the provider has; empty when they do.
+  [[nodiscard]] std::string refusal_of(const Provider& provider, const Placement& placement) const {
+    constexpr std::string_view cpu = "CPUExecutionProvider";
+    if (options_.use_deterministic_compute && !placement.deterministic)
+      return text("the kernel ", placement.name, " is not deterministic, and use_deterministic_compute is set");
+    if (options_.disable_cpu_fallback && provider.name() == cpu && options_.providers[0]->name() != cpu)
+      return "it would fall back to the CPU, and disable_cpu_fallback is set";
+    return {};
+  }
+
+  std::span<const AnyProvider> providers_;
+  const SessionOptions& options_;
+  Report& report_;
+  Unplaced unplaced_;
+};
+
+}  // namespace detail
+
+/// Offers each node, those of subgraphs too, to the providers in order.
+/// Errors: not_implemented; the one error lists every node that no provider runs. cancelled.
+[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers,
+                                                                 const SessionOptions& options, Report& report) {
+  detail::Placer placer(providers, options, report);
+  std::unique_ptr<Program> program = placer.place(std::move(graph));
+  placer.check();
+  return program;
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// Where a value stands during a run.
+struct PlannedValue {
+  enum class Place : std::uint8_t {
+    unused,    ///< no step of the plan makes or reads it
+    constant,  ///< `ref` has its elements: an initializer, or evaluated while planning
+    input,     ///< memory of the feed
+    output,    ///< memory of the result
+    arena,     ///< at `offset` of the arena
+    dynamic,   ///< memory of its own: the shape is known only while running, or it is no tensor
+  };
+  Place place = Place::unused;
+  /// dtype, and, unless dynamic, shape.
+  TensorRef ref;
+  std::size_t offset = 0;
+};
+
+struct PlannedStep {
+  std::size_t node = 0;
+  const AnyKernel* kernel = nullptr;
+  /// The shapes of its outputs are found while running.
+  bool dynamic = false;
+  std::size_t workspace_offset = 0;  ///< in the arena; for steps that are not dynamic
+};
+
+/// Steps that do not depend on each other: those of [first, parallel_end) may run at the same time, those of [parallel_end, end) follow one
+/// by one, since their memory is found while running.
+struct Wave {
+  std::size_t first = 0;
+  std::size_t parallel_end = 0;
+  std::size_t end = 0;
+};
+
+/// A run of a program for one signature (shapes of the inputs, set of wanted outputs, threads): which nodes run, and where every value
+/// stands.
+/// Whatever follows from constants and input shapes alone is evaluated while planning and costs a run nothing.
+struct Plan {
+  std::vector<Shape> signature;
+  std::vector<bool> wanted;
+  int threads = 1;                   ///< that work on one node: each has a workspace
+  bool parallel = false;             ///< nodes run at the same time
+  std::vector<PlannedValue> values;  ///< by ValueId
+  std::vector<PlannedStep> steps;
+  /// All steps in order, when `parallel`.
+  std::vector<Wave> waves;
+  std::size_t arena_bytes = 0;
+  /// What constants evaluated while planning refer to.
+  std::vector<Value> evaluated;
+
+  /// Whether the plan is for the threads that the environment has.
+  [[nodiscard]] bool is_for(const Environment& environment) const {
+    return threads == environment.pool.size() && parallel == (environment.inter_op_pool != nullptr);
+  }
+  /// Whether the plan is for inputs of these shapes and these outputs.
+  [[nodiscard]] bool is_for(std::span<const TensorRef> inputs, const std::vector<bool>& outputs) const {
+    return wanted == outputs && std::equal(inputs.begin(), inputs.end(), signature.begin(), signature.end(),
+                                           [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
+  }
+};
+
+/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node; resource_exhausted beyond a limit.
+[[nodiscard]] std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
+                                                    const std::vector<bool>& wanted, const Environment& environment);
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#define HONE_SINGLE_SESSION_PLAN_IMPL_HPP
+
+#define HONE_SINGLE_SESSION_EVALUATE_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A node alone, with slots of its own: for asking its kernel for its workspace, or running it outside of any session.
+class NodeSlots {
+ public:
+  /// `ref_of(ValueId)` gives dtype, shape and, where known, data of a value.
+  template <class RefOf>
+  NodeSlots(const Node& node, const RefOf& ref_of) : slots_(node.inputs.size() + node.outputs.size()) {
+    std::size_t next = 0;
+    const auto add = [&](ValueId id, std::vector<Slot*>& to) {
+      Slot& slot = slots_[next++];
+      if (id != no_value) slot.tensor = ref_of(id);
+      to.push_back(id != no_value ? &slot : nullptr);
+    };
+    for (const ValueId id : node.inputs) add(id, inputs_);
+    for (const ValueId id : node.outputs) add(id, outputs_);
+  }
+
+  [[nodiscard]] std::size_t workspace(const AnyKernel& kernel, ThreadPool& pool) const {
+    return kernel.workspace(Context(inputs_, outputs_, pool));
+  }
+
+  /// Runs the kernel. `shapes` has one shape per output, or is empty when the kernel finds them. Gives one value per output, empty for
+  /// omitted ones. Null limits: none. Errors: runtime_exception, resource_exhausted.
+  [[nodiscard]] std::vector<Value> run(const AnyKernel& kernel, std::span<const Shape> shapes, ThreadPool& pool,
+                                       const Limits* limits = nullptr) const {
+    for (Slot* output : outputs_)
+      if (output != nullptr) output->limits = limits;
+    for (std::size_t k = 0; k < shapes.size(); ++k)
+      if (outputs_[k] != nullptr) outputs_[k]->allocate(outputs_[k]->tensor.dtype, shapes[k]);
+    Context context(inputs_, outputs_, pool);
+    const std::size_t scratch = kernel.workspace(context);
+    if (limits != nullptr) detail::check_arena(scratch, *limits);
+    const Buffer workspace(scratch);
+    context.set_workspace(static_cast<std::byte*>(workspace.data()));
+    kernel.run(context);
+    if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
+    std::vector<Value> values;
+    for (const Slot* output : outputs_) values.push_back(output != nullptr ? Value::copy_of(output->tensor) : Value());
+    return values;
+  }
+
+ private:
+  std::vector<Slot> slots_;
+  std::vector<Slot*> inputs_;
+  std::vector<Slot*> outputs_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_MEMORY_PLAN_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// A block of memory that is needed from step `first` to step `last`, both included.
+struct Lifetime {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  std::size_t bytes = 0;
+  std::size_t offset = 0;  ///< set by plan_memory
+};
+
+/// Gives each block an offset, a multiple of buffer_alignment, such that blocks needed at the same step never overlap. Returns the bytes of
+/// the arena that holds them all.
+///
+/// Greedy by size: the largest block first, each at the lowest gap that fits. Source: Pisarchyk and Lee, "Efficient Memory Management for
+/// Deep Neural Net Inference", 2020, which finds it within a few percent of the lower bound on convolutional networks.
+[[nodiscard]] inline std::size_t plan_memory(std::vector<Lifetime>& blocks) {
+  std::vector<std::size_t> order(blocks.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return blocks[a].bytes > blocks[b].bytes; });
+
+  std::vector<const Lifetime*> placed;  // by offset
+  std::size_t arena = 0;
+  for (const std::size_t i : order) {
+    Lifetime& block = blocks[i];
+    const std::size_t bytes = align_up(block.bytes);
+    std::size_t offset = 0;
+    for (const Lifetime* other : placed) {
+      if (other->last < block.first || block.last < other->first) continue;
+      if (offset + bytes <= other->offset) break;
+      offset = std::max(offset, other->offset + align_up(other->bytes));
+    }
+    block.offset = offset;
+    arena = std::max(arena, offset + bytes);
+    const auto at = std::upper_bound(placed.begin(), placed.end(), offset,
+                                     [](std::size_t value, const Lifetime* other) { return value < other->offset; });
+    placed.insert(at, &block);
+  }
+  return arena;
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+class Planner {
+ public:
+  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, const Environment& environment)
+      : program_(program), graph_(program.graph), environment_(environment), plan_(std::make_shared<Plan>()) {
+    plan_->wanted = wanted;
+    plan_->threads = environment.pool.size();
+    plan_->parallel = environment.inter_op_pool != nullptr;
+    plan_->values.resize(graph_.values.size());
+    for (std::size_t i = 0; i < graph_.values.size(); ++i) {
+      PlannedValue& value = plan_->values[i];
+      value.ref.dtype = graph_.values[i].type.is_tensor() ? graph_.values[i].type.dtype : DType::undefined;
+      if (graph_.values[i].constant) value = {PlannedValue::Place::constant, graph_.values[i].constant->tensor, 0};
+    }
+    const std::vector<ValueId> ids = program.run_inputs();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      plan_->signature.push_back(inputs[i].shape);
+      PlannedValue& value = plan_->values[index(ids[i])];
+      value.place = PlannedValue::Place::input;
+      value.ref.shape = inputs[i].shape;
+      if (value.ref.dtype == DType::undefined) value.ref.dtype = inputs[i].dtype;
+    }
+  }
+
+  std::shared_ptr<const Plan> run() {
+    find_needed();
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (!needed_[i]) continue;
+      try {
+        plan_node(i);
+      } catch (const Error& error) {
+        if (!error.node().empty()) throw;
+        const Node& node = graph_.nodes[i];
+        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+      }
+    }
+    if (plan_->parallel) make_waves();
+    place_values();
+    check_arena(plan_->arena_bytes, environment_.limits);
+    return plan_;
+  }
+
+ private:
+  using Place = PlannedValue::Place;
+
+  /// Results larger than this are computed while running even when they could be evaluated while planning: a plan stays small.
+  static constexpr std::size_t max_evaluated_bytes = std::size_t{1} << 16;
+
+  void find_needed() {
+    std::vector<bool> value_needed(graph_.values.size(), false);
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i)
+      if (plan_->wanted[i]) value_needed[index(graph_.outputs[i])] = true;
+    needed_.assign(graph_.nodes.size(), false);
+    for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
+      const Node& node = graph_.nodes[i];
+      for (const ValueId id : node.outputs)
+        if (id != no_value && value_needed[index(id)]) needed_[i] = true;
+      if (!needed_[i]) continue;
+      for (const ValueId id : node.inputs)
+        if (id != no_value) value_needed[index(id)] = true;
+      for (const auto& subprogram : program_.placed[i].subprograms)
+        for (const Capture& capture : subprogram->graph.captures) value_needed[index(capture.outer)] = true;
+    }
+  }
+
+  [[nodiscard]] const PlannedValue& planned(ValueId id) const { return plan_->values[index(id)]; }
+  [[nodiscard]] PlannedValue& planned(ValueId id) { return plan_->values[index(id)]; }
+  [[nodiscard]] static bool has_shape(const PlannedValue& value) {
+    return value.place != Place::dynamic && value.place != Place::unused && value.ref.dtype != DType::undefined;
+  }
+
+  void plan_node(std::size_t i) {
+    const Node& node = graph_.nodes[i];
+    const OpTraits& traits = node.op->traits();
+    bool shapes_known = true;
+    bool elements_known = traits.deterministic && program_.placed[i].subprograms.empty();
+    bool shape_inputs_known = true;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value) continue;
+      const PlannedValue& input = planned(node.inputs[k]);
+      shapes_known = shapes_known && has_shape(input);
+      const bool constant = input.place == Place::constant;
+      elements_known = elements_known && (constant || contains(traits.unread_inputs, k));
+      if (contains(traits.shape_inputs, k)) shape_inputs_known = shape_inputs_known && constant;
+    }
+    for (const ValueId id : node.outputs)
+      if (id != no_value && graph_[id].type.is_known() && !graph_[id].type.is_tensor()) shapes_known = false;
+
+    const bool inferable = shapes_known && shape_inputs_known && !traits.data_dependent;
+    std::vector<Shape> shapes(node.outputs.size());
+    std::size_t bytes = 0;
+    if (inferable) {
+      infer_shapes(node, shapes);
+      for (std::size_t k = 0; k < shapes.size(); ++k)
+        if (node.outputs[k] != no_value) bytes += limited_bytes(planned(node.outputs[k]).ref.dtype, shapes[k], environment_.limits);
+    } else if (traits.data_dependent && elements_known) {
+      for (const ValueId id : node.inputs)
+        if (id != no_value) bytes += planned(id).ref.bytes();
+    }
+    if (shapes_known && elements_known && (inferable || traits.data_dependent) && bytes <= max_evaluated_bytes) {
+      evaluate(i, inferable ? std::span<const Shape>(shapes) : std::span<const Shape>());
+      return;
+    }
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      if (node.outputs[k] == no_value) continue;
+      PlannedValue& output = planned(node.outputs[k]);
+      output.place = inferable && output.ref.dtype != DType::string ? Place::arena : Place::dynamic;
+      output.ref.shape = shapes[k];
+    }
+    plan_->steps.push_back({i, program_.placed[i].kernel.get(), !inferable || has_strings(node), 0});
+  }
+
+  [[nodiscard]] bool has_strings(const Node& node) const {
+    for (const ValueId id : node.outputs)
+      if (id != no_value && planned(id).ref.dtype == DType::string) return true;
+    return false;
+  }
+
+  void infer_shapes(const Node& node, std::vector<Shape>& shapes) const {
+    std::vector<const TensorRef*> refs;
+    for (const ValueId id : node.inputs) refs.push_back(id == no_value ? nullptr : &planned(id).ref);
+    node.op->shapes(ShapeContext(refs, shapes));
+  }
+
+  /// Runs the kernel now; its outputs become constants of the plan.
+  void evaluate(std::size_t i, std::span<const Shape> shapes) {
+    const Node& node = graph_.nodes[i];
+    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool, &environment_.limits);
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      if (node.outputs[k] == no_value) continue;
+      plan_->evaluated.push_back(std::move(values[k]));
+      planned(node.outputs[k]) = {Place::constant, plan_->evaluated.back().ref(), 0};
+    }
+  }
+
+  [[nodiscard]] NodeSlots slots_of(const Node& node) const {
+    return NodeSlots(node, [this](ValueId id) { return planned(id).ref; });
+  }
+
+  /// Calls visit(id) for each value that a step reads, in subgraphs too.
+  template <class Visit>
+  void for_each_read(const PlannedStep& step, const Visit& visit) const {
+    for (const ValueId id : graph_.nodes[step.node].inputs)
+      if (id != no_value) visit(id);
+    for (const auto& subprogram : program_.placed[step.node].subprograms)
+      for (const Capture& capture : subprogram->graph.captures) visit(capture.outer);
+  }
+
+  /// Orders the steps by the longest way from the inputs: those at the same distance do not depend on each other.
+  void make_waves() {
+    struct Place {
+      std::size_t wave;
+      bool serial;
+      PlannedStep step;
+    };
+    std::vector<std::size_t> made_in(graph_.values.size(), 0);  // wave after which the value is there
+    std::vector<Place> order;
+    for (const PlannedStep& step : plan_->steps) {
+      std::size_t wave = 0;
+      for_each_read(step, [&](ValueId id) { wave = std::max(wave, made_in[index(id)]); });
+      for (const ValueId id : graph_.nodes[step.node].outputs)
+        if (id != no_value) made_in[index(id)] = wave + 1;
+      order.push_back({wave, step.dynamic || !program_.placed[step.node].subprograms.empty(), step});
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [](const Place& a, const Place& b) { return std::pair(a.wave, a.serial) < std::pair(b.wave, b.serial); });
+    for (std::size_t s = 0; s < order.size(); ++s) {
+      plan_->steps[s] = order[s].step;
+      if (s == 0 || order[s].wave != order[s - 1].wave) plan_->waves.push_back({s, s, s});
+      Wave& wave = plan_->waves.back();
+      wave.end = s + 1;
+      if (!order[s].serial) wave.parallel_end = s + 1;
+    }
+  }
+
+  /// Gives arena values and workspaces their offsets. Values that share memory (aliases, in-place results) form one block.
+  void place_values() {
+    constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+    constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+    // Steps of one wave happen at one time: none of them may have memory that another still needs.
+    std::vector<std::size_t> time(plan_->steps.size());
+    for (std::size_t s = 0; s < time.size(); ++s) time[s] = s;
+    for (std::size_t w = 0; w < plan_->waves.size(); ++w)
+      for (std::size_t s = plan_->waves[w].first; s < plan_->waves[w].end; ++s) time[s] = w;
+    std::vector<std::size_t> last_use(graph_.values.size(), 0);
+    last_readers_.assign(graph_.values.size(), 0);
+    for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
+      std::vector<ValueId> seen;
+      for_each_read(plan_->steps[s], [&](ValueId id) {
+        if (std::find(seen.begin(), seen.end(), id) != seen.end()) return;
+        seen.push_back(id);
+        if (last_use[index(id)] != time[s]) last_readers_[index(id)] = 0;
+        last_use[index(id)] = time[s];
+        ++last_readers_[index(id)];
+      });
+    }
+    for (std::size_t k = 0; k < graph_.outputs.size(); ++k) {
+      PlannedValue& value = planned(graph_.outputs[k]);
+      if (!plan_->wanted[k]) continue;
+      last_use[index(graph_.outputs[k])] = never;
+      if (value.place == Place::arena) value.place = Place::output;
+    }
+
+    std::vector<Lifetime> blocks;
+    std::vector<std::size_t> block_of(graph_.values.size(), none);
+    std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
+    for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
+      const PlannedStep& step = plan_->steps[s];
+      const Node& node = graph_.nodes[step.node];
+      for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+        if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
+        const std::size_t value = index(node.outputs[k]);
+        const std::size_t last = std::max(last_use[value], time[s]);
+        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
+        if (block == none) {
+          block = blocks.size();
+          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
+        }
+        blocks[block].last = std::max(blocks[block].last, last);
+        block_of[value] = block;
+      }
+      if (step.dynamic) continue;
+      if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
+        workspace_block[s] = blocks.size();
+        blocks.push_back({time[s], time[s], bytes, 0});
+      }
+    }
+    plan_->arena_bytes = plan_memory(blocks);
+    for (std::size_t i = 0; i < block_of.size(); ++i)
+      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
+    for (std::size_t s = 0; s < plan_->steps.size(); ++s)
+      if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
+  }
+
+  /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
+  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
+                                         const std::vector<std::size_t>& block_of) const {
+    const OpTraits& traits = node.op->traits();
+    const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value) continue;
+      const std::size_t block = block_of[index(node.inputs[k])];
+      if (block == std::numeric_limits<std::size_t>::max()) continue;
+      const PlannedValue& input = planned(node.inputs[k]);
+      if (traits.alias && k == 0) return block;
+      if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
+          input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
+          !is_other_input(node, k, block, block_of)) {
+        return block;
+      }
+    }
+    return std::numeric_limits<std::size_t>::max();
+  }
+
+  /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.
+  [[nodiscard]] bool may_overwrite(ValueId id, std::size_t block, const std::vector<std::size_t>& block_of) const {
+    return plan_->waves.empty() || (last_readers_[index(id)] == 1 && std::count(block_of.begin(), block_of.end(), block) == 1);
+  }
+
+  /// Whether another input of the node stands in the same block and is read after elements of it are overwritten.
+  [[nodiscard]] bool is_other_input(const Node& node, std::size_t k, std::size_t block, const std::vector<std::size_t>& block_of) const {
+    for (std::size_t other = 0; other < node.inputs.size(); ++other) {
+      if (other == k || node.inputs[other] == no_value || block_of[index(node.inputs[other])] != block) continue;
+      if (node.op->traits().reads_late || !(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
+    }
+    return false;
+  }
+
+  const Program& program_;
+  const Graph& graph_;
+  const Environment& environment_;
+  std::shared_ptr<Plan> plan_;
+  std::vector<bool> needed_;
+  std::vector<std::size_t> last_readers_;  // by ValueId: steps that read it at the time of its last use
+};
+
+}  // namespace detail
+
+HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
+                                                  const std::vector<bool>& wanted, const Environment& environment) {
+  return detail::Planner(program, inputs, wanted, environment).run();
+}
+
+HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
+                                                      const Environment& environment) const {
+  const std::lock_guard lock(mutex_);
+  for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+    if (!(*it)->is_for(environment) || !(*it)->is_for(inputs, wanted)) continue;
+    plans_.splice(plans_.begin(), plans_, it);
+    return plans_.front();
+  }
+  plans_.push_front(make_plan(*this, inputs, wanted, environment));
+  if (plans_.size() > max_plans) plans_.pop_back();
+  return plans_.front();
+}
+
+HONE_INLINE void Program::forget_plans() const {
+  {
+    const std::lock_guard lock(mutex_);
+    plans_.clear();
+  }
+  for (const PlacedNode& node : placed)
+    for (const auto& subprogram : node.subprograms) subprogram->forget_plans();
+}
+
+HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const {
+  for (const GraphValue& value : graph.values)
+    if (value.constant && value.constant->tensor.data != nullptr && counted.insert(value.constant->tensor.data).second)
+      to.weights += value.constant->tensor.bytes();
+  for (const auto& [id, constant] : graph.defaults)
+    if (counted.insert(constant.tensor.data).second) to.weights += constant.tensor.bytes();
+  to.packed += packed_bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    to.plans += plans_.size();
+    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arena_bytes);
+  }
+  for (const PlacedNode& node : placed)
+    for (const auto& subprogram : node.subprograms) subprogram->add_memory(to, counted);
+}
+
+}  // namespace hone::inline HONE_ABI
+#endif
+#define HONE_SINGLE_SESSION_PROFILER_HPP
+
+#include <cstdio>
+#include <ctime>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__unix__) || defined(__APPLE__)
+#endif
+
+namespace hone::inline HONE_ABI {
+
+/// Quotes included.
+[[nodiscard]] inline std::string json_string(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
+      result += code;
+      continue;
+    }
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+/// Writes what a session does as a Chrome trace: a JSON array with one complete event ("ph":"X") per line, times in microseconds since
+/// the profile began. Perfetto and chrome://tracing open it.
+/// Source: "Trace Event Format", the Chromium project.
+class Profiler {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// The file is "PREFIX_DATE_TIME_NUMBER.json". Errors: no_such_file when it cannot be written.
+  explicit Profiler(const std::string& prefix) : path_(path_of(prefix)), stream_(path_, std::ios::binary) {
+    if (!stream_) fail(ErrorCode::no_such_file, "the profile '", path_.string(), "' cannot be written");
+    stream_ << "[\n";
+  }
+  Profiler(const Profiler&) = delete;
+  Profiler& operator=(const Profiler&) = delete;
+  ~Profiler() { (void)end(); }
+
+  /// One event. `arguments`: the members of "args", as JSON. Ignored after end().
+  void add(std::string_view category, std::string_view name, Clock::time_point begin, Clock::time_point end, std::string_view arguments) {
+    const auto microseconds = [](Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); };
+    char times[96];
+    std::snprintf(times, sizeof times, "\"ts\":%.3f,\"dur\":%.3f", microseconds(begin - start_), microseconds(end - begin));
+    const std::string line = text("{\"cat\":", json_string(category), ",\"pid\":", process_id(), ",\"tid\":", thread_id(), ",", times,
+                                  ",\"ph\":\"X\",\"name\":", json_string(name), ",\"args\":{", arguments, "}}");
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    if (!first_) stream_ << ",\n";
+    first_ = false;
+    stream_ << line;
+  }
+
+  /// Ends the profile and gives the path of the file; a second call gives the same.
+  std::string end() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(ended_, true)) {
+      stream_ << "\n]\n";
+      stream_.close();
+    }
+    return path_.string();
+  }
+  [[nodiscard]] bool ended() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
+
+ private:
+  static std::filesystem::path path_of(const std::string& prefix) {
+    static std::atomic<int> number{0};
+    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm broken_down{};
+#if defined(_MSC_VER)
+    ::localtime_s(&broken_down, &now);
+#else
+    ::localtime_r(&now, &broken_down);
+#endif
+    char stamp[32];
+    std::strftime(stamp, sizeof stamp, "%Y-%m-%d_%H-%M-%S", &broken_down);
+    return text(prefix, "_", stamp, "_", process_id(), "-", number.fetch_add(1), ".json");
+  }
+  static std::int64_t process_id() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    return ::getpid();
+#else
+    return 0;
+#endif
+  }
+  static std::int64_t thread_id() noexcept {
+#if defined(__linux__)
+    thread_local const std::int64_t id = ::syscall(SYS_gettid);
+#else
+    static std::atomic<std::int64_t> next{1};
+    thread_local const std::int64_t id = next.fetch_add(1);
+#endif
+    return id;
+  }
+
+  std::filesystem::path path_;
+  std::ofstream stream_;
+  const Clock::time_point start_ = Clock::now();
+  mutable std::mutex mutex_;
+  bool first_ = true;
+  bool ended_ = false;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+/// What one run is asked for, besides its inputs and outputs.
+struct RunControl {
+  const RunOptions& options;
+  /// Null: the run is not profiled.
+  Profiler* profiler = nullptr;
+};
+
+/// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
+/// and keeps its memory for the next.
+class Frame final : private SubgraphRunner {
+ public:
+  /// Precondition: both outlive the frame.
+  Frame(const Program& program, const Environment& environment)
+      : program_(program), environment_(environment), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  /// Makes the frame ready for inputs of these shapes (inputs, defaults, captures) and these outputs. Errors: see make_plan.
+  void prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted);
+
+  /// Slot of an input, default or capture, in the order of Program::run_inputs(): the caller sets its tensor or object before execute().
+  [[nodiscard]] Slot& input(std::size_t i) { return slots_[index(input_ids_[i])]; }
+  [[nodiscard]] const std::vector<ValueId>& input_ids() const noexcept { return input_ids_; }
+  /// Slot of graph output `i`, and whether the caller must give it memory before execute(): for Place::output its dtype and shape are set.
+  [[nodiscard]] Slot& output(std::size_t i) { return slots_[index(program_.graph.outputs[i])]; }
+  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const {
+    return current().plan->values[index(program_.graph.outputs[i])].place;
+  }
+
+  /// Runs the steps of the plan.
+  /// Errors: runtime_exception that names the node; cancelled, with the node that did not start; resource_exhausted.
+  void execute(const RunControl& control);
+
+  /// Bytes of the arena and of results of unplanned size, subgraphs included. Not while the frame runs.
+  [[nodiscard]] std::size_t bytes() const noexcept;
+
+ private:
+  /// The inputs and outputs of one step, as its Context sees them.
+  struct BoundStep {
+    std::vector<Slot*> inputs;
+    std::vector<Slot*> outputs;
+    /// One per subgraph.
+    std::vector<std::unique_ptr<Frame>> frames;
+    std::unique_ptr<KernelMemory> kept;
+  };
+
+  /// A plan, tied to the slots of this frame.
+  struct BoundPlan {
+    std::shared_ptr<const Plan> plan;
+    std::vector<BoundStep> steps;
+    std::vector<Context> contexts;  // one per step
+  };
+
+  [[nodiscard]] const BoundPlan& current() const { return *bound_.front(); }
+  [[nodiscard]] BoundPlan& current() { return *bound_.front(); }
+  [[nodiscard]] std::unique_ptr<BoundPlan> bind(std::shared_ptr<const Plan> plan);
+  /// Points the slots to where the current plan has their values.
+  void place_slots();
+  void infer_shapes(std::size_t step);
+  void run_step(std::size_t step);
+  void run_kernel(std::size_t step);
+  void run_parallel(const Wave& wave);
+  void record(std::size_t step, Profiler::Clock::time_point begin) const;
+  bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
+
+  const Program& program_;
+  const Environment& environment_;
+  const RunControl* control_ = nullptr;  // while a run is on
+  std::vector<ValueId> input_ids_;
+  const std::vector<bool> all_outputs_;
+  std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
+  std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
+  bool placed_ = false;                            // whether the slots are where the current plan has them
+  Buffer arena_;
+  Buffer dynamic_workspace_;
+  std::vector<Slot> slots_;
+  // Of infer_shapes, kept for their memory.
+  std::vector<const TensorRef*> shape_inputs_;
+  std::vector<Shape> shapes_;
+  // The first failure of a parallel wave, by the order of its steps.
+  std::mutex failure_mutex_;
+  std::size_t failed_step_ = 0;
+  std::exception_ptr failure_;
+};
+
+}  // namespace hone::inline HONE_ABI
+
+#if !HONE_COMPILED
+#endif
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// Precondition: the same type and shape.
+inline void copy_elements(const TensorRef& from, const TensorRef& to) {
+  if (from.dtype == DType::string) {
+    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
+  } else if (from.bytes() != 0) {
+    std::memcpy(to.data, from.data, from.bytes());
+  }
+}
+
+/// Copies a value into a slot with memory of its own.
+inline void copy_to(const Slot& from, Slot& to) {
+  if (from.tensor.dtype == DType::undefined) {
+    to.object.assign(from.object);
+    to.tensor = {};
+    return;
+  }
+  to.allocate(from.tensor.dtype, from.tensor.shape);
+  copy_elements(from.tensor, to.tensor);
+}
+
+}  // namespace detail
+
+HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted) {
+  const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const auto& bound) { return bound->plan->is_for(inputs, wanted); });
+  if (placed_ && found == bound_.begin() && !bound_.empty()) return;
+  placed_ = false;  // until all is done: memory may run out on the way
+  if (found == bound_.end()) {
+    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, environment_));
+    if (bound_.size() == Program::max_plans) bound_.pop_back();
+    bound_.insert(bound_.begin(), std::move(bound));
+  } else {
+    std::rotate(bound_.begin(), found, found + 1);
+  }
+  place_slots();
+  placed_ = true;
+}
+
+HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
+  if (slots_.empty()) {
+    slots_ = std::vector<Slot>(plan->values.size());
+    for (Slot& slot : slots_) slot.limits = &environment_.limits;
+  }
+  const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
+  auto result = std::make_unique<BoundPlan>();
+  result->steps.resize(plan->steps.size());
+  result->contexts.reserve(plan->steps.size());
+  for (std::size_t s = 0; s < plan->steps.size(); ++s) {
+    const std::size_t at = plan->steps[s].node;
+    BoundStep& step = result->steps[s];
+    for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
+    for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
+    for (const auto& subprogram : program_.placed[at].subprograms)
+      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
+    Context& context = result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool);
+    context.set_runner(this);
+    context.set_kept(&step.kept);
+  }
+  result->plan = std::move(plan);
+  return result;
+}
+
+HONE_INLINE void Frame::place_slots() {
+  const Plan& plan = *current().plan;
+  arena_.reserve(plan.arena_bytes);
+  auto* arena = static_cast<std::byte*>(arena_.data());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].tensor = plan.values[i].ref;
+    if (plan.values[i].place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + plan.values[i].offset;
+  }
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) current().contexts[s].set_workspace(arena + plan.steps[s].workspace_offset);
+}
+
+HONE_INLINE void Frame::infer_shapes(std::size_t s) {
+  const Node& node = program_.graph.nodes[current().plan->steps[s].node];
+  const BoundStep& bound = current().steps[s];
+  shape_inputs_.clear();
+  for (const Slot* input : bound.inputs) shape_inputs_.push_back(input == nullptr ? nullptr : &input->tensor);
+  shapes_.assign(bound.outputs.size(), Shape());
+  node.op->shapes(ShapeContext(shape_inputs_, shapes_));
+  for (std::size_t k = 0; k < bound.outputs.size(); ++k) {
+    Slot* output = bound.outputs[k];
+    if (output == nullptr) continue;
+    const Type& type = program_.graph[node.outputs[k]].type;
+    if (type.is_tensor()) output->allocate(type.dtype, shapes_[k]);
+  }
+}
+
+HONE_INLINE void Frame::execute(const RunControl& control) {
+  control_ = &control;
+  const Plan& plan = *current().plan;
+  if (plan.waves.empty()) {
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
+    return;
+  }
+  for (const Wave& wave : plan.waves) {
+    run_parallel(wave);
+    for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
+  }
+}
+
+HONE_INLINE void Frame::run_parallel(const Wave& wave) {
+  failure_ = nullptr;
+  const auto body = [&](std::int64_t begin, std::int64_t end) {
+    for (auto s = wave.first + static_cast<std::size_t>(begin); s < wave.first + static_cast<std::size_t>(end); ++s) {
+      try {
+        run_step(s);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        if (failure_ != nullptr && failed_step_ < s) continue;
+        failure_ = std::current_exception();
+        failed_step_ = s;
+      }
+    }
+  };
+  environment_.inter_op_pool->parallel_for(static_cast<std::int64_t>(wave.parallel_end - wave.first), 1, body);
+  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+HONE_INLINE void Frame::run_step(std::size_t s) {
+  try {
+    if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before this node");
+    if (control_->profiler == nullptr) return run_kernel(s);
+    const auto begin = Profiler::Clock::now();
+    run_kernel(s);
+    record(s, begin);
+  } catch (const Error& error) {
+    if (!error.node().empty()) throw;
+    const Node& node = program_.graph.nodes[current().plan->steps[s].node];
+    throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+  }
+}
+
+HONE_INLINE void Frame::run_kernel(std::size_t s) {
+  const PlannedStep& step = current().plan->steps[s];
+  Context& context = current().contexts[s];
+  if (step.dynamic) {
+    if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
+    const std::size_t workspace = step.kernel->workspace(context);
+    detail::check_arena(workspace, environment_.limits);
+    dynamic_workspace_.reserve(workspace);
+    context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
+  }
+  step.kernel->run(context);
+  if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
+}
+
+HONE_INLINE void Frame::record(std::size_t s, Profiler::Clock::time_point begin) const {
+  const auto end = Profiler::Clock::now();
+  const std::size_t at = current().plan->steps[s].node;
+  const Node& node = program_.graph.nodes[at];
+  const auto shapes = [](const std::vector<Slot*>& slots) {
+    std::string result;
+    for (const Slot* slot : slots) {
+      if (slot == nullptr || slot->tensor.dtype == DType::undefined) continue;
+      result += text(result.empty() ? "" : ",", "{\"", name(slot->tensor.dtype), "\":[", join(slot->tensor.shape, ","), "]}");
+    }
+    return "[" + result + "]";
+  };
+  const BoundStep& bound = current().steps[s];
+  std::string arguments =
+      text("\"op_name\":", json_string(node.qualified_op()), ",\"provider\":", json_string(program_.placed[at].provider),
+           ",\"input_type_shape\":", shapes(bound.inputs), ",\"output_type_shape\":", shapes(bound.outputs));
+  if (!control_->options.tag.empty()) arguments += text(",\"run_tag\":", json_string(control_->options.tag));
+  control_->profiler->add("Node", node.name, begin, end, arguments);
+}
+
+HONE_INLINE std::size_t Frame::bytes() const noexcept {
+  std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
+  for (const Slot& slot : slots_) total += slot.storage.bytes();
+  for (const auto& bound : bound_)
+    for (const BoundStep& step : bound->steps) {
+      for (const auto& frame : step.frames) total += frame->bytes();
+      if (step.kept != nullptr) total += step.kept->bytes();
+    }
+  return total;
+}
+
+HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) {
+  const auto step = static_cast<std::size_t>(&context - current().contexts.data());
+  Frame& frame = *current().steps[step].frames[subgraph];
+  const Graph& graph = frame.program_.graph;
+
+  std::vector<TensorRef>& refs = frame.run_inputs_;
+  refs.clear();
+  const auto source = [&](std::size_t i) -> const Slot& {
+    const std::size_t first_capture = graph.inputs.size() + graph.defaults.size();
+    return i < graph.inputs.size() ? *inputs[i] : slots_[index(graph.captures[i - first_capture].outer)];
+  };
+  for (std::size_t i = 0; i < frame.input_ids_.size(); ++i) {
+    const bool is_default = i >= graph.inputs.size() && i < graph.inputs.size() + graph.defaults.size();
+    refs.push_back(is_default ? graph.defaults[i - graph.inputs.size()].second.tensor : source(i).tensor);
+  }
+  frame.prepare(refs, frame.all_outputs_);
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    Slot& slot = frame.input(i);
+    slot.tensor = refs[i];
+    if (refs[i].dtype == DType::undefined) slot.object.assign(source(i).object);
+  }
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (frame.output_place(i) == PlannedValue::Place::output)
+      frame.output(i).allocate(frame.output(i).tensor.dtype, frame.output(i).tensor.shape);
+  }
+  // A body without nodes would never notice.
+  if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled in this node");
+  frame.execute(*control_);
+  for (std::size_t i = 0; i < outputs.size() && i < graph.outputs.size(); ++i) {
+    if (outputs[i] != nullptr) detail::copy_to(frame.output(i), *outputs[i]);
+  }
+  return !context.failed();
+}
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_LOADED_MODEL_IMPL_HPP
+
 #define HONE_SINGLE_ONNX_IMPORTER_HPP
 
 #define HONE_SINGLE_GRAPH_REGISTRY_HPP
@@ -27388,6 +28722,8 @@ struct ImportedModel {
   ModelMetadata metadata;
   /// Initializers that are inputs too, so that a feed may override them.
   std::vector<NodeArg> overridable_initializers;
+  /// Of external data.
+  std::vector<SourceFile> files;
 };
 
 /// What becomes of initializers that are inputs too.
@@ -28526,6 +29862,7 @@ class Importer {
   }
 
   [[nodiscard]] std::vector<NodeArg> overridable_initializers() const { return overridable_initializers_; }
+  [[nodiscard]] const std::vector<SourceFile>& files() const noexcept { return external_.files(); }
 
   Graph run() {
     Graph graph;
@@ -28848,7 +30185,7 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
   ModelMetadata metadata = detail::read_metadata(*model);
   detail::Importer importer(std::move(model), folder, registry, options);
   Graph graph = importer.run();
-  return {std::move(graph), std::move(metadata), importer.overridable_initializers()};
+  return {std::move(graph), std::move(metadata), importer.overridable_initializers(), importer.files()};
 }
 
 }  // namespace hone::inline HONE_ABI
@@ -29235,7 +30572,6 @@ void save_model(const std::filesystem::path& file, const Graph& graph, const Mod
 #define HONE_SINGLE_CORE_OUTPUT_FILE_HPP
 
 #include <cerrno>
-#include <cstdio>
 
 namespace hone::inline HONE_ABI {
 
@@ -31078,58 +32414,6 @@ struct EliminateNoOps {
 
 }  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_FOLD_CONSTANTS_HPP
-
-#define HONE_SINGLE_SESSION_EVALUATE_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// A node alone, with slots of its own: for asking its kernel for its workspace, or running it outside of any session.
-class NodeSlots {
- public:
-  /// `ref_of(ValueId)` gives dtype, shape and, where known, data of a value.
-  template <class RefOf>
-  NodeSlots(const Node& node, const RefOf& ref_of) : slots_(node.inputs.size() + node.outputs.size()) {
-    std::size_t next = 0;
-    const auto add = [&](ValueId id, std::vector<Slot*>& to) {
-      Slot& slot = slots_[next++];
-      if (id != no_value) slot.tensor = ref_of(id);
-      to.push_back(id != no_value ? &slot : nullptr);
-    };
-    for (const ValueId id : node.inputs) add(id, inputs_);
-    for (const ValueId id : node.outputs) add(id, outputs_);
-  }
-
-  [[nodiscard]] std::size_t workspace(const AnyKernel& kernel, ThreadPool& pool) const {
-    return kernel.workspace(Context(inputs_, outputs_, pool));
-  }
-
-  /// Runs the kernel. `shapes` has one shape per output, or is empty when the kernel finds them. Gives one value per output, empty for
-  /// omitted ones. Null limits: none. Errors: runtime_exception, resource_exhausted.
-  [[nodiscard]] std::vector<Value> run(const AnyKernel& kernel, std::span<const Shape> shapes, ThreadPool& pool,
-                                       const Limits* limits = nullptr) const {
-    for (Slot* output : outputs_)
-      if (output != nullptr) output->limits = limits;
-    for (std::size_t k = 0; k < shapes.size(); ++k)
-      if (outputs_[k] != nullptr) outputs_[k]->allocate(outputs_[k]->tensor.dtype, shapes[k]);
-    Context context(inputs_, outputs_, pool);
-    const std::size_t scratch = kernel.workspace(context);
-    if (limits != nullptr) detail::check_arena(scratch, *limits);
-    const Buffer workspace(scratch);
-    context.set_workspace(static_cast<std::byte*>(workspace.data()));
-    kernel.run(context);
-    if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
-    std::vector<Value> values;
-    for (const Slot* output : outputs_) values.push_back(output != nullptr ? Value::copy_of(output->tensor) : Value());
-    return values;
-  }
-
- private:
-  std::vector<Slot> slots_;
-  std::vector<Slot*> inputs_;
-  std::vector<Slot*> outputs_;
-};
-
-}  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI::rewrites {
 
@@ -33939,1074 +35223,173 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
 }
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_SESSION_EXECUTOR_IMPL_HPP
+#define HONE_SINGLE_SESSION_LOADED_MODEL_HPP
 
-#define HONE_SINGLE_SESSION_EXECUTOR_HPP
+#define HONE_SINGLE_SESSION_MODEL_KEY_HPP
 
-#define HONE_SINGLE_SESSION_PLAN_HPP
-
-#define HONE_SINGLE_SESSION_PROGRAM_HPP
-
-#include <list>
-
-#define HONE_SINGLE_SESSION_CONSTANT_USES_HPP
+#define HONE_SINGLE_SESSION_MODEL_SOURCE_HPP
 
 namespace hone::inline HONE_ABI::detail {
 
-/// Counts the uses of the constants of a graph, and lets go of those whose elements nobody reads any more: every kernel that uses them has
-/// packed them. Their types and shapes stay.
-class ConstantUses {
+/// Where a session has its model from: a file, which is parsed whenever the model is read, so that no weights stay in memory for that, or a
+/// message that is kept.
+class ModelSource {
  public:
-  explicit ConstantUses(Graph& graph) : graph_(graph), uses_(graph.values.size(), 0) {
-    for (const Node& node : graph.nodes) for_each_use(node, [&](ValueId id) { ++uses_[index(id)]; });
-    for (const ValueId id : graph.outputs) ++uses_[index(id)];
-    for (std::size_t i = 0; i < uses_.size(); ++i)
-      if (uses_[i] == 0) release(graph.values[i]);
-  }
+  explicit ModelSource(std::filesystem::path file) : file_(std::move(file)) {}
+  explicit ModelSource(std::shared_ptr<const onnx::ModelProto> message) : kept_{std::move(message)} {}
 
-  /// `kernel` runs the node.
-  void placed(const Node& node, const AnyKernel& kernel) {
-    const InputSet needed = ~kernel.packed_inputs() | node.op->traits().shape_inputs;
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value || contains(needed, k)) continue;
-      if (--uses_[index(node.inputs[k])] == 0) release(graph_[node.inputs[k]]);
+  [[nodiscard]] const std::filesystem::path& file() const noexcept { return file_; }
+  /// Of external data.
+  [[nodiscard]] std::filesystem::path folder() const { return file_.parent_path(); }
+  [[nodiscard]] bool is_kept() const noexcept { return kept_.message != nullptr; }
+  void keep(ModelParts model) { kept_ = std::move(model); }
+
+  /// Errors: no_such_file, invalid_protobuf, cancelled.
+  [[nodiscard]] ModelParts read(const std::stop_token& stop_token) const {
+    if (is_kept()) return kept_;
+    check_cancelled(stop_token);
+    const MappedFile file(file_);
+    try {
+      return parse_model(file);
+    } catch (const Error& error) {
+      throw Error(error.code(), text("'", file_.string(), "': ", error.what()));
     }
   }
 
  private:
-  static void release(GraphValue& value) {
-    if (value.constant) value.constant = value.constant->without_elements();
-  }
-
-  Graph& graph_;
-  std::vector<std::size_t> uses_;  // by value
+  std::filesystem::path file_;
+  ModelParts kept_ = {};
 };
 
 }  // namespace hone::inline HONE_ABI::detail
 
-namespace hone::inline HONE_ABI {
+namespace hone::inline HONE_ABI::detail {
 
-struct Plan;
+/// Memory of the caller, which stays as it is while a session that was given it lives: the same place is the same contents.
+struct CallerMemory {
+  const void* data = nullptr;
+  DType dtype = DType::undefined;
+  Shape shape;
 
-/// What all runs of a session share.
-struct Environment {
-  /// Threads that work on one node.
-  ThreadPool& pool;
-  /// Threads that run nodes; null: one node at a time.
-  ThreadPool* inter_op_pool = nullptr;
-  Limits limits = {};
+  friend bool operator==(const CallerMemory&, const CallerMemory&) = default;
 };
 
-/// A graph whose nodes all have kernels: what a session, and each subgraph in it, runs. Immutable but for the cache of plans.
-class Program {
+/// Everything that decides what a session makes of a model. Sessions of equal keys can share that.
+struct ModelKey {
+  FileIdentity file;
+  std::filesystem::path folder;  ///< of external data, canonical
+  std::vector<AnyProvider> providers;
+  std::vector<std::shared_ptr<const CustomOp>> custom_ops;
+  GraphOptimizationLevel level = GraphOptimizationLevel::all;
+  std::vector<std::string> disabled_optimizers;
+  bool denormal_as_zero = false;  // constants are folded by threads that do so
+  bool deterministic = false;
+  bool no_cpu_fallback = false;
+  Limits limits;  // plans are checked against them
+  std::map<std::string, std::int64_t> dimensions;
+  std::map<std::string, std::int64_t> dimensions_by_denotation;
+  std::map<std::string, CallerMemory> initializers;
+  std::map<std::string, CallerMemory> external_files;
+
+  friend bool operator==(const ModelKey&, const ModelKey&) = default;
+};
+
+/// The key of what a session makes of the model; nothing when it is the session's own. A model that is kept as a message has no other
+/// session. `folder`: of external data.
+[[nodiscard]] inline std::optional<ModelKey> key_of(const ModelSource& source, const std::filesystem::path& folder,
+                                                    const SessionOptions& options) {
+  // All members of SessionOptions by name, so that a new one does not compile before it stands here: in the key, or among those that change
+  // nothing in it. The latter: threads, since plans say for how many they are, as they say for which execution mode; what is written,
+  // logged or cancelled on the way; and config_entries, which have been applied to the other members.
+  const auto& [providers, level, disabled_optimizers, optimized_model_filepath, intra_op_num_threads, inter_op_num_threads, execution_mode,
+               allow_spinning, use_per_session_threads, intra_op_thread_affinities, use_per_session_weights, set_denormal_as_zero, executor,
+               use_deterministic_compute, disable_cpu_fallback, limits, free_dimension_overrides, free_dimension_overrides_by_denotation,
+               external_data_folder, initializers, external_files, config_entries, enable_profiling, profile_file_prefix, log_callback,
+               log_severity, log_id, stop_token, custom_ops] = options;
+  // A session that saves its graph needs it as it was before kernels took the weights out of it.
+  if (use_per_session_weights || !optimized_model_filepath.empty() || source.is_kept()) return std::nullopt;
+  const std::optional<FileIdentity> file = FileIdentity::of(source.file());
+  if (!file) return std::nullopt;
+  std::error_code error;
+  std::filesystem::path canonical = std::filesystem::canonical(folder.empty() ? std::filesystem::path(".") : folder, error);
+  if (error) return std::nullopt;
+
+  ModelKey key{.file = *file,
+               .folder = std::move(canonical),
+               .providers = providers,
+               .custom_ops = custom_ops,
+               .level = level,
+               .disabled_optimizers = disabled_optimizers,
+               .denormal_as_zero = set_denormal_as_zero,
+               .deterministic = use_deterministic_compute,
+               .no_cpu_fallback = disable_cpu_fallback,
+               .limits = limits,
+               .dimensions = free_dimension_overrides,
+               .dimensions_by_denotation = free_dimension_overrides_by_denotation,
+               .initializers = {},
+               .external_files = {}};
+  for (const auto& [name, constant] : initializers)
+    key.initializers.emplace(name, CallerMemory{constant.tensor.data, constant.tensor.dtype, constant.tensor.shape});
+  for (const auto& [location, bytes] : external_files)
+    key.external_files.emplace(location, CallerMemory{bytes.data(), DType::uint8, Shape{static_cast<std::int64_t>(bytes.size())}});
+  return key;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI::detail {
+
+/// What a session makes of a model: all that does not depend on threads, logs and runs. It does not change, so that sessions of the model
+/// can share it, and keeps the operators and providers alive of which it is made.
+class LoadedModel {
  public:
-  struct PlacedNode {
-    std::unique_ptr<AnyKernel> kernel;
-    std::string provider;
-    /// One per subgraph of the node.
-    std::vector<std::unique_ptr<Program>> subprograms;
+  /// Null: no such step.
+  struct Steps {
+    Profiler* profiler = nullptr;
+    const std::filesystem::path* save_to = nullptr;  ///< where the rewritten graph goes
   };
 
-  /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
-  static constexpr std::size_t max_plans = 16;
+  /// `folder`: of external data. Errors: see Session.
+  LoadedModel(ModelSource source, std::filesystem::path folder, const SessionOptions& options, ThreadPool& pool, const Steps& steps);
+  LoadedModel(const LoadedModel&) = delete;
+  LoadedModel& operator=(const LoadedModel&) = delete;
 
-  Graph graph;
-  /// Bytes of weights that kernels have packed, without those of subgraphs.
-  std::size_t packed_bytes = 0;
-  /// Parallel to graph.nodes.
-  std::vector<PlacedNode> placed;
+  /// By which other sessions find it. Nothing: they do not.
+  std::optional<ModelKey> key;
 
-  /// The plan for inputs of these shapes (inputs, defaults, then captures) and these outputs, made when it is not among the last ones.
-  /// Errors: see make_plan.
-  [[nodiscard]] std::shared_ptr<const Plan> plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
-                                                 const Environment& environment) const;
-  /// Drops the plans, those of subgraphs too; runs that use one keep it to their end.
-  void forget_plans() const;
-  /// Adds weights, packed copies and plans.
-  void add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const;
-
-  /// inputs, defaults, captures.
-  [[nodiscard]] std::vector<ValueId> run_inputs() const {
-    std::vector<ValueId> ids = graph.inputs;
-    for (const auto& [id, constant] : graph.defaults) ids.push_back(id);
-    for (const Capture& capture : graph.captures) ids.push_back(capture.inner);
-    return ids;
-  }
+  [[nodiscard]] const ModelSource& source() const noexcept { return source_; }
+  /// Of external data.
+  [[nodiscard]] const std::vector<SourceFile>& files() const noexcept { return files_; }
+  /// Whether a session that read the files now would read the same.
+  [[nodiscard]] bool is_current() const noexcept;
+  [[nodiscard]] const std::shared_ptr<const ModelInterface>& interface() const noexcept { return interface_; }
+  [[nodiscard]] const Report& report() const noexcept { return report_; }
+  [[nodiscard]] const std::shared_ptr<const Program>& program() const noexcept { return program_; }
+  /// The program in which initializers are inputs, made when a feed first overrides one. `options`: those of the constructor, or others of
+  /// the same key. Errors: as those of the constructor.
+  [[nodiscard]] std::shared_ptr<const Program> overridable_program(const SessionOptions& options, ThreadPool& pool) const;
 
  private:
+  [[nodiscard]] ImportedModel import(const ModelParts& parts, InitializerInputs initializer_inputs, const SessionOptions& options) const;
+  [[nodiscard]] std::unique_ptr<const Program> make_program(Graph graph, const SessionOptions& options, Report& to) const;
+  void rewrite_graph(Graph& graph, const SessionOptions& options, ThreadPool& pool, Report& to) const;
+
+  ModelSource source_;
+  const std::filesystem::path folder_;
+  const std::vector<AnyProvider> providers_;  // custom operators, then those of the options
+  OpRegistry registry_;
+  std::vector<SourceFile> files_;
+  std::shared_ptr<const ModelInterface> interface_;
+  Report report_;
+  std::shared_ptr<const Program> program_;
   mutable std::mutex mutex_;
-  mutable std::list<std::shared_ptr<const Plan>> plans_;  // most recently used first
+  mutable std::shared_ptr<const Program> overridable_;
 };
 
-namespace detail {
-
-/// The nodes that no provider runs, and why.
-class Unplaced {
- public:
-  void add(const Graph& graph, const Node& node, const std::string& reasons) {
-    std::string types;
-    for (const ValueId id : node.inputs) {
-      types += types.empty() ? "" : ", ";
-      types += id == no_value ? std::string("-") : text(graph[id].type, declared_shape(graph[id]));
-    }
-    lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
-  }
-  /// Errors: not_implemented, which lists all nodes added.
-  void check() const {
-    if (lines_.empty()) return;
-    throw Error(ErrorCode::not_implemented,
-                text(lines_.size(), lines_.size() == 1 ? " node" : " nodes", " cannot run:\n", join(lines_, "\n")));
-  }
-
- private:
-  static std::string declared_shape(const GraphValue& value) {
-    if (!value.shape) return {};
-    return text(" (", join(*value.shape, ", "), ")");
-  }
-  std::vector<std::string> lines_;
-};
-
-inline bool types_known(const Graph& graph, const Node& node) {
-  for (const ValueId id : node.inputs)
-    if (id != no_value && !graph[id].type.is_known()) return false;
-  return true;
-}
-
-/// Offers nodes to providers as the options say.
-class Placer {
- public:
-  Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
-      : providers_(providers), options_(options), report_(report) {}
-
-  [[nodiscard]] std::unique_ptr<Program> place(Graph graph) {
-    auto program = std::make_unique<Program>();
-    program->graph = std::move(graph);
-    program->placed.reserve(program->graph.nodes.size());
-    ConstantUses uses(program->graph);
-    for (Node& node : program->graph.nodes) {
-      check_cancelled(options_.stop_token);
-      Program::PlacedNode& placed = program->placed.emplace_back();
-      if (node.op == nullptr) {
-        unplaced_.add(program->graph, node, node.problem);
-        continue;
-      }
-      if (!types_known(program->graph, node)) continue;  // downstream of a node that is listed already
-      const std::int64_t bytes_before = thread_buffer_bytes();
-      place(program->graph, node, placed);
-      program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
-      if (placed.kernel != nullptr) uses.placed(node, *placed.kernel);
-      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
-    }
-    return program;
-  }
-
-  /// Errors: not_implemented, which lists the nodes without a kernel.
-  void check() const { unplaced_.check(); }
-
- private:
-  void place(const Graph& graph, const Node& node, Program::PlacedNode& placed) {
-    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
-    for (const AnyProvider& provider : providers_) {
-      Placement placement;
-      try {
-        placement = provider->place(NodeView(graph, node));
-      } catch (const Error& error) {
-        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
-      }
-      if (placement.kernel != nullptr) placement.refusal = refusal_of(*provider, placement);
-      if (placement.kernel != nullptr && placement.refusal.empty()) {
-        placed.kernel = std::move(placement.kernel);
-        placed.provider = line.provider = provider->name();
-        line.kernel = std::move(placement.name);
-        break;
-      }
-      line.refusals.emplace_back(provider->name(), std::move(placement.refusal));
-    }
-    if (placed.kernel == nullptr) {
-      std::string reasons;
-      for (const auto& [name, reason] : line.refusals) reasons += text(reasons.empty() ? "" : "; ", name, ": ", reason);
-      unplaced_.add(graph, node, reasons);
-    }
-    report_.nodes.push_back(std::move(line));
-  }
-
-  /// Why the options do not allow a kernel that the provider has; empty when they do.
-  [[nodiscard]] std::string refusal_of(const Provider& provider, const Placement& placement) const {
-    constexpr std::string_view cpu = "CPUExecutionProvider";
-    if (options_.use_deterministic_compute && !placement.deterministic)
-      return text("the kernel ", placement.name, " is not deterministic, and use_deterministic_compute is set");
-    if (options_.disable_cpu_fallback && provider.name() == cpu && options_.providers[0]->name() != cpu)
-      return "it would fall back to the CPU, and disable_cpu_fallback is set";
-    return {};
-  }
-
-  std::span<const AnyProvider> providers_;
-  const SessionOptions& options_;
-  Report& report_;
-  Unplaced unplaced_;
-};
-
-}  // namespace detail
-
-/// Offers each node, those of subgraphs too, to the providers in order.
-/// Errors: not_implemented; the one error lists every node that no provider runs. cancelled.
-[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers,
-                                                                 const SessionOptions& options, Report& report) {
-  detail::Placer placer(providers, options, report);
-  std::unique_ptr<Program> program = placer.place(std::move(graph));
-  placer.check();
-  return program;
-}
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-/// Where a value stands during a run.
-struct PlannedValue {
-  enum class Place : std::uint8_t {
-    unused,    ///< no step of the plan makes or reads it
-    constant,  ///< `ref` has its elements: an initializer, or evaluated while planning
-    input,     ///< memory of the feed
-    output,    ///< memory of the result
-    arena,     ///< at `offset` of the arena
-    dynamic,   ///< memory of its own: the shape is known only while running, or it is no tensor
-  };
-  Place place = Place::unused;
-  /// dtype, and, unless dynamic, shape.
-  TensorRef ref;
-  std::size_t offset = 0;
-};
-
-struct PlannedStep {
-  std::size_t node = 0;
-  const AnyKernel* kernel = nullptr;
-  /// The shapes of its outputs are found while running.
-  bool dynamic = false;
-  std::size_t workspace_offset = 0;  ///< in the arena; for steps that are not dynamic
-};
-
-/// Steps that do not depend on each other: those of [first, parallel_end) may run at the same time, those of [parallel_end, end) follow one
-/// by one, since their memory is found while running.
-struct Wave {
-  std::size_t first = 0;
-  std::size_t parallel_end = 0;
-  std::size_t end = 0;
-};
-
-/// A run of a program for one signature (shapes of the inputs, set of wanted outputs): which nodes run, and where every value stands.
-/// Whatever follows from constants and input shapes alone is evaluated while planning and costs a run nothing.
-struct Plan {
-  std::vector<Shape> signature;
-  std::vector<bool> wanted;
-  std::vector<PlannedValue> values;  ///< by ValueId
-  std::vector<PlannedStep> steps;
-  /// All steps in order; empty when they run one by one.
-  std::vector<Wave> waves;
-  std::size_t arena_bytes = 0;
-  /// What constants evaluated while planning refer to.
-  std::vector<Value> evaluated;
-
-  /// Whether the plan is for inputs of these shapes and these outputs.
-  [[nodiscard]] bool is_for(std::span<const TensorRef> inputs, const std::vector<bool>& outputs) const {
-    return wanted == outputs && std::equal(inputs.begin(), inputs.end(), signature.begin(), signature.end(),
-                                           [](const TensorRef& input, const Shape& shape) { return input.shape == shape; });
-  }
-};
-
-/// Errors: what shape inference finds wrong with the inputs, as an Error that names the node; resource_exhausted beyond a limit.
-[[nodiscard]] std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
-                                                    const std::vector<bool>& wanted, const Environment& environment);
-
-}  // namespace hone::inline HONE_ABI
-
-#if !HONE_COMPILED
-#define HONE_SINGLE_SESSION_PLAN_IMPL_HPP
-
-#define HONE_SINGLE_SESSION_MEMORY_PLAN_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// A block of memory that is needed from step `first` to step `last`, both included.
-struct Lifetime {
-  std::size_t first = 0;
-  std::size_t last = 0;
-  std::size_t bytes = 0;
-  std::size_t offset = 0;  ///< set by plan_memory
-};
-
-/// Gives each block an offset, a multiple of buffer_alignment, such that blocks needed at the same step never overlap. Returns the bytes of
-/// the arena that holds them all.
-///
-/// Greedy by size: the largest block first, each at the lowest gap that fits. Source: Pisarchyk and Lee, "Efficient Memory Management for
-/// Deep Neural Net Inference", 2020, which finds it within a few percent of the lower bound on convolutional networks.
-[[nodiscard]] inline std::size_t plan_memory(std::vector<Lifetime>& blocks) {
-  std::vector<std::size_t> order(blocks.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return blocks[a].bytes > blocks[b].bytes; });
-
-  std::vector<const Lifetime*> placed;  // by offset
-  std::size_t arena = 0;
-  for (const std::size_t i : order) {
-    Lifetime& block = blocks[i];
-    const std::size_t bytes = align_up(block.bytes);
-    std::size_t offset = 0;
-    for (const Lifetime* other : placed) {
-      if (other->last < block.first || block.last < other->first) continue;
-      if (offset + bytes <= other->offset) break;
-      offset = std::max(offset, other->offset + align_up(other->bytes));
-    }
-    block.offset = offset;
-    arena = std::max(arena, offset + bytes);
-    const auto at = std::upper_bound(placed.begin(), placed.end(), offset,
-                                     [](std::size_t value, const Lifetime* other) { return value < other->offset; });
-    placed.insert(at, &block);
-  }
-  return arena;
-}
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-class Planner {
- public:
-  Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, const Environment& environment)
-      : program_(program), graph_(program.graph), environment_(environment), plan_(std::make_shared<Plan>()) {
-    plan_->wanted = wanted;
-    plan_->values.resize(graph_.values.size());
-    for (std::size_t i = 0; i < graph_.values.size(); ++i) {
-      PlannedValue& value = plan_->values[i];
-      value.ref.dtype = graph_.values[i].type.is_tensor() ? graph_.values[i].type.dtype : DType::undefined;
-      if (graph_.values[i].constant) value = {PlannedValue::Place::constant, graph_.values[i].constant->tensor, 0};
-    }
-    const std::vector<ValueId> ids = program.run_inputs();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      plan_->signature.push_back(inputs[i].shape);
-      PlannedValue& value = plan_->values[index(ids[i])];
-      value.place = PlannedValue::Place::input;
-      value.ref.shape = inputs[i].shape;
-      if (value.ref.dtype == DType::undefined) value.ref.dtype = inputs[i].dtype;
-    }
-  }
-
-  std::shared_ptr<const Plan> run() {
-    find_needed();
-    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!needed_[i]) continue;
-      try {
-        plan_node(i);
-      } catch (const Error& error) {
-        if (!error.node().empty()) throw;
-        const Node& node = graph_.nodes[i];
-        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
-      }
-    }
-    if (environment_.inter_op_pool != nullptr) make_waves();
-    place_values();
-    check_arena(plan_->arena_bytes, environment_.limits);
-    return plan_;
-  }
-
- private:
-  using Place = PlannedValue::Place;
-
-  /// Results larger than this are computed while running even when they could be evaluated while planning: a plan stays small.
-  static constexpr std::size_t max_evaluated_bytes = std::size_t{1} << 16;
-
-  void find_needed() {
-    std::vector<bool> value_needed(graph_.values.size(), false);
-    for (std::size_t i = 0; i < graph_.outputs.size(); ++i)
-      if (plan_->wanted[i]) value_needed[index(graph_.outputs[i])] = true;
-    needed_.assign(graph_.nodes.size(), false);
-    for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
-      const Node& node = graph_.nodes[i];
-      for (const ValueId id : node.outputs)
-        if (id != no_value && value_needed[index(id)]) needed_[i] = true;
-      if (!needed_[i]) continue;
-      for (const ValueId id : node.inputs)
-        if (id != no_value) value_needed[index(id)] = true;
-      for (const auto& subprogram : program_.placed[i].subprograms)
-        for (const Capture& capture : subprogram->graph.captures) value_needed[index(capture.outer)] = true;
-    }
-  }
-
-  [[nodiscard]] const PlannedValue& planned(ValueId id) const { return plan_->values[index(id)]; }
-  [[nodiscard]] PlannedValue& planned(ValueId id) { return plan_->values[index(id)]; }
-  [[nodiscard]] static bool has_shape(const PlannedValue& value) {
-    return value.place != Place::dynamic && value.place != Place::unused && value.ref.dtype != DType::undefined;
-  }
-
-  void plan_node(std::size_t i) {
-    const Node& node = graph_.nodes[i];
-    const OpTraits& traits = node.op->traits();
-    bool shapes_known = true;
-    bool elements_known = traits.deterministic && program_.placed[i].subprograms.empty();
-    bool shape_inputs_known = true;
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value) continue;
-      const PlannedValue& input = planned(node.inputs[k]);
-      shapes_known = shapes_known && has_shape(input);
-      const bool constant = input.place == Place::constant;
-      elements_known = elements_known && (constant || contains(traits.unread_inputs, k));
-      if (contains(traits.shape_inputs, k)) shape_inputs_known = shape_inputs_known && constant;
-    }
-    for (const ValueId id : node.outputs)
-      if (id != no_value && graph_[id].type.is_known() && !graph_[id].type.is_tensor()) shapes_known = false;
-
-    const bool inferable = shapes_known && shape_inputs_known && !traits.data_dependent;
-    std::vector<Shape> shapes(node.outputs.size());
-    std::size_t bytes = 0;
-    if (inferable) {
-      infer_shapes(node, shapes);
-      for (std::size_t k = 0; k < shapes.size(); ++k)
-        if (node.outputs[k] != no_value) bytes += limited_bytes(planned(node.outputs[k]).ref.dtype, shapes[k], environment_.limits);
-    } else if (traits.data_dependent && elements_known) {
-      for (const ValueId id : node.inputs)
-        if (id != no_value) bytes += planned(id).ref.bytes();
-    }
-    if (shapes_known && elements_known && (inferable || traits.data_dependent) && bytes <= max_evaluated_bytes) {
-      evaluate(i, inferable ? std::span<const Shape>(shapes) : std::span<const Shape>());
-      return;
-    }
-    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
-      if (node.outputs[k] == no_value) continue;
-      PlannedValue& output = planned(node.outputs[k]);
-      output.place = inferable && output.ref.dtype != DType::string ? Place::arena : Place::dynamic;
-      output.ref.shape = shapes[k];
-    }
-    plan_->steps.push_back({i, program_.placed[i].kernel.get(), !inferable || has_strings(node), 0});
-  }
-
-  [[nodiscard]] bool has_strings(const Node& node) const {
-    for (const ValueId id : node.outputs)
-      if (id != no_value && planned(id).ref.dtype == DType::string) return true;
-    return false;
-  }
-
-  void infer_shapes(const Node& node, std::vector<Shape>& shapes) const {
-    std::vector<const TensorRef*> refs;
-    for (const ValueId id : node.inputs) refs.push_back(id == no_value ? nullptr : &planned(id).ref);
-    node.op->shapes(ShapeContext(refs, shapes));
-  }
-
-  /// Runs the kernel now; its outputs become constants of the plan.
-  void evaluate(std::size_t i, std::span<const Shape> shapes) {
-    const Node& node = graph_.nodes[i];
-    std::vector<Value> values = slots_of(node).run(*program_.placed[i].kernel, shapes, environment_.pool, &environment_.limits);
-    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
-      if (node.outputs[k] == no_value) continue;
-      plan_->evaluated.push_back(std::move(values[k]));
-      planned(node.outputs[k]) = {Place::constant, plan_->evaluated.back().ref(), 0};
-    }
-  }
-
-  [[nodiscard]] NodeSlots slots_of(const Node& node) const {
-    return NodeSlots(node, [this](ValueId id) { return planned(id).ref; });
-  }
-
-  /// Calls visit(id) for each value that a step reads, in subgraphs too.
-  template <class Visit>
-  void for_each_read(const PlannedStep& step, const Visit& visit) const {
-    for (const ValueId id : graph_.nodes[step.node].inputs)
-      if (id != no_value) visit(id);
-    for (const auto& subprogram : program_.placed[step.node].subprograms)
-      for (const Capture& capture : subprogram->graph.captures) visit(capture.outer);
-  }
-
-  /// Orders the steps by the longest way from the inputs: those at the same distance do not depend on each other.
-  void make_waves() {
-    struct Place {
-      std::size_t wave;
-      bool serial;
-      PlannedStep step;
-    };
-    std::vector<std::size_t> made_in(graph_.values.size(), 0);  // wave after which the value is there
-    std::vector<Place> order;
-    for (const PlannedStep& step : plan_->steps) {
-      std::size_t wave = 0;
-      for_each_read(step, [&](ValueId id) { wave = std::max(wave, made_in[index(id)]); });
-      for (const ValueId id : graph_.nodes[step.node].outputs)
-        if (id != no_value) made_in[index(id)] = wave + 1;
-      order.push_back({wave, step.dynamic || !program_.placed[step.node].subprograms.empty(), step});
-    }
-    std::stable_sort(order.begin(), order.end(),
-                     [](const Place& a, const Place& b) { return std::pair(a.wave, a.serial) < std::pair(b.wave, b.serial); });
-    for (std::size_t s = 0; s < order.size(); ++s) {
-      plan_->steps[s] = order[s].step;
-      if (s == 0 || order[s].wave != order[s - 1].wave) plan_->waves.push_back({s, s, s});
-      Wave& wave = plan_->waves.back();
-      wave.end = s + 1;
-      if (!order[s].serial) wave.parallel_end = s + 1;
-    }
-  }
-
-  /// Gives arena values and workspaces their offsets. Values that share memory (aliases, in-place results) form one block.
-  void place_values() {
-    constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-    constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
-    // Steps of one wave happen at one time: none of them may have memory that another still needs.
-    std::vector<std::size_t> time(plan_->steps.size());
-    for (std::size_t s = 0; s < time.size(); ++s) time[s] = s;
-    for (std::size_t w = 0; w < plan_->waves.size(); ++w)
-      for (std::size_t s = plan_->waves[w].first; s < plan_->waves[w].end; ++s) time[s] = w;
-    std::vector<std::size_t> last_use(graph_.values.size(), 0);
-    last_readers_.assign(graph_.values.size(), 0);
-    for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-      std::vector<ValueId> seen;
-      for_each_read(plan_->steps[s], [&](ValueId id) {
-        if (std::find(seen.begin(), seen.end(), id) != seen.end()) return;
-        seen.push_back(id);
-        if (last_use[index(id)] != time[s]) last_readers_[index(id)] = 0;
-        last_use[index(id)] = time[s];
-        ++last_readers_[index(id)];
-      });
-    }
-    for (std::size_t k = 0; k < graph_.outputs.size(); ++k) {
-      PlannedValue& value = planned(graph_.outputs[k]);
-      if (!plan_->wanted[k]) continue;
-      last_use[index(graph_.outputs[k])] = never;
-      if (value.place == Place::arena) value.place = Place::output;
-    }
-
-    std::vector<Lifetime> blocks;
-    std::vector<std::size_t> block_of(graph_.values.size(), none);
-    std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
-    for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
-      const PlannedStep& step = plan_->steps[s];
-      const Node& node = graph_.nodes[step.node];
-      for (std::size_t k = 0; k < node.outputs.size(); ++k) {
-        if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
-        const std::size_t value = index(node.outputs[k]);
-        const std::size_t last = std::max(last_use[value], time[s]);
-        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
-        if (block == none) {
-          block = blocks.size();
-          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
-        }
-        blocks[block].last = std::max(blocks[block].last, last);
-        block_of[value] = block;
-      }
-      if (step.dynamic) continue;
-      if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
-        workspace_block[s] = blocks.size();
-        blocks.push_back({time[s], time[s], bytes, 0});
-      }
-    }
-    plan_->arena_bytes = plan_memory(blocks);
-    for (std::size_t i = 0; i < block_of.size(); ++i)
-      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
-    for (std::size_t s = 0; s < plan_->steps.size(); ++s)
-      if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
-  }
-
-  /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
-  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
-                                         const std::vector<std::size_t>& block_of) const {
-    const OpTraits& traits = node.op->traits();
-    const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value) continue;
-      const std::size_t block = block_of[index(node.inputs[k])];
-      if (block == std::numeric_limits<std::size_t>::max()) continue;
-      const PlannedValue& input = planned(node.inputs[k]);
-      if (traits.alias && k == 0) return block;
-      if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
-          input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
-          !is_other_input(node, k, block, block_of)) {
-        return block;
-      }
-    }
-    return std::numeric_limits<std::size_t>::max();
-  }
-
-  /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.
-  [[nodiscard]] bool may_overwrite(ValueId id, std::size_t block, const std::vector<std::size_t>& block_of) const {
-    return plan_->waves.empty() || (last_readers_[index(id)] == 1 && std::count(block_of.begin(), block_of.end(), block) == 1);
-  }
-
-  /// Whether another input of the node stands in the same block and is read after elements of it are overwritten.
-  [[nodiscard]] bool is_other_input(const Node& node, std::size_t k, std::size_t block, const std::vector<std::size_t>& block_of) const {
-    for (std::size_t other = 0; other < node.inputs.size(); ++other) {
-      if (other == k || node.inputs[other] == no_value || block_of[index(node.inputs[other])] != block) continue;
-      if (node.op->traits().reads_late || !(planned(node.inputs[other]).ref.shape == planned(node.inputs[k]).ref.shape)) return true;
-    }
-    return false;
-  }
-
-  const Program& program_;
-  const Graph& graph_;
-  const Environment& environment_;
-  std::shared_ptr<Plan> plan_;
-  std::vector<bool> needed_;
-  std::vector<std::size_t> last_readers_;  // by ValueId: steps that read it at the time of its last use
-};
-
-}  // namespace detail
-
-HONE_INLINE std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const TensorRef> inputs,
-                                                  const std::vector<bool>& wanted, const Environment& environment) {
-  return detail::Planner(program, inputs, wanted, environment).run();
-}
-
-HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
-                                                      const Environment& environment) const {
-  const std::lock_guard lock(mutex_);
-  for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-    if (!(*it)->is_for(inputs, wanted)) continue;
-    plans_.splice(plans_.begin(), plans_, it);
-    return plans_.front();
-  }
-  plans_.push_front(make_plan(*this, inputs, wanted, environment));
-  if (plans_.size() > max_plans) plans_.pop_back();
-  return plans_.front();
-}
-
-HONE_INLINE void Program::forget_plans() const {
-  {
-    const std::lock_guard lock(mutex_);
-    plans_.clear();
-  }
-  for (const PlacedNode& node : placed)
-    for (const auto& subprogram : node.subprograms) subprogram->forget_plans();
-}
-
-HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const {
-  for (const GraphValue& value : graph.values)
-    if (value.constant && value.constant->tensor.data != nullptr && counted.insert(value.constant->tensor.data).second)
-      to.weights += value.constant->tensor.bytes();
-  for (const auto& [id, constant] : graph.defaults)
-    if (counted.insert(constant.tensor.data).second) to.weights += constant.tensor.bytes();
-  to.packed += packed_bytes;
-  {
-    const std::lock_guard lock(mutex_);
-    to.plans += plans_.size();
-    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arena_bytes);
-  }
-  for (const PlacedNode& node : placed)
-    for (const auto& subprogram : node.subprograms) subprogram->add_memory(to, counted);
-}
-
-}  // namespace hone::inline HONE_ABI
-#endif
-#define HONE_SINGLE_SESSION_PROFILER_HPP
-
-#include <ctime>
-
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
-#elif defined(__unix__) || defined(__APPLE__)
-#endif
-
-namespace hone::inline HONE_ABI {
-
-/// Quotes included.
-[[nodiscard]] inline std::string json_string(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-      result += code;
-      continue;
-    }
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result + '"';
-}
-
-/// Writes what a session does as a Chrome trace: a JSON array with one complete event ("ph":"X") per line, times in microseconds since
-/// the profile began. Perfetto and chrome://tracing open it.
-/// Source: "Trace Event Format", the Chromium project.
-class Profiler {
- public:
-  using Clock = std::chrono::steady_clock;
-
-  /// The file is "PREFIX_DATE_TIME_NUMBER.json". Errors: no_such_file when it cannot be written.
-  explicit Profiler(const std::string& prefix) : path_(path_of(prefix)), stream_(path_, std::ios::binary) {
-    if (!stream_) fail(ErrorCode::no_such_file, "the profile '", path_.string(), "' cannot be written");
-    stream_ << "[\n";
-  }
-  Profiler(const Profiler&) = delete;
-  Profiler& operator=(const Profiler&) = delete;
-  ~Profiler() { (void)end(); }
-
-  /// One event. `arguments`: the members of "args", as JSON. Ignored after end().
-  void add(std::string_view category, std::string_view name, Clock::time_point begin, Clock::time_point end, std::string_view arguments) {
-    const auto microseconds = [](Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); };
-    char times[96];
-    std::snprintf(times, sizeof times, "\"ts\":%.3f,\"dur\":%.3f", microseconds(begin - start_), microseconds(end - begin));
-    const std::string line = text("{\"cat\":", json_string(category), ",\"pid\":", process_id(), ",\"tid\":", thread_id(), ",", times,
-                                  ",\"ph\":\"X\",\"name\":", json_string(name), ",\"args\":{", arguments, "}}");
-    const std::lock_guard lock(mutex_);
-    if (ended_) return;
-    if (!first_) stream_ << ",\n";
-    first_ = false;
-    stream_ << line;
-  }
-
-  /// Ends the profile and gives the path of the file; a second call gives the same.
-  std::string end() noexcept {
-    const std::lock_guard lock(mutex_);
-    if (!std::exchange(ended_, true)) {
-      stream_ << "\n]\n";
-      stream_.close();
-    }
-    return path_.string();
-  }
-  [[nodiscard]] bool ended() const noexcept {
-    const std::lock_guard lock(mutex_);
-    return ended_;
-  }
-
- private:
-  static std::filesystem::path path_of(const std::string& prefix) {
-    static std::atomic<int> number{0};
-    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    std::tm broken_down{};
-#if defined(_MSC_VER)
-    ::localtime_s(&broken_down, &now);
-#else
-    ::localtime_r(&now, &broken_down);
-#endif
-    char stamp[32];
-    std::strftime(stamp, sizeof stamp, "%Y-%m-%d_%H-%M-%S", &broken_down);
-    return text(prefix, "_", stamp, "_", process_id(), "-", number.fetch_add(1), ".json");
-  }
-  static std::int64_t process_id() noexcept {
-#if defined(__unix__) || defined(__APPLE__)
-    return ::getpid();
-#else
-    return 0;
-#endif
-  }
-  static std::int64_t thread_id() noexcept {
-#if defined(__linux__)
-    thread_local const std::int64_t id = ::syscall(SYS_gettid);
-#else
-    static std::atomic<std::int64_t> next{1};
-    thread_local const std::int64_t id = next.fetch_add(1);
-#endif
-    return id;
-  }
-
-  std::filesystem::path path_;
-  std::ofstream stream_;
-  const Clock::time_point start_ = Clock::now();
-  mutable std::mutex mutex_;
-  bool first_ = true;
-  bool ended_ = false;
-};
-
-}  // namespace hone::inline HONE_ABI
-
-namespace hone::inline HONE_ABI {
-
-/// What one run is asked for, besides its inputs and outputs.
-struct RunControl {
-  const RunOptions& options;
-  /// Null: the run is not profiled.
-  Profiler* profiler = nullptr;
-};
-
-/// Everything one run of a program changes: the arena, a slot per value, and the frames of its subgraphs. A frame serves one run at a time
-/// and keeps its memory for the next.
-class Frame final : private SubgraphRunner {
- public:
-  /// Precondition: both outlive the frame.
-  Frame(const Program& program, const Environment& environment)
-      : program_(program), environment_(environment), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
-
-  /// Makes the frame ready for inputs of these shapes (inputs, defaults, captures) and these outputs. Errors: see make_plan.
-  void prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted);
-
-  /// Slot of an input, default or capture, in the order of Program::run_inputs(): the caller sets its tensor or object before execute().
-  [[nodiscard]] Slot& input(std::size_t i) { return slots_[index(input_ids_[i])]; }
-  [[nodiscard]] const std::vector<ValueId>& input_ids() const noexcept { return input_ids_; }
-  /// Slot of graph output `i`, and whether the caller must give it memory before execute(): for Place::output its dtype and shape are set.
-  [[nodiscard]] Slot& output(std::size_t i) { return slots_[index(program_.graph.outputs[i])]; }
-  [[nodiscard]] PlannedValue::Place output_place(std::size_t i) const {
-    return current().plan->values[index(program_.graph.outputs[i])].place;
-  }
-
-  /// Runs the steps of the plan.
-  /// Errors: runtime_exception that names the node; cancelled, with the node that did not start; resource_exhausted.
-  void execute(const RunControl& control);
-
-  /// Bytes of the arena and of results of unplanned size, subgraphs included. Not while the frame runs.
-  [[nodiscard]] std::size_t bytes() const noexcept;
-
- private:
-  /// The inputs and outputs of one step, as its Context sees them.
-  struct BoundStep {
-    std::vector<Slot*> inputs;
-    std::vector<Slot*> outputs;
-    /// One per subgraph.
-    std::vector<std::unique_ptr<Frame>> frames;
-  };
-
-  /// A plan, tied to the slots of this frame.
-  struct BoundPlan {
-    std::shared_ptr<const Plan> plan;
-    std::vector<BoundStep> steps;
-    std::vector<Context> contexts;  // one per step
-  };
-
-  [[nodiscard]] const BoundPlan& current() const { return *bound_.front(); }
-  [[nodiscard]] BoundPlan& current() { return *bound_.front(); }
-  [[nodiscard]] std::unique_ptr<BoundPlan> bind(std::shared_ptr<const Plan> plan);
-  /// Points the slots to where the current plan has their values.
-  void place_slots();
-  void infer_shapes(std::size_t step);
-  void run_step(std::size_t step);
-  void run_kernel(std::size_t step);
-  void run_parallel(const Wave& wave);
-  void record(std::size_t step, Profiler::Clock::time_point begin) const;
-  bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
-
-  const Program& program_;
-  const Environment& environment_;
-  const RunControl* control_ = nullptr;  // while a run is on
-  std::vector<ValueId> input_ids_;
-  const std::vector<bool> all_outputs_;
-  std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
-  std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
-  bool placed_ = false;                            // whether the slots are where the current plan has them
-  Buffer arena_;
-  Buffer dynamic_workspace_;
-  std::vector<Slot> slots_;
-  // Of infer_shapes, kept for their memory.
-  std::vector<const TensorRef*> shape_inputs_;
-  std::vector<Shape> shapes_;
-  // The first failure of a parallel wave, by the order of its steps.
-  std::mutex failure_mutex_;
-  std::size_t failed_step_ = 0;
-  std::exception_ptr failure_;
-};
-
-}  // namespace hone::inline HONE_ABI
+}  // namespace hone::inline HONE_ABI::detail
 
 #if !HONE_COMPILED
 #endif
-
-namespace hone::inline HONE_ABI {
-
-namespace detail {
-
-/// Precondition: the same type and shape.
-inline void copy_elements(const TensorRef& from, const TensorRef& to) {
-  if (from.dtype == DType::string) {
-    std::copy_n(from.as<const std::string>(), from.elements(), to.as<std::string>());
-  } else if (from.bytes() != 0) {
-    std::memcpy(to.data, from.data, from.bytes());
-  }
-}
-
-/// Copies a value into a slot with memory of its own.
-inline void copy_to(const Slot& from, Slot& to) {
-  if (from.tensor.dtype == DType::undefined) {
-    to.object = from.object.clone();
-    to.tensor = {};
-    return;
-  }
-  to.allocate(from.tensor.dtype, from.tensor.shape);
-  copy_elements(from.tensor, to.tensor);
-}
-
-}  // namespace detail
-
-HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::vector<bool>& wanted) {
-  const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const auto& bound) { return bound->plan->is_for(inputs, wanted); });
-  if (placed_ && found == bound_.begin() && !bound_.empty()) return;
-  placed_ = false;  // until all is done: memory may run out on the way
-  if (found == bound_.end()) {
-    std::unique_ptr<BoundPlan> bound = bind(program_.plan(inputs, wanted, environment_));
-    if (bound_.size() == Program::max_plans) bound_.pop_back();
-    bound_.insert(bound_.begin(), std::move(bound));
-  } else {
-    std::rotate(bound_.begin(), found, found + 1);
-  }
-  place_slots();
-  placed_ = true;
-}
-
-HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
-  if (slots_.empty()) {
-    slots_ = std::vector<Slot>(plan->values.size());
-    for (Slot& slot : slots_) slot.limits = &environment_.limits;
-  }
-  const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
-  auto result = std::make_unique<BoundPlan>();
-  result->steps.resize(plan->steps.size());
-  result->contexts.reserve(plan->steps.size());
-  for (std::size_t s = 0; s < plan->steps.size(); ++s) {
-    const std::size_t at = plan->steps[s].node;
-    BoundStep& step = result->steps[s];
-    for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
-    for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
-    for (const auto& subprogram : program_.placed[at].subprograms)
-      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
-    result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool).set_runner(this);
-  }
-  result->plan = std::move(plan);
-  return result;
-}
-
-HONE_INLINE void Frame::place_slots() {
-  const Plan& plan = *current().plan;
-  arena_.reserve(plan.arena_bytes);
-  auto* arena = static_cast<std::byte*>(arena_.data());
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].tensor = plan.values[i].ref;
-    if (plan.values[i].place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + plan.values[i].offset;
-  }
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) current().contexts[s].set_workspace(arena + plan.steps[s].workspace_offset);
-}
-
-HONE_INLINE void Frame::infer_shapes(std::size_t s) {
-  const Node& node = program_.graph.nodes[current().plan->steps[s].node];
-  const BoundStep& bound = current().steps[s];
-  shape_inputs_.clear();
-  for (const Slot* input : bound.inputs) shape_inputs_.push_back(input == nullptr ? nullptr : &input->tensor);
-  shapes_.assign(bound.outputs.size(), Shape());
-  node.op->shapes(ShapeContext(shape_inputs_, shapes_));
-  for (std::size_t k = 0; k < bound.outputs.size(); ++k) {
-    Slot* output = bound.outputs[k];
-    if (output == nullptr) continue;
-    const Type& type = program_.graph[node.outputs[k]].type;
-    if (type.is_tensor()) output->allocate(type.dtype, shapes_[k]);
-  }
-}
-
-HONE_INLINE void Frame::execute(const RunControl& control) {
-  control_ = &control;
-  const Plan& plan = *current().plan;
-  if (plan.waves.empty()) {
-    for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
-    return;
-  }
-  for (const Wave& wave : plan.waves) {
-    run_parallel(wave);
-    for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
-  }
-}
-
-HONE_INLINE void Frame::run_parallel(const Wave& wave) {
-  failure_ = nullptr;
-  const auto body = [&](std::int64_t begin, std::int64_t end) {
-    for (auto s = wave.first + static_cast<std::size_t>(begin); s < wave.first + static_cast<std::size_t>(end); ++s) {
-      try {
-        run_step(s);
-      } catch (...) {
-        const std::lock_guard lock(failure_mutex_);
-        if (failure_ != nullptr && failed_step_ < s) continue;
-        failure_ = std::current_exception();
-        failed_step_ = s;
-      }
-    }
-  };
-  environment_.inter_op_pool->parallel_for(static_cast<std::int64_t>(wave.parallel_end - wave.first), 1, body);
-  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
-}
-
-HONE_INLINE void Frame::run_step(std::size_t s) {
-  try {
-    if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before this node");
-    if (control_->profiler == nullptr) return run_kernel(s);
-    const auto begin = Profiler::Clock::now();
-    run_kernel(s);
-    record(s, begin);
-  } catch (const Error& error) {
-    if (!error.node().empty()) throw;
-    const Node& node = program_.graph.nodes[current().plan->steps[s].node];
-    throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
-  }
-}
-
-HONE_INLINE void Frame::run_kernel(std::size_t s) {
-  const PlannedStep& step = current().plan->steps[s];
-  Context& context = current().contexts[s];
-  if (step.dynamic) {
-    if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
-    const std::size_t workspace = step.kernel->workspace(context);
-    detail::check_arena(workspace, environment_.limits);
-    dynamic_workspace_.reserve(workspace);
-    context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
-  }
-  step.kernel->run(context);
-  if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
-}
-
-HONE_INLINE void Frame::record(std::size_t s, Profiler::Clock::time_point begin) const {
-  const auto end = Profiler::Clock::now();
-  const std::size_t at = current().plan->steps[s].node;
-  const Node& node = program_.graph.nodes[at];
-  const auto shapes = [](const std::vector<Slot*>& slots) {
-    std::string result;
-    for (const Slot* slot : slots) {
-      if (slot == nullptr || slot->tensor.dtype == DType::undefined) continue;
-      result += text(result.empty() ? "" : ",", "{\"", name(slot->tensor.dtype), "\":[", join(slot->tensor.shape, ","), "]}");
-    }
-    return "[" + result + "]";
-  };
-  const BoundStep& bound = current().steps[s];
-  std::string arguments =
-      text("\"op_name\":", json_string(node.qualified_op()), ",\"provider\":", json_string(program_.placed[at].provider),
-           ",\"input_type_shape\":", shapes(bound.inputs), ",\"output_type_shape\":", shapes(bound.outputs));
-  if (!control_->options.tag.empty()) arguments += text(",\"run_tag\":", json_string(control_->options.tag));
-  control_->profiler->add("Node", node.name, begin, end, arguments);
-}
-
-HONE_INLINE std::size_t Frame::bytes() const noexcept {
-  std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
-  for (const Slot& slot : slots_) total += slot.storage.bytes();
-  for (const auto& bound : bound_)
-    for (const BoundStep& step : bound->steps)
-      for (const auto& frame : step.frames) total += frame->bytes();
-  return total;
-}
-
-HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) {
-  const auto step = static_cast<std::size_t>(&context - current().contexts.data());
-  Frame& frame = *current().steps[step].frames[subgraph];
-  const Graph& graph = frame.program_.graph;
-
-  std::vector<TensorRef>& refs = frame.run_inputs_;
-  refs.clear();
-  const auto source = [&](std::size_t i) -> const Slot& {
-    const std::size_t first_capture = graph.inputs.size() + graph.defaults.size();
-    return i < graph.inputs.size() ? *inputs[i] : slots_[index(graph.captures[i - first_capture].outer)];
-  };
-  for (std::size_t i = 0; i < frame.input_ids_.size(); ++i) {
-    const bool is_default = i >= graph.inputs.size() && i < graph.inputs.size() + graph.defaults.size();
-    refs.push_back(is_default ? graph.defaults[i - graph.inputs.size()].second.tensor : source(i).tensor);
-  }
-  frame.prepare(refs, frame.all_outputs_);
-  for (std::size_t i = 0; i < refs.size(); ++i) {
-    Slot& slot = frame.input(i);
-    slot.tensor = refs[i];
-    if (refs[i].dtype == DType::undefined) slot.object = source(i).object.clone();
-  }
-  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    if (frame.output_place(i) == PlannedValue::Place::output)
-      frame.output(i).allocate(frame.output(i).tensor.dtype, frame.output(i).tensor.shape);
-  }
-  // A body without nodes would never notice.
-  if (control_->options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled in this node");
-  frame.execute(*control_);
-  for (std::size_t i = 0; i < outputs.size() && i < graph.outputs.size(); ++i) {
-    if (outputs[i] != nullptr) detail::copy_to(frame.output(i), *outputs[i]);
-  }
-  return !context.failed();
-}
-
-}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_SESSION_OPTIMIZED_MODEL_HPP
 
 /// A saved model says in its metadata how far it has been rewritten. A session of that level or a lower one takes it as it is: the graph,
@@ -35036,42 +35419,151 @@ inline constexpr const char* level_property = "hone.graph_optimization_level";
 }
 
 }  // namespace hone::inline HONE_ABI::detail
-#define HONE_SINGLE_SESSION_SESSION_STATE_HPP
-
-#define HONE_SINGLE_SESSION_MODEL_SOURCE_HPP
 
 namespace hone::inline HONE_ABI::detail {
 
-/// Where a session has its model from: a file, which is parsed whenever the model is read, so that no weights stay in memory for that, or a
-/// message that is kept.
-class ModelSource {
+inline std::vector<AnyProvider> providers_of(const SessionOptions& options) {
+  std::vector<AnyProvider> result = options.providers;
+  if (!options.custom_ops.empty()) result.insert(result.begin(), std::make_shared<const CustomOpProvider>(options.custom_ops));
+  return result;
+}
+
+inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<ValueId>& ids) {
+  std::vector<NodeArg> args;
+  for (const ValueId id : ids) args.push_back({graph[id].name, graph[id].type, graph[id].shape});
+  return args;
+}
+
+inline std::shared_ptr<const ModelInterface> interface_of(ImportedModel& imported) {
+  auto result = std::make_shared<ModelInterface>();
+  result->inputs = node_args(imported.graph, imported.graph.inputs);
+  result->overridable = std::move(imported.overridable_initializers);
+  result->outputs = node_args(imported.graph, imported.graph.outputs);
+  for (std::size_t i = 0; i < result->outputs.size(); ++i) result->outputs[i].name = imported.graph.output_names[i];
+  result->metadata = std::move(imported.metadata);
+  return result;
+}
+
+HONE_INLINE LoadedModel::LoadedModel(ModelSource source, std::filesystem::path folder, const SessionOptions& options, ThreadPool& pool,
+                                     const Steps& steps)
+    : source_(std::move(source)), folder_(std::move(folder)), providers_(providers_of(options)) {
+  const auto begin = Profiler::Clock::now();
+  for (const AnyProvider& provider : providers_)
+    for (const OpInfo* op : provider->operators()) registry_.add(op);
+  ImportedModel imported;
+  {
+    ModelParts parts = source_.read(options.stop_token);
+    imported = import(parts, InitializerInputs::constant, options);
+    // A run that overrides an initializer imports the model again, and must not depend on a file.
+    if (!imported.overridable_initializers.empty() && !source_.is_kept()) source_.keep(std::move(parts));
+  }
+  const auto read = Profiler::Clock::now();
+  if (steps.profiler != nullptr) steps.profiler->add("Session", "model_loading", begin, read, "");
+  files_ = std::move(imported.files);
+  interface_ = interface_of(imported);
+  rewrite_graph(imported.graph, options, pool, report_);
+  if (steps.save_to != nullptr) {
+    save_model(*steps.save_to, imported.graph, metadata_of_optimized(interface_->metadata, options.graph_optimization_level), registry_,
+               {.outputs = interface_->outputs});
+  }
+  program_ = make_program(std::move(imported.graph), options, report_);
+  if (steps.profiler != nullptr) steps.profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
+}
+
+HONE_INLINE ImportedModel LoadedModel::import(const ModelParts& parts, InitializerInputs initializer_inputs,
+                                              const SessionOptions& options) const {
+  return import_model(parts.message, folder_, registry_,
+                      {.initializer_inputs = initializer_inputs,
+                       .free_dimension_overrides = &options.free_dimension_overrides,
+                       .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
+                       .initializers = &options.initializers,
+                       .external_files = &options.external_files,
+                       .raw_data = source_.is_kept() && parts.raw_data.empty() ? nullptr : &parts.raw_data,
+                       .limits = options.limits,
+                       .stop_token = options.stop_token});
+}
+
+HONE_INLINE void LoadedModel::rewrite_graph(Graph& graph, const SessionOptions& options, ThreadPool& pool, Report& to) const {
+  check_cancelled(options.stop_token);
+  rewrite(graph,
+          {level_to_apply(interface_->metadata, options.graph_optimization_level), providers_, pool, options.disabled_optimizers,
+           options.limits},
+          to.rewrites);
+}
+
+HONE_INLINE std::unique_ptr<const Program> LoadedModel::make_program(Graph graph, const SessionOptions& options, Report& to) const {
+  return hone::make_program(std::move(graph), providers_, options, to);
+}
+
+HONE_INLINE bool LoadedModel::is_current() const noexcept {
+  return std::all_of(files_.begin(), files_.end(), [](const SourceFile& file) { return file.is_unchanged(); });
+}
+
+HONE_INLINE std::shared_ptr<const Program> LoadedModel::overridable_program(const SessionOptions& options, ThreadPool& pool) const {
+  const std::lock_guard lock(mutex_);
+  if (overridable_ == nullptr) {
+    Report ignored;
+    Graph graph = import(source_.read(options.stop_token), InitializerInputs::overridable, options).graph;
+    rewrite_graph(graph, options, pool, ignored);
+    overridable_ = make_program(std::move(graph), options, ignored);
+  }
+  return overridable_;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_SESSION_MODEL_CACHE_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// The models that sessions of the process have and others may share. It keeps none alive.
+class ModelCache {
  public:
-  explicit ModelSource(std::filesystem::path file) : file_(std::move(file)) {}
-  explicit ModelSource(std::shared_ptr<const onnx::ModelProto> message) : kept_{std::move(message)} {}
+  static ModelCache& shared() {
+    static ModelCache cache;
+    return cache;
+  }
 
-  /// Of external data.
-  [[nodiscard]] std::filesystem::path folder() const { return file_.parent_path(); }
-  [[nodiscard]] bool is_kept() const noexcept { return kept_.message != nullptr; }
-  void keep(ModelParts model) { kept_ = std::move(model); }
-
-  /// Errors: no_such_file, invalid_protobuf, cancelled.
-  [[nodiscard]] ModelParts read(const std::stop_token& stop_token) const {
-    if (is_kept()) return kept_;
-    check_cancelled(stop_token);
-    const MappedFile file(file_);
-    try {
-      return parse_model(file);
-    } catch (const Error& error) {
-      throw Error(error.code(), text("'", file_.string(), "': ", error.what()));
+  /// The model of that key whose files are as they were when it was read; null when there is none.
+  [[nodiscard]] std::shared_ptr<const LoadedModel> find(const ModelKey& key) {
+    std::vector<std::shared_ptr<const LoadedModel>> models;
+    {
+      const std::lock_guard lock(mutex_);
+      models = living();
     }
+    for (auto& model : models)
+      if (model->key == key && model->is_current()) return std::move(model);
+    return nullptr;
+  }
+
+  /// Makes a new model, which has a key, known to others. Gives the one to use: another thread may have been faster with the same one.
+  [[nodiscard]] std::shared_ptr<const LoadedModel> add(std::shared_ptr<const LoadedModel> model) {
+    std::vector<std::shared_ptr<const LoadedModel>> models;
+    const std::lock_guard lock(mutex_);
+    models = living();
+    for (auto& other : models)
+      if (other->key == model->key && other->files() == model->files()) return std::move(other);
+    models_.push_back(model);
+    return model;
   }
 
  private:
-  std::filesystem::path file_;
-  ModelParts kept_ = {};
+  // Under the lock. Whoever asks lets go of the models after it: with the last reference go a whole model and what users have put into it.
+  [[nodiscard]] std::vector<std::shared_ptr<const LoadedModel>> living() {
+    std::erase_if(models_, [](const auto& model) { return model.expired(); });
+    std::vector<std::shared_ptr<const LoadedModel>> result;
+    result.reserve(models_.size());
+    for (const auto& model : models_)
+      if (auto held = model.lock()) result.push_back(std::move(held));
+    return result;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<const LoadedModel>> models_;
 };
 
 }  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_SESSION_SESSION_STATE_HPP
+
 #define HONE_SINGLE_SESSION_RUNNABLE_HPP
 
 namespace hone::inline HONE_ABI::detail {
@@ -35087,10 +35579,10 @@ struct RunContext {
   std::vector<bool> wanted;               ///< by output
 };
 
-/// A program with the contexts that its runs leave behind for the next.
+/// A program, which other sessions may run too, with the contexts that its runs leave behind for the next.
 class Runnable {
  public:
-  Runnable(std::unique_ptr<const Program> program, const Environment& environment)
+  Runnable(std::shared_ptr<const Program> program, const Environment& environment)
       : program_(std::move(program)), environment_(environment) {}
   Runnable(const Runnable&) = delete;
   Runnable& operator=(const Runnable&) = delete;
@@ -35156,7 +35648,7 @@ class Runnable {
     idle_.push_back(std::move(context));
   }
 
-  std::unique_ptr<const Program> program_;
+  std::shared_ptr<const Program> program_;
   const Environment& environment_;
   std::atomic<RunContext*> spare_{nullptr};
   std::mutex mutex_;
@@ -35188,17 +35680,16 @@ class SessionState {
   const Logger logger;
   std::shared_ptr<Profiler> profiler;
   std::shared_ptr<const ModelInterface> interface;
-  Report report;
+
+  [[nodiscard]] const Report& report() const noexcept { return model_->report(); }
 
  private:
   void load();
-  [[nodiscard]] ImportedModel import(InitializerInputs initializer_inputs);
-  void rewrite_graph(Graph& graph, Report& to) const;
-  /// Writes the graph to SessionOptions::optimized_model_filepath.
-  void save(const Graph& graph) const;
-  [[nodiscard]] std::unique_ptr<Runnable> make_runnable(Graph graph, Report& to) const;
+  /// Finds what another session has made of the model, or makes it. Returns whether another session had it.
+  [[nodiscard]] bool load_model();
+  void log_report() const;
   /// The program in which initializers are inputs, made when a feed first overrides one.
-  [[nodiscard]] Runnable& overridden_program();
+  [[nodiscard]] Runnable& overridden();
   void execute(RunContext& context, const Graph& graph, const RunOptions& run_options) const;
   void run_logged(RunContext& context, const Graph& graph, const RunOptions& run_options) const;
   void place_inputs(RunContext& context, const Graph& graph) const;
@@ -35210,8 +35701,7 @@ class SessionState {
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<ThreadPool> inter_op_pool_;
   Environment environment_;
-  std::vector<AnyProvider> providers_;  // custom operators, then those of the options
-  OpRegistry registry_;
+  std::shared_ptr<const LoadedModel> model_;
   std::unique_ptr<Runnable> fixed_;
   std::mutex mutex_;
   std::unique_ptr<Runnable> overridden_;
@@ -35257,31 +35747,9 @@ inline std::shared_ptr<ThreadPool> inter_op_pool_of(const SessionOptions& option
   return pool_of(options, options.inter_op_num_threads, false);
 }
 
-inline std::vector<AnyProvider> providers_of(const SessionOptions& options) {
-  std::vector<AnyProvider> result = options.providers;
-  if (!options.custom_ops.empty()) result.insert(result.begin(), std::make_shared<const CustomOpProvider>(options.custom_ops));
-  return result;
-}
-
 inline SessionOptions with_providers(SessionOptions options, std::vector<AnyProvider> providers) {
   options.providers = std::move(providers);
   return options;
-}
-
-inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<ValueId>& ids) {
-  std::vector<NodeArg> args;
-  for (const ValueId id : ids) args.push_back({graph[id].name, graph[id].type, graph[id].shape});
-  return args;
-}
-
-inline std::shared_ptr<const ModelInterface> interface_of(ImportedModel& imported) {
-  auto result = std::make_shared<ModelInterface>();
-  result->inputs = node_args(imported.graph, imported.graph.inputs);
-  result->overridable = std::move(imported.overridable_initializers);
-  result->outputs = node_args(imported.graph, imported.graph.outputs);
-  for (std::size_t i = 0; i < result->outputs.size(); ++i) result->outputs[i].name = imported.graph.output_names[i];
-  result->metadata = std::move(imported.metadata);
-  return result;
 }
 
 HONE_INLINE SessionState::SessionState(ModelSource source, SessionOptions with)
@@ -35292,8 +35760,7 @@ HONE_INLINE SessionState::SessionState(ModelSource source, SessionOptions with)
       folder_(options.external_data_folder.empty() ? source_.folder() : options.external_data_folder),
       pool_(pool_of(options, options.intra_op_num_threads, true)),
       inter_op_pool_(inter_op_pool_of(options)),
-      environment_{*pool_, inter_op_pool_.get(), options.limits},
-      providers_(providers_of(options)) {
+      environment_{*pool_, inter_op_pool_.get(), options.limits} {
   load();
 }
 
@@ -35302,35 +35769,59 @@ HONE_INLINE SessionState::SessionState(const SessionState& other, std::vector<An
       logger(other.logger),
       profiler(other.profiler),
       interface(other.interface),
-      source_(other.source_),
+      source_(other.model_->source().is_kept() ? other.model_->source() : other.source_),
       folder_(other.folder_),
       pool_(other.pool_),
       inter_op_pool_(other.inter_op_pool_),
-      environment_{*pool_, inter_op_pool_.get(), options.limits},
-      providers_(providers_of(options)) {
+      environment_{*pool_, inter_op_pool_.get(), options.limits} {
   load();
 }
 
 HONE_INLINE void SessionState::load() {
   const auto begin = Profiler::Clock::now();
+  bool shared = false;
   try {
-    for (const AnyProvider& provider : providers_)
-      for (const OpInfo* op : provider->operators()) registry_.add(op);
-    ImportedModel imported = import(InitializerInputs::constant);
-    const auto read = Profiler::Clock::now();
-    if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
-    const bool is_new = interface == nullptr;
-    if (is_new) interface = interface_of(imported);
-    rewrite_graph(imported.graph, report);
-    if (is_new && !options.optimized_model_filepath.empty()) save(imported.graph);
-    fixed_ = make_runnable(std::move(imported.graph), report);
-    if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
+    check_cancelled(options.stop_token);
+    shared = load_model();
+    fixed_ = std::make_unique<Runnable>(model_->program(), environment_);
   } catch (const std::exception& error) {
     if (logger.enabled(Severity::error)) logger.write(Severity::error, error.what());
     throw;
   }
   options.stop_token = {};  // it is loading that it ends, not what comes later
-  for (const NodeReport& node : report.nodes) {
+  log_report();
+  if (logger.enabled(Severity::info)) {
+    const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
+    logger.write(Severity::info, text("loaded the graph '", interface->metadata.graph_name, "' of ", report().nodes.size(), " nodes in ",
+                                      time.count(), " ms", shared ? ", from another session" : ""));
+  }
+}
+
+HONE_INLINE bool SessionState::load_model() {
+  const auto begin = Profiler::Clock::now();
+  std::optional<ModelKey> key = key_of(source_, folder_, options);
+  if (key) model_ = ModelCache::shared().find(*key);
+  if (model_ != nullptr) {
+    if (profiler != nullptr) profiler->add("Session", "model_loading", begin, Profiler::Clock::now(), "");
+    // A copy, since it is by its interface that a binding knows its session.
+    if (interface == nullptr) interface = std::make_shared<const ModelInterface>(*model_->interface());
+    return true;
+  }
+  const bool saves = interface == nullptr && !options.optimized_model_filepath.empty();
+  const auto model = std::make_shared<LoadedModel>(source_, folder_, options, *pool_,
+                                                   LoadedModel::Steps{profiler.get(), saves ? &options.optimized_model_filepath : nullptr});
+  if (interface == nullptr) interface = model->interface();
+  model_ = model;
+  // Files that have changed while they were read may have been read in part before and in part after.
+  if (key && key->file == FileIdentity::of(source_.file()) && model->is_current()) {
+    model->key = std::move(key);
+    model_ = ModelCache::shared().add(model);
+  }
+  return false;
+}
+
+HONE_INLINE void SessionState::log_report() const {
+  for (const NodeReport& node : report().nodes) {
     for (const auto& [provider, reason] : node.refusals) {
       if (provider == CustomOpProvider::own_name) continue;
       if (logger.enabled(Severity::warning))
@@ -35340,56 +35831,13 @@ HONE_INLINE void SessionState::load() {
     if (logger.enabled(Severity::verbose))
       logger.write(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
   }
-  for (const auto& [pass, patches] : report.rewrites)
+  for (const auto& [pass, patches] : report().rewrites)
     if (logger.enabled(Severity::verbose)) logger.write(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
-  if (logger.enabled(Severity::info)) {
-    const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
-    logger.write(Severity::info, text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ",
-                                      time.count(), " ms"));
-  }
 }
 
-HONE_INLINE ImportedModel SessionState::import(InitializerInputs initializer_inputs) {
-  ModelParts model = source_.read(options.stop_token);
-  ImportedModel imported = import_model(model.message, folder_, registry_,
-                                        {.initializer_inputs = initializer_inputs,
-                                         .free_dimension_overrides = &options.free_dimension_overrides,
-                                         .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
-                                         .initializers = &options.initializers,
-                                         .external_files = &options.external_files,
-                                         .raw_data = source_.is_kept() && model.raw_data.empty() ? nullptr : &model.raw_data,
-                                         .limits = options.limits,
-                                         .stop_token = options.stop_token});
-  // A run that overrides an initializer imports the model again, and must not depend on a file.
-  if (!imported.overridable_initializers.empty() && !source_.is_kept()) source_.keep(std::move(model));
-  return imported;
-}
-
-HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
-  check_cancelled(options.stop_token);
-  rewrite(graph,
-          {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers,
-           options.limits},
-          to.rewrites);
-}
-
-HONE_INLINE void SessionState::save(const Graph& graph) const {
-  save_model(options.optimized_model_filepath, graph, metadata_of_optimized(interface->metadata, options.graph_optimization_level),
-             registry_, {.outputs = interface->outputs});
-}
-
-HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
-  return std::make_unique<Runnable>(make_program(std::move(graph), providers_, options, to), environment_);
-}
-
-HONE_INLINE Runnable& SessionState::overridden_program() {
+HONE_INLINE Runnable& SessionState::overridden() {
   const std::lock_guard lock(mutex_);
-  if (!overridden_) {
-    Report ignored;
-    Graph graph = import(InitializerInputs::overridable).graph;
-    rewrite_graph(graph, ignored);
-    overridden_ = make_runnable(std::move(graph), ignored);
-  }
+  if (!overridden_) overridden_ = std::make_unique<Runnable>(model_->overridable_program(options, *pool_), environment_);
   return *overridden_;
 }
 
@@ -35422,7 +35870,7 @@ void SessionState::run(const RunOptions& run_options, const Fill& fill) {
   }
   if (run_options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before its first node");
   if (!overrides) return run_logged(context, fixed_->graph(), run_options);
-  Runnable& program = overridden_program();
+  Runnable& program = overridden();
   const Runnable::Lease other(program);
   (*other).feeds = context.feeds;
   (*other).results = context.results;
@@ -35472,7 +35920,7 @@ HONE_INLINE void SessionState::place_inputs(RunContext& context, const Graph& gr
   for (std::size_t i = 0; i < context.inputs.size(); ++i) {
     Slot& slot = context.frame.input(i);
     slot.tensor = context.inputs[i];
-    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object = context.feeds[i]->value()->clone();
+    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object.assign(*context.feeds[i]->value());
   }
 }
 
@@ -35494,7 +35942,7 @@ HONE_INLINE void SessionState::take_results(RunContext& context, const Graph& gr
         fail(ErrorCode::invalid_argument, "output '", interface->outputs[i].name, "' is ", interface->outputs[i].type(),
              "; it needs a Value to go to");
       }
-      *context.results[i]->value() = slot.object.clone();
+      context.results[i]->value()->assign(slot.object);
       continue;
     }
     const TensorRef& memory = result_memory(context, i);
@@ -35672,7 +36120,7 @@ HONE_INLINE const std::vector<NodeArg>& Session::inputs() const noexcept { retur
 HONE_INLINE const std::vector<NodeArg>& Session::outputs() const noexcept { return state_->interface->outputs; }
 HONE_INLINE const std::vector<NodeArg>& Session::overridable_initializers() const noexcept { return state_->interface->overridable; }
 HONE_INLINE const ModelMetadata& Session::model_metadata() const noexcept { return state_->interface->metadata; }
-HONE_INLINE const Report& Session::report() const noexcept { return state_->report; }
+HONE_INLINE const Report& Session::report() const noexcept { return state_->report(); }
 HONE_INLINE const SessionOptions& Session::options() const noexcept { return state_->options; }
 
 HONE_INLINE int Session::opset(std::string_view domain) const {

@@ -109,4 +109,39 @@ TEST_CASE("float16 and bfloat16 round to nearest even") {
   CHECK(static_cast<float>(BFloat16(-3.5f)) == -3.5f);
 }
 
+TEST_CASE("assigned values are copies, in the memory that was there") {
+  std::vector<Value> parts;
+  parts.emplace_back(Tensor<float>({2}, {1, 2}));
+  parts.emplace_back(Tensor<std::string>({1}, {"text"}));
+  const Value from = Value::sequence(DType::float32, std::move(parts));
+  Value to = Value::sequence(DType::int64);
+  auto& values = to.reset_sequence(DType::float32, 3);
+  REQUIRE(values.size() == 3);
+  CHECK_FALSE(values[0].has_value());
+  values[0] = Value(Tensor<float>({3}, {7, 8, 9}));
+  const void* memory = values[0].ref().data;
+  to.assign(from);
+  CHECK(to.element_type() == hone::Type(DType::float32));
+  REQUIRE(to.elements().size() == 2);
+  CHECK(to.elements()[0].ref().data == memory);
+  CHECK(to.elements()[0].shape() == hone::Shape{2});
+  CHECK(to.elements()[0].view<float>()[1] == 2);
+  CHECK(to.elements()[1].view<std::string>()[0] == "text");
+  CHECK(to.elements()[1].ref().data != from.elements()[1].ref().data);
+
+  // Memory of others is not written to.
+  Tensor<float> others({2}, {5, 6});
+  Value over = Value::over(others.ref());
+  over.assign(from.elements()[0]);
+  CHECK(others[0] == 5);
+  CHECK(over.view<float>()[0] == 1);
+
+  to.assign(Value::map(Value(Tensor<std::int64_t>({1}, {3})), Value(Tensor<float>({1}, {4}))));
+  CHECK(to.values().view<float>()[0] == 4);
+  to.assign(from.elements()[0].ref());
+  CHECK(to.view<float>()[0] == 1);
+  to.assign(Value());
+  CHECK_FALSE(to.has_value());
+}
+
 }  // namespace value_test

@@ -1,4 +1,7 @@
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <new>
@@ -11,6 +14,7 @@
 #include <hone/session/session.hpp>
 
 #include "../../tools/heap_count.cpp"
+#include "../../tools/temporary_folder.hpp"
 #include "support/model.hpp"
 
 namespace allocation_failure_test {
@@ -90,6 +94,35 @@ TEST_CASE("memory that runs out while loading is an error, and nothing leaks") {
   load();  // what is made once per process
   fail_each_call(
       load, [] {}, [] {});
+}
+
+/// A file that looks as if it had been written long ago, so that sessions share what they make of it.
+inline std::filesystem::path written(const tools::TemporaryFolder& folder, const char* name) {
+  const std::filesystem::path path = folder.path() / name;
+  std::ofstream(path, std::ios::binary) << serialized(network());
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  return path;
+}
+
+TEST_CASE("memory that runs out while sessions share a model") {
+  if (!countable()) return;
+  const tools::TemporaryFolder folder;
+  const std::filesystem::path file = written(folder, "a.onnx");
+  const std::filesystem::path other = written(folder, "b.onnx");
+  const hone::SessionOptions options{.intra_op_num_threads = 1};
+  const auto load = [](const std::filesystem::path& path) { const Session session(path, {.intra_op_num_threads = 1}); };
+  const Session living(other, options);
+  const auto check = [&] {
+    const std::int64_t before = hone::thread_buffer_bytes();
+    load(other);
+    CHECK(hone::thread_buffer_bytes() == before);
+  };
+  // Alone, it makes the model and registers it; whoever asks next for a model forgets those that are gone.
+  load(file);
+  load(other);
+  fail_each_call([&] { load(file); }, [&] { load(other); }, check);
+  // Beside another one, it takes what is there.
+  fail_each_call([&] { load(other); }, [] {}, check);
 }
 
 TEST_CASE("memory that runs out while running is an error, nothing leaks, and the session stays usable") {

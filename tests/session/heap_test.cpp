@@ -69,6 +69,55 @@ TEST_CASE("a run of known shapes makes no heap call; neither do data-dependent s
   }
 }
 
+TEST_CASE("neither do loops and sequences") {
+  if (!counting()) return;
+  const auto body = GraphBuilder()
+                        .input("i", DType::int64, {})
+                        .input("go", DType::boolean, {})
+                        .input("state", DType::float32, {3})
+                        .node(NodeBuilder("Identity", {"go"}, {"on"}))
+                        .node(NodeBuilder("Neg", {"state"}, {"next"}))
+                        .node(NodeBuilder("Exp", {"state"}, {"row"}))
+                        .output("on", DType::boolean)
+                        .output("next", DType::float32)
+                        .output("row", DType::float32)
+                        .proto();
+  const auto step = GraphBuilder()
+                        .input("s", DType::float32, {3})
+                        .input("r", DType::float32, {3})
+                        .node(NodeBuilder("Add", {"s", "r"}, {"t"}))
+                        .node(NodeBuilder("Neg", {"t"}, {"u"}))
+                        .output("t", DType::float32)
+                        .output("u", DType::float32)
+                        .proto();
+  const Session session(model(
+      17,
+      GraphBuilder()
+          .input("x", DType::float32, {3})
+          .initializer(tensor<std::int64_t>("four", {}, {4}))
+          .initializer(tensor<std::int64_t>("one", {}, {1}))
+          .node(NodeBuilder("Loop", {"four", "", "x"}, {"last", "rows"}).attribute("body", body))
+          .node(
+              NodeBuilder("Scan", {"last", "rows"}, {"sum", "sums"}).attribute("body", step).attribute("num_scan_inputs", std::int64_t{1}))
+          .node(NodeBuilder("SplitToSequence", {"sums", "one"}, {"pieces"}))
+          .node(NodeBuilder("SequenceAt", {"pieces", "one"}, {"second"}))
+          .node(NodeBuilder("SequenceInsert", {"pieces", "second"}, {"more"}))
+          .node(NodeBuilder("SequenceErase", {"more", "one"}, {"fewer"}))
+          .node(NodeBuilder("SequenceConstruct", {"sum", "x"}, {"pair"}))
+          .node(NodeBuilder("ConcatFromSequence", {"fewer"}, {"y"}).attribute("axis", std::int64_t{0}))
+          .node(NodeBuilder("ConcatFromSequence", {"pair"}, {"z"}).attribute("axis", std::int64_t{0}))
+          .output("y")
+          .output("z")
+          .output("fewer")));
+  const Tensor<float> x({3}, {0, 0, 0});
+  CHECK(calls_of_third_run(session, {{"x", x}}) == 0);
+  // The rows are exp(0), their sums 1, 2, 3, 4; the pieces hold those with the other sign.
+  const hone::Outputs out = session.run({{"x", x}});
+  CHECK(values_of<float>(out["y"]) == std::vector<float>{-1, -1, -1, -3, -3, -3, -4, -4, -4, -2, -2, -2});
+  CHECK(values_of<float>(out["z"]) == std::vector<float>{4, 4, 4, 0, 0, 0});
+  CHECK(out["fewer"].elements().size() == 4);
+}
+
 TEST_CASE("shapes that come back make no heap call either") {
   if (!counting()) return;
   const Session session(model(17, GraphBuilder()

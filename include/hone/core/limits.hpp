@@ -26,6 +26,8 @@ struct Limits {
   int max_nesting = 64;
   /// Nodes, after functions are inlined: a few nested ones can stand for more than fit in memory.
   std::size_t max_nodes = 1'000'000;
+
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 namespace detail {

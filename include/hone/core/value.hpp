@@ -53,14 +53,37 @@ class Value {
       ref_ = {buffer->data(), dtype, shape};
     }
   }
+  /// Makes the value a sequence of `count` values and gives them. Those that it has stay, for the sake of their memory; the others are
+  /// none.
+  std::vector<Value>& reset_sequence(Type element, std::size_t count) {
+    auto* sequence = std::get_if<Sequence>(&holder_);
+    if (sequence == nullptr) sequence = &holder_.emplace<Sequence>();
+    ref_ = {};
+    sequence->element = std::move(element);
+    sequence->values.resize(count);
+    return sequence->values;
+  }
+  /// Makes the value a copy of `from`, in the memory that it has already where that is large enough.
+  /// Errors: as tensor().
+  void assign(const TensorRef& from) {
+    reset(from.dtype, from.shape);
+    copy_elements(from);
+  }
+  /// Precondition: `from` is no part of the value.
+  void assign(const Value& from) {
+    if (from.is_tensor()) return assign(from.ref_);
+    const auto* sequence = std::get_if<Sequence>(&from.holder_);
+    if (sequence == nullptr) {
+      *this = from.clone();
+      return;
+    }
+    std::vector<Value>& values = reset_sequence(sequence->element, sequence->values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i].assign(sequence->values[i]);
+  }
   /// An owning copy of `ref`.
   [[nodiscard]] static Value copy_of(const TensorRef& ref) {
     Value result = tensor(ref.dtype, ref.shape);
-    if (ref.dtype == DType::string) {
-      std::copy_n(ref.as<const std::string>(), ref.elements(), result.ref_.as<std::string>());
-    } else if (ref.bytes() != 0) {
-      std::memcpy(result.ref_.data, ref.data, ref.bytes());
-    }
+    result.copy_elements(ref);
     return result;
   }
   /// A sequence whose elements have type `element`.
@@ -135,6 +158,15 @@ class Value {
   struct Pair {
     std::vector<Value> parts;  // keys, values
   };
+
+  /// Precondition: this is a tensor of the same type and shape.
+  void copy_elements(const TensorRef& from) {
+    if (from.dtype == DType::string) {
+      std::copy_n(from.as<const std::string>(), from.elements(), ref_.as<std::string>());
+    } else if (from.bytes() != 0) {
+      std::memcpy(ref_.data, from.data, from.bytes());
+    }
+  }
 
   template <class Held>
   [[nodiscard]] const Held& get(std::string_view wanted) const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/file_identity.hpp>
 #include <hone/core/limits.hpp>
 #include <hone/fwd.hpp>
 #include <hone/graph/graph.hpp>
@@ -27,6 +28,8 @@ struct ImportedModel {
   ModelMetadata metadata;
   /// Initializers that are inputs too, so that a feed may override them.
   std::vector<NodeArg> overridable_initializers;
+  /// Of external data.
+  std::vector<SourceFile> files;
 };
 
 /// What becomes of initializers that are inputs too.

@@ -50,6 +50,7 @@ class Importer {
   }
 
   [[nodiscard]] std::vector<NodeArg> overridable_initializers() const { return overridable_initializers_; }
+  [[nodiscard]] const std::vector<SourceFile>& files() const noexcept { return external_.files(); }
 
   Graph run() {
     Graph graph;
@@ -372,7 +373,7 @@ HONE_INLINE ImportedModel import_model(std::shared_ptr<const onnx::ModelProto> m
   ModelMetadata metadata = detail::read_metadata(*model);
   detail::Importer importer(std::move(model), folder, registry, options);
   Graph graph = importer.run();
-  return {std::move(graph), std::move(metadata), importer.overridable_initializers()};
+  return {std::move(graph), std::move(metadata), importer.overridable_initializers(), importer.files()};
 }
 
 }  // namespace hone::inline HONE_ABI

@@ -14,10 +14,12 @@
 #include <system_error>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <onnx/onnx_pb.h>
 
 #include <hone/config.hpp>
+#include <hone/core/file_identity.hpp>
 #include <hone/core/limits.hpp>
 #include <hone/core/mapped_file.hpp>
 #include <hone/core/value.hpp>
@@ -45,8 +47,13 @@ class ExternalData {
   File open(const std::string& location) {
     if (in_memory_ != nullptr)
       if (const auto found = in_memory_->find(location); found != in_memory_->end()) return {found->second, nullptr};
-    auto& file = files_[location];
-    if (!file) file = std::make_shared<const MappedFile>(confined(location));
+    auto& file = mapped_[location];
+    if (!file) {
+      const std::filesystem::path path = confined(location);
+      // Not the target of links, which may be pointed elsewhere later.
+      files_.emplace_back(std::filesystem::absolute(folder_ / location));
+      file = std::make_shared<const MappedFile>(path);
+    }
     return {file->bytes(), file};
   }
   /// An owner of a part of a file, whose memory goes back to the system with it.
@@ -61,6 +68,8 @@ class ExternalData {
     return found != raw_data_->end() ? found->second : nullptr;
   }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+  /// Those that have been mapped.
+  [[nodiscard]] const std::vector<SourceFile>& files() const noexcept { return files_; }
 
  private:
   std::filesystem::path confined(const std::string& location) const {
@@ -80,7 +89,8 @@ class ExternalData {
   const std::map<std::string, std::span<const std::byte>>* in_memory_;
   const RawData* raw_data_;
   Limits limits_;
-  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;
+  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> mapped_;
+  std::vector<SourceFile> files_;
 };
 
 /// The bytes of `constant` in memory of their own, aligned for any kernel.

@@ -13,6 +13,8 @@ class Provider;
 /// What CPU kernels are made for: they fetch their micro-kernels by it, `simd::table<Family>(device.isa)`.
 struct CpuDevice {
   simd::Isa isa = simd::native_isa;
+
+  friend bool operator==(const CpuDevice&, const CpuDevice&) = default;
 };
 
 /// The CPU provider with all its kernels. Including <hone/providers/cpu.hpp> is what brings those in.

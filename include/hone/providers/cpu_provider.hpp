@@ -66,6 +66,11 @@ class CpuProvider final : public Provider {
                                                   [&](const auto* entry) { return choose(*entry, node).kernel != nullptr; });
   }
 
+  [[nodiscard]] bool is_equal(const Provider& other) const noexcept override {
+    const auto* cpu = dynamic_cast<const CpuProvider*>(&other);
+    return cpu != nullptr && cpu->device_ == device_ && cpu->entries_ == entries_;
+  }
+
  private:
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {

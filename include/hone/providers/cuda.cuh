@@ -57,6 +57,10 @@ class CudaProvider final : public Provider {
     const auto found = entries_.find(&node.node().op->info());
     return found != entries_.end() && choose(*found->second, node).kernel != nullptr;
   }
+  [[nodiscard]] bool is_equal(const Provider& other) const noexcept override {
+    const auto* cuda = dynamic_cast<const CudaProvider*>(&other);
+    return cuda != nullptr && cuda->gpu_->options() == gpu_->options();
+  }
 
  private:
   std::shared_ptr<const cuda::GpuDevice> gpu_;

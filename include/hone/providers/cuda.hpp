@@ -28,11 +28,13 @@ struct Cuda {
   /// A cudaStream_t on which all work is put; null: each run has a stream of its own. One run at a time uses it.
   void* user_compute_stream = nullptr;
 
+  friend bool operator==(const Cuda&, const Cuda&) = default;
+
   /// From text, by the names of the members: {{"device_id", "0"}, {"use_tf32", "1"}}.
   /// Errors: invalid_argument for a name there is not, which lists those there are, or a value that is none.
   [[nodiscard]] static Cuda from(const std::map<std::string, std::string>& options);
 
-  /// Errors: no_suitable_device ... see cuda_unavailable(); invalid_argument for a device_id that there is not.
+  /// Errors: invalid_argument when no GPU can be used (see cuda_unavailable()), or for a device_id that there is not.
   [[nodiscard]] std::shared_ptr<const Provider> provider() const;
 };
 

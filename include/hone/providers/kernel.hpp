@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -114,6 +115,16 @@ struct Slot {
   }
 };
 
+/// Memory of a kernel that cannot be planned, kept from run to run: see Context::kept.
+class KernelMemory {
+ public:
+  KernelMemory() = default;
+  KernelMemory(const KernelMemory&) = delete;
+  KernelMemory& operator=(const KernelMemory&) = delete;
+  virtual ~KernelMemory() = default;
+  [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+};
+
 class Context;
 
 /// Runs the subgraphs of a node; implemented by the executor.
@@ -168,6 +179,15 @@ class Context {
   [[nodiscard]] DeviceQueue* queue() const noexcept { return queue_; }
   void set_queue(DeviceQueue* queue) noexcept { queue_ = queue; }
 
+  /// The object of type T that the kernel had in the last run of this node in this context, a new one in the first: memory that is taken
+  /// once. A kernel asks for one type alone. Precondition: the kernel runs in a session, as those of nodes with subgraphs always do.
+  template <class T>
+  [[nodiscard]] T& kept() const {
+    if (*kept_ == nullptr) *kept_ = std::make_unique<T>();
+    return static_cast<T&>(**kept_);
+  }
+  void set_kept(std::unique_ptr<KernelMemory>* memory) noexcept { kept_ = memory; }
+
   [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
   /// body(begin, end) over [0, count) in blocks of whole multiples of `grain`, on the threads of the session.
   void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) const {
@@ -210,6 +230,7 @@ class Context {
   ThreadPool* pool_;
   std::byte* workspace_ = nullptr;
   DeviceQueue* queue_ = nullptr;
+  std::unique_ptr<KernelMemory>* kept_ = nullptr;
   SubgraphRunner* runner_ = nullptr;
   bool failed_ = false;
   std::string failure_;

@@ -37,6 +37,10 @@ class Provider {
   [[nodiscard]] virtual std::shared_ptr<const Device> device() const { return nullptr; }
   /// Whether place() would give a kernel. Rewrites ask before they fuse nodes.
   [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
+  /// Whether the other provider has the same operators, places every node alike and makes the same kernels: sessions of one model with
+  /// equal providers share those. An equivalence; by default a provider is equal to itself alone. It may be called at any time while a
+  /// session with the provider lives, and creates no session.
+  [[nodiscard]] virtual bool is_equal(const Provider& other) const noexcept { return this == &other; }
 };
 
 class AnyProvider;
@@ -65,6 +69,9 @@ class AnyProvider {
 
   [[nodiscard]] const Provider& operator*() const noexcept { return *provider_; }
   [[nodiscard]] const Provider* operator->() const noexcept { return provider_.get(); }
+  friend bool operator==(const AnyProvider& a, const AnyProvider& b) noexcept {
+    return a.provider_ == b.provider_ || a.provider_->is_equal(*b.provider_);
+  }
 
  private:
   std::shared_ptr<const Provider> provider_;

@@ -80,6 +80,8 @@ inline constexpr std::array config_table{
               &apply_flag<&SessionOptions::use_deterministic_compute>},
     ConfigKey{"session.use_per_session_threads", "0 or 1: SessionOptions::use_per_session_threads",
               &apply_flag<&SessionOptions::use_per_session_threads>},
+    ConfigKey{"session.use_per_session_weights", "0 or 1: SessionOptions::use_per_session_weights",
+              &apply_flag<&SessionOptions::use_per_session_weights>},
 };
 
 }  // namespace detail

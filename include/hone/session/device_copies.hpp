@@ -61,8 +61,8 @@ class DeviceCopies {
     return set;
   }
 
-  /// Inserts the nodes, and reports them.
-  void insert(Report& report) {
+  /// Inserts the nodes, and reports them. `is_subgraph`: a node of the host reads the outputs.
+  void insert(bool is_subgraph, Report& report) {
     if (program_.devices.empty()) return;
     program_.memories.resize(graph_.values.size(), Program::host_memory);
     std::vector<Node> nodes = std::exchange(graph_.nodes, {});
@@ -82,7 +82,7 @@ class DeviceCopies {
       graph_.nodes.push_back(std::move(node));
       program_.placed.push_back(std::move(placed[i]));
     }
-    for (ValueId& id : graph_.outputs) id = in_memory(id, Program::host_memory, false, report);
+    for (ValueId& id : graph_.outputs) id = in_memory(id, Program::host_memory, is_subgraph, report);
   }
 
  private:

@@ -65,6 +65,7 @@ class Frame final : private SubgraphRunner {
     std::vector<Slot*> outputs;
     /// One per subgraph.
     std::vector<std::unique_ptr<Frame>> frames;
+    std::unique_ptr<KernelMemory> kept;
   };
 
   /// A plan, tied to the slots of this frame.
@@ -85,7 +86,7 @@ class Frame final : private SubgraphRunner {
   void run_step(std::size_t step);
   void run_kernel(std::size_t step);
   void run_parallel(const Wave& wave);
-  void run_with_devices();
+  void run_in_order();
   void record(std::size_t step, Profiler::Clock::time_point begin) const;
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 

@@ -26,7 +26,7 @@ inline void copy_elements(const TensorRef& from, const TensorRef& to) {
 /// Copies a value into a slot with memory of its own.
 inline void copy_to(const Slot& from, Slot& to) {
   if (from.tensor.dtype == DType::undefined) {
-    to.object = from.object.clone();
+    to.object.assign(from.object);
     to.tensor = {};
     return;
   }
@@ -73,6 +73,7 @@ HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const 
     Context& context = result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool);
     context.set_runner(this);
     context.set_queue(queue_of(program_.device(program_.placed[at].memory)));
+    context.set_kept(&step.kept);
   }
   result->plan = std::move(plan);
   return result;
@@ -117,21 +118,14 @@ HONE_INLINE void Frame::infer_shapes(std::size_t s) {
 HONE_INLINE void Frame::execute(const RunControl& control) {
   control_ = &control;
   const Plan& plan = *current().plan;
-  if (plan.waves.empty()) {
-    if (queues_.empty()) {
-      for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
-    } else {
-      run_with_devices();
-    }
-    return;
-  }
+  if (plan.waves.empty()) return run_in_order();
   for (const Wave& wave : plan.waves) {
     run_parallel(wave);
     for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
   }
 }
 
-HONE_INLINE void Frame::run_with_devices() {
+HONE_INLINE void Frame::run_in_order() {
   // Whatever happens, no device may still read or write the memory of the caller when the run is over.
   try {
     for (std::size_t s = 0; s < current().plan->steps.size(); ++s) run_step(s);
@@ -220,8 +214,10 @@ HONE_INLINE std::size_t Frame::bytes() const noexcept {
   for (const Slot& slot : slots_)
     if (slot.device == nullptr) total += slot.storage.bytes();
   for (const auto& bound : bound_)
-    for (const BoundStep& step : bound->steps)
+    for (const BoundStep& step : bound->steps) {
       for (const auto& frame : step.frames) total += frame->bytes();
+      if (step.kept != nullptr) total += step.kept->bytes();
+    }
   return total;
 }
 
@@ -244,7 +240,7 @@ HONE_INLINE bool Frame::run(Context& context, std::size_t subgraph, std::span<co
   for (std::size_t i = 0; i < refs.size(); ++i) {
     Slot& slot = frame.input(i);
     slot.tensor = refs[i];
-    if (refs[i].dtype == DType::undefined) slot.object = source(i).object.clone();
+    if (refs[i].dtype == DType::undefined) slot.object.assign(source(i).object);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     if (frame.output_place(i) == PlannedValue::Place::output)

@@ -6,7 +6,8 @@
 
 namespace hone::inline HONE_ABI {
 
-/// Where the memory of a session is, in bytes.
+/// Where the memory of a session is, in bytes. What it shares with other sessions of the model (weights, packed weights and plans) counts
+/// in each of them.
 struct MemoryReport {
   std::size_t weights = 0;        ///< constants whose elements runs may read: in the parsed model, in mapped files, or computed
   std::size_t packed = 0;         ///< weights that kernels have in a layout of their own, in place of those above

@@ -20,6 +20,7 @@ class ModelSource {
   explicit ModelSource(std::filesystem::path file) : file_(std::move(file)) {}
   explicit ModelSource(std::shared_ptr<const onnx::ModelProto> message) : kept_{std::move(message)} {}
 
+  [[nodiscard]] const std::filesystem::path& file() const noexcept { return file_; }
   /// Of external data.
   [[nodiscard]] std::filesystem::path folder() const { return file_.parent_path(); }
   [[nodiscard]] bool is_kept() const noexcept { return kept_.message != nullptr; }

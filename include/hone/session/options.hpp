@@ -77,6 +77,11 @@ struct SessionOptions {
   /// Logical processors, as the system numbers them, of each thread but the calling one: intra_op_num_threads - 1 lists, or none.
   /// Implies use_per_session_threads.
   std::vector<std::vector<int>> intra_op_thread_affinities = {};
+  /// Weights, kernels and plans of the session's own. By default the sessions of the process that are made from one file with options that
+  /// lead to the same kernels share them, as long as one of them lives: the second one neither reads the file nor takes memory for
+  /// weights. A file whose contents changed less than two seconds before is not shared, since its next change could not be seen, and
+  /// neither is what a session with an optimized_model_filepath makes.
+  bool use_per_session_weights = false;
   /// Denormal numbers count as zero in all threads that work for the session, while they do.
   bool set_denormal_as_zero = false;
   /// Threads of the host, in place of threads of hone, for nodes and for run_async. With intra_op_num_threads = 0 all of them.
@@ -99,7 +104,8 @@ struct SessionOptions {
   std::filesystem::path external_data_folder = {};
   /// Initializers by name: see add_initializer().
   std::map<std::string, Constant, std::less<>> initializers = {};
-  /// Contents of external data files by the location that the model names, read in place of files; they must outlive the session.
+  /// Contents of external data files by the location that the model names, read in place of files; they must outlive the session
+  /// and stay as they are.
   std::map<std::string, std::span<const std::byte>> external_files = {};
 
   /// Options as text, for hosts that pass them on: see config_keys(). They are applied last.
@@ -141,7 +147,7 @@ struct SessionOptions {
   }
 
   /// Puts `tensor` in place of the model's initializer of that name, whose type and shape it must have. Sessions may share it; `owner`
-  /// keeps it alive, or else it must outlive them.
+  /// keeps it alive, or else it must outlive them. Its elements must stay as they are while a session that has it lives.
   SessionOptions& add_initializer(std::string name, const TensorRef& tensor, std::shared_ptr<const void> owner = nullptr) {
     initializers.insert_or_assign(std::move(name), Constant{tensor, std::move(owner)});
     return *this;

@@ -59,7 +59,7 @@ class Placer {
   Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
       : providers_(providers), options_(options), report_(report) {}
 
-  [[nodiscard]] std::unique_ptr<Program> place(Graph graph) {
+  [[nodiscard]] std::unique_ptr<Program> place(Graph graph, bool is_subgraph = false) {
     auto program = std::make_unique<Program>();
     program->graph = std::move(graph);
     program->placed.reserve(program->graph.nodes.size());
@@ -84,9 +84,9 @@ class Placer {
         uses.placed(node, packed | copies.replaced(node, uploaded));
         node.inputs = uploaded;
       }
-      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
+      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph), true));
     }
-    copies.insert(report_);
+    copies.insert(is_subgraph, report_);
     return program;
   }
 

@@ -45,14 +45,17 @@ struct Wave {
   std::size_t end = 0;
 };
 
-/// A run of a program for one signature (shapes of the inputs, set of wanted outputs): which nodes run, and where every value stands.
+/// A run of a program for one signature (shapes of the inputs, set of wanted outputs, threads): which nodes run, and where every value
+/// stands.
 /// Whatever follows from constants and input shapes alone is evaluated while planning and costs a run nothing.
 struct Plan {
   std::vector<Shape> signature;
   std::vector<bool> wanted;
+  int threads = 1;                   ///< that work on one node: each has a workspace
+  bool parallel = false;             ///< nodes run at the same time
   std::vector<PlannedValue> values;  ///< by ValueId
   std::vector<PlannedStep> steps;
-  /// All steps in order; empty when they run one by one.
+  /// All steps in order, when `parallel`.
   std::vector<Wave> waves;
   /// Bytes by memory, that of the host first: see Program::memory.
   std::vector<std::size_t> arenas;
@@ -60,6 +63,10 @@ struct Plan {
   std::vector<Value> evaluated;
   std::vector<Buffer> uploaded;
 
+  /// Whether the plan is for the threads that the environment has.
+  [[nodiscard]] bool is_for(const Environment& environment) const {
+    return threads == environment.pool.size() && parallel == (environment.inter_op_pool != nullptr);
+  }
   /// Whether the plan is for inputs of these shapes and these outputs.
   [[nodiscard]] bool is_for(std::span<const TensorRef> inputs, const std::vector<bool>& outputs) const {
     return wanted == outputs && std::equal(inputs.begin(), inputs.end(), signature.begin(), signature.end(),

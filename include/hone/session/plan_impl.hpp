@@ -21,6 +21,8 @@ class Planner {
   Planner(const Program& program, std::span<const TensorRef> inputs, const std::vector<bool>& wanted, const Environment& environment)
       : program_(program), graph_(program.graph), environment_(environment), plan_(std::make_shared<Plan>()) {
     plan_->wanted = wanted;
+    plan_->threads = environment.pool.size();
+    plan_->parallel = environment.inter_op_pool != nullptr;
     plan_->values.resize(graph_.values.size());
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
       PlannedValue& value = plan_->values[i];
@@ -49,7 +51,7 @@ class Planner {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
     }
-    if (environment_.inter_op_pool != nullptr && program_.devices.empty()) make_waves();  // a queue serves one thread
+    if (plan_->parallel && program_.devices.empty()) make_waves();  // a queue serves one thread
     place_values();
     for (const std::size_t bytes : plan_->arenas) check_arena(bytes, environment_.limits);
     return plan_;
@@ -328,7 +330,7 @@ HONE_INLINE std::shared_ptr<const Plan> Program::plan(std::span<const TensorRef>
                                                       const Environment& environment) const {
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-    if (!(*it)->is_for(inputs, wanted)) continue;
+    if (!(*it)->is_for(environment) || !(*it)->is_for(inputs, wanted)) continue;
     plans_.splice(plans_.begin(), plans_, it);
     return plans_.front();
   }

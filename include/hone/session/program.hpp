@@ -21,7 +21,7 @@ namespace hone::inline HONE_ABI {
 
 struct Plan;
 
-/// What all runs of a session share.
+/// What all runs of a session share besides its program.
 struct Environment {
   /// Threads that work on one node.
   ThreadPool& pool;
@@ -64,11 +64,12 @@ class Program {
     return memory == host_memory ? nullptr : devices[memory - 1u].get();
   }
 
-  /// The plan for inputs of these shapes (inputs, defaults, then captures) and these outputs, made when it is not among the last ones.
+  /// The plan for inputs of these shapes (inputs, defaults, then captures), these outputs and the threads of the environment, made when it
+  /// is not among the last ones. Its limits must be those of all other calls.
   /// Errors: see make_plan.
   [[nodiscard]] std::shared_ptr<const Plan> plan(std::span<const TensorRef> inputs, const std::vector<bool>& wanted,
                                                  const Environment& environment) const;
-  /// Drops the plans, those of subgraphs too; runs that use one keep it to their end.
+  /// Drops the plans, those of subgraphs too; contexts that use one keep it.
   void forget_plans() const;
   /// Adds weights, packed copies and plans.
   void add_memory(MemoryReport& to, std::unordered_set<const void*>& counted) const;

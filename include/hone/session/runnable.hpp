@@ -27,10 +27,10 @@ struct RunContext {
   std::vector<bool> wanted;               ///< by output
 };
 
-/// A program with the contexts that its runs leave behind for the next.
+/// A program, which other sessions may run too, with the contexts that its runs leave behind for the next.
 class Runnable {
  public:
-  Runnable(std::unique_ptr<const Program> program, const Environment& environment)
+  Runnable(std::shared_ptr<const Program> program, const Environment& environment)
       : program_(std::move(program)), environment_(environment) {}
   Runnable(const Runnable&) = delete;
   Runnable& operator=(const Runnable&) = delete;
@@ -96,7 +96,7 @@ class Runnable {
     idle_.push_back(std::move(context));
   }
 
-  std::unique_ptr<const Program> program_;
+  std::shared_ptr<const Program> program_;
   const Environment& environment_;
   std::atomic<RunContext*> spare_{nullptr};
   std::mutex mutex_;

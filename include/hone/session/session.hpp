@@ -76,7 +76,8 @@ class Session {
   /// lists all nodes that no provider runs), invalid_argument (an option that does not make sense), resource_exhausted
   /// (SessionOptions::limits), cancelled; std::bad_alloc.
   ///
-  /// Weights are in memory once: those that kernels have packed are let go of, and set_providers() reads the file again.
+  /// Weights are in memory once: those that kernels have packed are let go of, and set_providers() reads the file again. Other sessions of
+  /// the file share them: see SessionOptions::use_per_session_weights.
   explicit Session(const std::filesystem::path& model, SessionOptions options = {});
   /// A serialized model in memory, which is not needed after the call: the session keeps the parsed message. External data is looked for in
   /// SessionOptions::external_data_folder, by default the current directory.
@@ -172,7 +173,8 @@ class Session {
 
   /// Where the memory of the session is. May be called at any time.
   [[nodiscard]] MemoryReport memory() const;
-  /// Frees the arenas and plans that no run is using; the next run makes them again. May be called at any time.
+  /// Frees the arenas and plans that no run is using; the next run makes them again. Of sessions that share their plans, the others keep
+  /// those that they have used. May be called at any time.
   void trim() const;
 
   /// Ends the profile that SessionOptions::enable_profiling began, and gives the path of its file; the same path when called again.

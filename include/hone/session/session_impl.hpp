@@ -179,7 +179,7 @@ HONE_INLINE const std::vector<NodeArg>& Session::inputs() const noexcept { retur
 HONE_INLINE const std::vector<NodeArg>& Session::outputs() const noexcept { return state_->interface->outputs; }
 HONE_INLINE const std::vector<NodeArg>& Session::overridable_initializers() const noexcept { return state_->interface->overridable; }
 HONE_INLINE const ModelMetadata& Session::model_metadata() const noexcept { return state_->interface->metadata; }
-HONE_INLINE const Report& Session::report() const noexcept { return state_->report; }
+HONE_INLINE const Report& Session::report() const noexcept { return state_->report(); }
 HONE_INLINE const SessionOptions& Session::options() const noexcept { return state_->options; }
 
 HONE_INLINE int Session::opset(std::string_view domain) const {

@@ -9,8 +9,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/thread_pool.hpp>
-#include <hone/graph/registry.hpp>
-#include <hone/onnx/importer.hpp>
+#include <hone/session/loaded_model.hpp>
 #include <hone/session/model_interface.hpp>
 #include <hone/session/model_source.hpp>
 #include <hone/session/options.hpp>
@@ -41,17 +40,16 @@ class SessionState {
   const Logger logger;
   std::shared_ptr<Profiler> profiler;
   std::shared_ptr<const ModelInterface> interface;
-  Report report;
+
+  [[nodiscard]] const Report& report() const noexcept { return model_->report(); }
 
  private:
   void load();
-  [[nodiscard]] ImportedModel import(InitializerInputs initializer_inputs);
-  void rewrite_graph(Graph& graph, Report& to) const;
-  /// Writes the graph to SessionOptions::optimized_model_filepath.
-  void save(const Graph& graph) const;
-  [[nodiscard]] std::unique_ptr<Runnable> make_runnable(Graph graph, Report& to) const;
+  /// Finds what another session has made of the model, or makes it. Returns whether another session had it.
+  [[nodiscard]] bool load_model();
+  void log_report() const;
   /// The program in which initializers are inputs, made when a feed first overrides one.
-  [[nodiscard]] Runnable& overridden_program();
+  [[nodiscard]] Runnable& overridden();
   void execute(RunContext& context, const Graph& graph, const RunOptions& run_options) const;
   void run_logged(RunContext& context, const Graph& graph, const RunOptions& run_options) const;
   void place_inputs(RunContext& context, const Graph& graph) const;
@@ -63,8 +61,7 @@ class SessionState {
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<ThreadPool> inter_op_pool_;
   Environment environment_;
-  std::vector<AnyProvider> providers_;  // custom operators, then those of the options
-  OpRegistry registry_;
+  std::shared_ptr<const LoadedModel> model_;
   std::unique_ptr<Runnable> fixed_;
   std::mutex mutex_;
   std::unique_ptr<Runnable> overridden_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -11,13 +12,10 @@
 
 #include <hone/config.hpp>
 #include <hone/core/denormals.hpp>
-#include <hone/onnx/importer.hpp>
-#include <hone/onnx/save_model.hpp>
-#include <hone/rewrites/pipeline.hpp>
 #include <hone/session/config_entries.hpp>
 #include <hone/session/executor_impl.hpp>
-#include <hone/session/optimized_model.hpp>
-#include <hone/session/placement.hpp>
+#include <hone/session/loaded_model_impl.hpp>
+#include <hone/session/model_cache.hpp>
 #include <hone/session/session_state.hpp>
 
 namespace hone::inline HONE_ABI::detail {
@@ -58,31 +56,9 @@ inline std::shared_ptr<ThreadPool> inter_op_pool_of(const SessionOptions& option
   return pool_of(options, options.inter_op_num_threads, false);
 }
 
-inline std::vector<AnyProvider> providers_of(const SessionOptions& options) {
-  std::vector<AnyProvider> result = options.providers;
-  if (!options.custom_ops.empty()) result.insert(result.begin(), std::make_shared<const CustomOpProvider>(options.custom_ops));
-  return result;
-}
-
 inline SessionOptions with_providers(SessionOptions options, std::vector<AnyProvider> providers) {
   options.providers = std::move(providers);
   return options;
-}
-
-inline std::vector<NodeArg> node_args(const Graph& graph, const std::vector<ValueId>& ids) {
-  std::vector<NodeArg> args;
-  for (const ValueId id : ids) args.push_back({graph[id].name, graph[id].type, graph[id].shape});
-  return args;
-}
-
-inline std::shared_ptr<const ModelInterface> interface_of(ImportedModel& imported) {
-  auto result = std::make_shared<ModelInterface>();
-  result->inputs = node_args(imported.graph, imported.graph.inputs);
-  result->overridable = std::move(imported.overridable_initializers);
-  result->outputs = node_args(imported.graph, imported.graph.outputs);
-  for (std::size_t i = 0; i < result->outputs.size(); ++i) result->outputs[i].name = imported.graph.output_names[i];
-  result->metadata = std::move(imported.metadata);
-  return result;
 }
 
 HONE_INLINE SessionState::SessionState(ModelSource source, SessionOptions with)
@@ -93,8 +69,7 @@ HONE_INLINE SessionState::SessionState(ModelSource source, SessionOptions with)
       folder_(options.external_data_folder.empty() ? source_.folder() : options.external_data_folder),
       pool_(pool_of(options, options.intra_op_num_threads, true)),
       inter_op_pool_(inter_op_pool_of(options)),
-      environment_{*pool_, inter_op_pool_.get(), options.limits},
-      providers_(providers_of(options)) {
+      environment_{*pool_, inter_op_pool_.get(), options.limits} {
   load();
 }
 
@@ -103,35 +78,59 @@ HONE_INLINE SessionState::SessionState(const SessionState& other, std::vector<An
       logger(other.logger),
       profiler(other.profiler),
       interface(other.interface),
-      source_(other.source_),
+      source_(other.model_->source().is_kept() ? other.model_->source() : other.source_),
       folder_(other.folder_),
       pool_(other.pool_),
       inter_op_pool_(other.inter_op_pool_),
-      environment_{*pool_, inter_op_pool_.get(), options.limits},
-      providers_(providers_of(options)) {
+      environment_{*pool_, inter_op_pool_.get(), options.limits} {
   load();
 }
 
 HONE_INLINE void SessionState::load() {
   const auto begin = Profiler::Clock::now();
+  bool shared = false;
   try {
-    for (const AnyProvider& provider : providers_)
-      for (const OpInfo* op : provider->operators()) registry_.add(op);
-    ImportedModel imported = import(InitializerInputs::constant);
-    const auto read = Profiler::Clock::now();
-    if (profiler != nullptr) profiler->add("Session", "model_loading", begin, read, "");
-    const bool is_new = interface == nullptr;
-    if (is_new) interface = interface_of(imported);
-    rewrite_graph(imported.graph, report);
-    if (is_new && !options.optimized_model_filepath.empty()) save(imported.graph);
-    fixed_ = make_runnable(std::move(imported.graph), report);
-    if (profiler != nullptr) profiler->add("Session", "session_initialization", read, Profiler::Clock::now(), "");
+    check_cancelled(options.stop_token);
+    shared = load_model();
+    fixed_ = std::make_unique<Runnable>(model_->program(), environment_);
   } catch (const std::exception& error) {
     if (logger.enabled(Severity::error)) logger.write(Severity::error, error.what());
     throw;
   }
   options.stop_token = {};  // it is loading that it ends, not what comes later
-  for (const NodeReport& node : report.nodes) {
+  log_report();
+  if (logger.enabled(Severity::info)) {
+    const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
+    logger.write(Severity::info, text("loaded the graph '", interface->metadata.graph_name, "' of ", report().nodes.size(), " nodes in ",
+                                      time.count(), " ms", shared ? ", from another session" : ""));
+  }
+}
+
+HONE_INLINE bool SessionState::load_model() {
+  const auto begin = Profiler::Clock::now();
+  std::optional<ModelKey> key = key_of(source_, folder_, options);
+  if (key) model_ = ModelCache::shared().find(*key);
+  if (model_ != nullptr) {
+    if (profiler != nullptr) profiler->add("Session", "model_loading", begin, Profiler::Clock::now(), "");
+    // A copy, since it is by its interface that a binding knows its session.
+    if (interface == nullptr) interface = std::make_shared<const ModelInterface>(*model_->interface());
+    return true;
+  }
+  const bool saves = interface == nullptr && !options.optimized_model_filepath.empty();
+  const auto model = std::make_shared<LoadedModel>(source_, folder_, options, *pool_,
+                                                   LoadedModel::Steps{profiler.get(), saves ? &options.optimized_model_filepath : nullptr});
+  if (interface == nullptr) interface = model->interface();
+  model_ = model;
+  // Files that have changed while they were read may have been read in part before and in part after.
+  if (key && key->file == FileIdentity::of(source_.file()) && model->is_current()) {
+    model->key = std::move(key);
+    model_ = ModelCache::shared().add(model);
+  }
+  return false;
+}
+
+HONE_INLINE void SessionState::log_report() const {
+  for (const NodeReport& node : report().nodes) {
     for (const auto& [provider, reason] : node.refusals) {
       if (provider == CustomOpProvider::own_name) continue;
       if (logger.enabled(Severity::warning))
@@ -141,56 +140,13 @@ HONE_INLINE void SessionState::load() {
     if (logger.enabled(Severity::verbose))
       logger.write(Severity::verbose, text("node '", node.node, "' (", node.op, "): ", node.provider, " ", node.kernel));
   }
-  for (const auto& [pass, patches] : report.rewrites)
+  for (const auto& [pass, patches] : report().rewrites)
     if (logger.enabled(Severity::verbose)) logger.write(Severity::verbose, text("rewrite ", pass, ": ", patches, " patches"));
-  if (logger.enabled(Severity::info)) {
-    const std::chrono::duration<double, std::milli> time = Profiler::Clock::now() - begin;
-    logger.write(Severity::info, text("loaded the graph '", interface->metadata.graph_name, "' of ", report.nodes.size(), " nodes in ",
-                                      time.count(), " ms"));
-  }
 }
 
-HONE_INLINE ImportedModel SessionState::import(InitializerInputs initializer_inputs) {
-  ModelParts model = source_.read(options.stop_token);
-  ImportedModel imported = import_model(model.message, folder_, registry_,
-                                        {.initializer_inputs = initializer_inputs,
-                                         .free_dimension_overrides = &options.free_dimension_overrides,
-                                         .free_dimension_overrides_by_denotation = &options.free_dimension_overrides_by_denotation,
-                                         .initializers = &options.initializers,
-                                         .external_files = &options.external_files,
-                                         .raw_data = source_.is_kept() && model.raw_data.empty() ? nullptr : &model.raw_data,
-                                         .limits = options.limits,
-                                         .stop_token = options.stop_token});
-  // A run that overrides an initializer imports the model again, and must not depend on a file.
-  if (!imported.overridable_initializers.empty() && !source_.is_kept()) source_.keep(std::move(model));
-  return imported;
-}
-
-HONE_INLINE void SessionState::rewrite_graph(Graph& graph, Report& to) const {
-  check_cancelled(options.stop_token);
-  rewrite(graph,
-          {level_to_apply(interface->metadata, options.graph_optimization_level), providers_, *pool_, options.disabled_optimizers,
-           options.limits},
-          to.rewrites);
-}
-
-HONE_INLINE void SessionState::save(const Graph& graph) const {
-  save_model(options.optimized_model_filepath, graph, metadata_of_optimized(interface->metadata, options.graph_optimization_level),
-             registry_, {.outputs = interface->outputs});
-}
-
-HONE_INLINE std::unique_ptr<Runnable> SessionState::make_runnable(Graph graph, Report& to) const {
-  return std::make_unique<Runnable>(make_program(std::move(graph), providers_, options, to), environment_);
-}
-
-HONE_INLINE Runnable& SessionState::overridden_program() {
+HONE_INLINE Runnable& SessionState::overridden() {
   const std::lock_guard lock(mutex_);
-  if (!overridden_) {
-    Report ignored;
-    Graph graph = import(InitializerInputs::overridable).graph;
-    rewrite_graph(graph, ignored);
-    overridden_ = make_runnable(std::move(graph), ignored);
-  }
+  if (!overridden_) overridden_ = std::make_unique<Runnable>(model_->overridable_program(options, *pool_), environment_);
   return *overridden_;
 }
 
@@ -223,7 +179,7 @@ void SessionState::run(const RunOptions& run_options, const Fill& fill) {
   }
   if (run_options.cancelled()) fail(ErrorCode::cancelled, "the run was cancelled before its first node");
   if (!overrides) return run_logged(context, fixed_->graph(), run_options);
-  Runnable& program = overridden_program();
+  Runnable& program = overridden();
   const Runnable::Lease other(program);
   (*other).feeds = context.feeds;
   (*other).results = context.results;
@@ -273,7 +229,7 @@ HONE_INLINE void SessionState::place_inputs(RunContext& context, const Graph& gr
   for (std::size_t i = 0; i < context.inputs.size(); ++i) {
     Slot& slot = context.frame.input(i);
     slot.tensor = context.inputs[i];
-    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object = context.feeds[i]->value()->clone();
+    if (context.feeds[i] != nullptr && !context.feeds[i]->is_tensor()) slot.object.assign(*context.feeds[i]->value());
   }
 }
 
@@ -295,7 +251,7 @@ HONE_INLINE void SessionState::take_results(RunContext& context, const Graph& gr
         fail(ErrorCode::invalid_argument, "output '", interface->outputs[i].name, "' is ", interface->outputs[i].type(),
              "; it needs a Value to go to");
       }
-      *context.results[i]->value() = slot.object.clone();
+      context.results[i]->value()->assign(slot.object);
       continue;
     }
     const TensorRef& memory = result_memory(context, i);

@@ -24,7 +24,7 @@ class Kernel<ops::Identity, Cpu> {
     if (is_tensor_) {
       copy_tensor(c, c.input(0), c.output(0));
     } else {
-      cpu::give(c, 0, cpu::value_of(c.input_slot(0)), false);
+      cpu::assign(cpu::object_of(c, 0), c.input_slot(0));
     }
   }
 

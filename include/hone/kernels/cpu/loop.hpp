@@ -44,6 +44,8 @@ class Rows {
     return true;
   }
 
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.capacity() + strings_.capacity() * sizeof(std::string); }
+
   /// Output `i` = the rows, stacked along a new axis; `lead` splits that into (lead, count / lead).
   void stack(Context& c, std::size_t i, std::int64_t axis, bool reverse, std::int64_t lead = 0) const {
     if (!c.has_output(i)) return;
@@ -81,7 +83,11 @@ class Rows {
 
 /// Gives the slot `from` to output `i`, with its memory.
 inline void hand_over(Context& c, std::size_t i, Slot& from) {
-  if (c.has_output(i)) std::swap(c.output_slot(i), from);
+  if (!c.has_output(i)) return;
+  Slot& to = c.output_slot(i);
+  std::swap(to.tensor, from.tensor);
+  std::swap(to.storage, from.storage);
+  std::swap(to.object, from.object);
 }
 
 /// The shape that a graph declares for a value; dimensions it leaves open are 0.
@@ -101,6 +107,32 @@ inline std::vector<Rows> rows_of(const Graph& body, std::size_t first) {
   return rows;
 }
 
+/// What a node that runs its body again and again passes to it and takes from it.
+struct BodyMemory final : KernelMemory {
+  std::vector<Slot> before;
+  std::vector<Slot> after;
+  std::vector<const Slot*> inputs;
+  std::vector<Slot*> outputs;  ///< all of `after`
+  std::vector<Rows> rows;
+  std::vector<Rows> finals;
+
+  void resize(std::size_t before_count, std::size_t after_count, std::size_t input_count) {
+    before.resize(before_count);
+    after.resize(after_count);
+    inputs.resize(input_count);
+    outputs.clear();
+    for (Slot& slot : after) outputs.push_back(&slot);
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept override {
+    std::size_t total = 0;
+    for (const auto* slots : {&before, &after})
+      for (const Slot& slot : *slots) total += slot.storage.bytes();
+    for (const auto* all : {&rows, &finals})
+      for (const Rows& each : *all) total += each.bytes();
+    return total;
+  }
+};
+
 }  // namespace cpu
 
 template <>
@@ -119,15 +151,13 @@ class Kernel<ops::Loop, Cpu> {
     for (std::size_t i = 0; i < 2; ++i)
       if (c.has_input(i) && c.input(i).elements() != 1) return c.fail("its input ", i, " has ", c.input(i).elements(), " elements, not 1");
     const std::int64_t trips = c.has_input(0) ? *c.in<std::int64_t>(0) : std::numeric_limits<std::int64_t>::max();
-    std::vector<cpu::Rows> rows = rows_;
+    // What the body reads and what it makes change places after each iteration.
+    auto& memory = c.kept<cpu::BodyMemory>();
+    memory.resize(variables_, variables_ + 1 + rows_.size(), variables_ + 2);
+    memory.rows = rows_;
+    auto& [before, after, inputs, outputs, rows, finals] = memory;
     std::int64_t iteration = 0;
     bool goes_on = !c.has_input(1) || *c.in<bool>(1);
-    // What the body reads and what it makes change places after each iteration.
-    std::vector<Slot> before(variables_);
-    std::vector<Slot> after(variables_ + 1 + rows.size());
-    std::vector<const Slot*> inputs(variables_ + 2);
-    std::vector<Slot*> outputs;
-    for (Slot& slot : after) outputs.push_back(&slot);
     Slot number;
     Slot condition;
     number.tensor = {&iteration, DType::int64, {}};
@@ -158,7 +188,8 @@ class Kernel<ops::Loop, Cpu> {
             copy_elements(initial.tensor.dtype, initial.tensor.data, 0, initial.tensor.elements(), before[i].tensor.data, 0);
           }
         } else {
-          before[i].object = initial.object.clone();
+          before[i].object.assign(initial.object);
+          before[i].tensor = {};
         }
       }
       cpu::hand_over(c, i, before[i]);
@@ -189,15 +220,13 @@ class Kernel<ops::Scan, Cpu> {
     const std::size_t first_scan = op_.first_state() + states_;
     const Shape& scanned = c.input(first_scan).shape;
     const std::int64_t batch = op_.batched && scanned.rank() > 0 ? scanned[0] : 1;
-    std::vector<cpu::Rows> rows = rows_;
-    std::vector<cpu::Rows> finals(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
     std::int64_t length = 0;
     if (!read_length(c, batch, length)) return;
-    std::vector<Slot> before(states_ + op_.scans());
-    std::vector<Slot> after(states_ + rows.size());
-    std::vector<const Slot*> inputs(before.size());
-    std::vector<Slot*> outputs;
-    for (Slot& slot : after) outputs.push_back(&slot);
+    auto& memory = c.kept<cpu::BodyMemory>();
+    memory.resize(states_ + op_.scans(), states_ + rows_.size(), states_ + op_.scans());
+    memory.rows = rows_;
+    memory.finals.assign(final_.begin(), final_.begin() + static_cast<std::ptrdiff_t>(states_));
+    auto& [before, after, inputs, outputs, rows, finals] = memory;
     for (std::int64_t b = 0; b < batch; ++b) {
       for (std::size_t i = 0; i < states_; ++i) slice(c.input(op_.first_state() + i), op_.batched, b, 0, 0, before[i]);
       for (std::size_t i = 0; i < before.size(); ++i) inputs[i] = &before[i];

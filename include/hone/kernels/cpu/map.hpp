@@ -36,7 +36,7 @@ class Kernel<ops::ZipMap, Cpu> : public cpu::SequenceKernel<ops::ZipMap> {
                                              : Value(Tensor<std::string>({classes}, op.labels.strings));
       maps.push_back(Value::map(std::move(keys), Value::copy_of(scores)));
     }
-    cpu::give(c, 0, Value::sequence(Type::map_of(op.labels.dtype(), x.dtype), std::move(maps)), false);
+    cpu::object_of(c, 0) = Value::sequence(Type::map_of(op.labels.dtype(), x.dtype), std::move(maps));
   }
 };
 

@@ -16,17 +16,28 @@ namespace hone::inline HONE_ABI {
 
 namespace cpu {
 
-/// A copy of what a slot holds.
-inline Value value_of(const Slot& slot) {
-  return slot.tensor.dtype != DType::undefined ? Value::copy_of(slot.tensor) : slot.object.clone();
+/// The type of what a slot holds.
+inline Type type_of(const Slot& slot) { return slot.tensor.dtype != DType::undefined ? Type(slot.tensor.dtype) : slot.object.type(); }
+
+/// Makes `to` a copy of what a slot holds, in memory that it has from earlier runs.
+inline void assign(Value& to, const Slot& from) {
+  if (from.tensor.dtype != DType::undefined) {
+    to.assign(from.tensor);
+  } else {
+    to.assign(from.object);
+  }
 }
 
-/// Makes `value` output `i`. `tensor`: the graph says that the output is a tensor.
-inline void give(Context& c, std::size_t i, Value value, bool tensor) {
-  if (!c.has_output(i)) return;
-  if (tensor) return copy_tensor(c, value.ref(), c.allocate(i, value.dtype(), value.shape()));
-  c.output_slot(i).object = std::move(value);
+/// Output `i`, which is no tensor, as an earlier run left it: its memory is there to be used again.
+inline Value& object_of(Context& c, std::size_t i) {
   c.output_slot(i).tensor = {};
+  return c.output_slot(i).object;
+}
+
+/// Makes `value` output 0. `tensor`: the graph says that the output is a tensor.
+inline void give(Context& c, const Value& value, bool tensor) {
+  if (tensor) return copy_tensor(c, value.ref(), c.allocate(0, value.dtype(), value.shape()));
+  object_of(c, 0).assign(value);
 }
 
 /// The elements of input 0, a sequence.
@@ -58,7 +69,7 @@ template <>
 class Kernel<ops::SequenceEmpty, Cpu> : public cpu::SequenceKernel<ops::SequenceEmpty> {
  public:
   using SequenceKernel::SequenceKernel;
-  void run(Context& c) const { cpu::give(c, 0, Value::sequence(op.dtype), false); }
+  void run(Context& c) const { cpu::object_of(c, 0).reset_sequence(op.dtype, 0); }
 };
 
 template <>
@@ -66,10 +77,8 @@ class Kernel<ops::SequenceConstruct, Cpu> : public cpu::SequenceKernel<ops::Sequ
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    std::vector<Value> values;
-    for (std::size_t i = 0; i < c.input_count(); ++i) values.push_back(cpu::value_of(c.input_slot(i)));
-    Type element = values[0].type();
-    cpu::give(c, 0, Value::sequence(std::move(element), std::move(values)), false);
+    auto& values = cpu::object_of(c, 0).reset_sequence(cpu::type_of(c.input_slot(0)), c.input_count());
+    for (std::size_t i = 0; i < values.size(); ++i) cpu::assign(values[i], c.input_slot(i));
   }
 };
 
@@ -83,7 +92,7 @@ class Kernel<ops::SequenceAt, Cpu> : public cpu::SequenceKernel<ops::SequenceAt>
     if (!cpu::read_position(c, 1, elements.size(), position)) return;
     if (position == elements.size())
       return c.fail("position ", position, " is out of range for a sequence of ", elements.size(), " elements");
-    cpu::give(c, 0, elements[position].clone(), gives_tensor);
+    cpu::give(c, elements[position], gives_tensor);
   }
 };
 
@@ -92,11 +101,13 @@ class Kernel<ops::SequenceInsert, Cpu> : public cpu::SequenceKernel<ops::Sequenc
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    Value result = c.input_slot(0).object.clone();
-    std::size_t position = result.elements().size();
+    const auto& elements = cpu::elements_of(c);
+    std::size_t position = elements.size();
     if (c.has_input(2) && !cpu::read_position(c, 2, position, position)) return;
-    result.elements().insert(result.elements().begin() + static_cast<std::ptrdiff_t>(position), cpu::value_of(c.input_slot(1)));
-    cpu::give(c, 0, std::move(result), false);
+    auto& values = cpu::object_of(c, 0).reset_sequence(c.input_slot(0).object.element_type(), elements.size() + 1);
+    for (std::size_t i = 0; i < position; ++i) values[i].assign(elements[i]);
+    cpu::assign(values[position], c.input_slot(1));
+    for (std::size_t i = position; i < elements.size(); ++i) values[i + 1].assign(elements[i]);
   }
 };
 
@@ -105,13 +116,13 @@ class Kernel<ops::SequenceErase, Cpu> : public cpu::SequenceKernel<ops::Sequence
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    Value result = c.input_slot(0).object.clone();
-    const std::size_t size = result.elements().size();
+    const auto& elements = cpu::elements_of(c);
+    const std::size_t size = elements.size();
     std::size_t position = size - 1;
     if (c.has_input(1) && !cpu::read_position(c, 1, size, position)) return;
     if (position >= size) return c.fail("there is nothing to erase at the end of a sequence of ", size, " elements");
-    result.elements().erase(result.elements().begin() + static_cast<std::ptrdiff_t>(position));
-    cpu::give(c, 0, std::move(result), false);
+    auto& values = cpu::object_of(c, 0).reset_sequence(c.input_slot(0).object.element_type(), size - 1);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i].assign(elements[i < position ? i : i + 1]);
   }
 };
 
@@ -178,7 +189,7 @@ class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitT
     const std::int64_t pieces = listed ? c.input(1).elements() : size / step + (size % step != 0 ? 1 : 0);
     const ElementMover mover(x.dtype);
     const std::int64_t inner = x.shape.stride(along);
-    std::vector<Value> values;
+    auto& values = cpu::object_of(c, 0).reset_sequence(x.dtype, static_cast<std::size_t>(pieces));
     std::int64_t row = 0;
     for (std::int64_t i = 0; i < pieces; ++i) {
       Shape shape = x.shape;
@@ -186,15 +197,14 @@ class Kernel<ops::SplitToSequence, Cpu> : public cpu::SequenceKernel<ops::SplitT
       const std::int64_t rows = shape[along];
       if (rows < 0 || rows > size - row)
         return c.fail("piece ", i, " of ", rows, " rows does not fit into the ", size - row, " that are left");
-      Value piece = Value::tensor(x.dtype, !c.has_input(1) && !op.keepdims ? without(shape, along) : shape);
+      Value& piece = values[static_cast<std::size_t>(i)];
+      piece.reset(x.dtype, !c.has_input(1) && !op.keepdims ? without(shape, along) : shape);
       for (std::int64_t o = 0; o < shape.elements(0, along); ++o) {
         mover.copy(mover.at(x.data, (o * size + row) * inner), rows * inner, mover.at(piece.ref().data, o * rows * inner));
       }
-      values.push_back(std::move(piece));
       row += rows;
     }
     if (row != size) return c.fail("the pieces have ", row, " rows together, but there are ", size);
-    cpu::give(c, 0, Value::sequence(x.dtype, std::move(values)), false);
   }
 
  private:
@@ -210,7 +220,14 @@ template <>
 class Kernel<ops::Optional, Cpu> : public cpu::SequenceKernel<ops::Optional> {
  public:
   using SequenceKernel::SequenceKernel;
-  void run(Context& c) const { cpu::give(c, 0, c.has_input(0) ? cpu::value_of(c.input_slot(0)) : Value(), false); }
+  void run(Context& c) const {
+    Value& result = cpu::object_of(c, 0);
+    if (c.has_input(0)) {
+      cpu::assign(result, c.input_slot(0));
+    } else {
+      result = {};
+    }
+  }
 };
 
 template <>
@@ -228,9 +245,10 @@ class Kernel<ops::OptionalGetElement, Cpu> : public cpu::SequenceKernel<ops::Opt
  public:
   using SequenceKernel::SequenceKernel;
   void run(Context& c) const {
-    Value value = cpu::value_of(c.input_slot(0));
-    if (!value.has_value()) return c.fail("the optional is empty");
-    cpu::give(c, 0, std::move(value), gives_tensor);
+    const Slot& slot = c.input_slot(0);
+    if (slot.tensor.dtype != DType::undefined) return cpu::give(c, Value::over(slot.tensor), gives_tensor);
+    if (!slot.object.has_value()) return c.fail("the optional is empty");
+    cpu::give(c, slot.object, gives_tensor);
   }
 };
 
@@ -246,8 +264,9 @@ class Kernel<ops::SequenceMap, Cpu> : public cpu::SequenceKernel<ops::SequenceMa
     std::vector<Slot> results(c.output_count());
     std::vector<const Slot*> inputs(c.input_count());
     std::vector<Slot*> outputs;
-    std::vector<std::vector<Value>> values(c.output_count());
     for (Slot& result : results) outputs.push_back(&result);
+    for (std::size_t i = 0; i < results.size(); ++i)
+      if (c.has_output(i)) cpu::object_of(c, i).reset_sequence(elements_[i], size);
     for (std::size_t at = 0; at < size; ++at) {
       for (std::size_t i = 0; i < c.input_count(); ++i) {
         inputs[i] = &c.input_slot(i);
@@ -258,9 +277,9 @@ class Kernel<ops::SequenceMap, Cpu> : public cpu::SequenceKernel<ops::SequenceMa
         inputs[i] = &slots[i];
       }
       if (!c.run_subgraph(0, inputs, outputs)) return;
-      for (std::size_t i = 0; i < results.size(); ++i) values[i].push_back(cpu::value_of(results[i]));
+      for (std::size_t i = 0; i < results.size(); ++i)
+        if (c.has_output(i)) cpu::assign(c.output_slot(i).object.elements()[at], results[i]);
     }
-    for (std::size_t i = 0; i < values.size(); ++i) cpu::give(c, i, Value::sequence(elements_[i], std::move(values[i])), false);
   }
 
  private:
