@@ -15,6 +15,7 @@ namespace hone::inline HONE_ABI::ops {
 /// scores = transform(x coefficients^T + intercepts). Shapes: x (N, F), coefficients (outputs, F).
 struct LinearModel {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
 
   std::vector<float> coefficients;
   std::vector<float> intercepts;

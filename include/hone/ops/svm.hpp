@@ -15,6 +15,7 @@ namespace hone::inline HONE_ABI::ops {
 /// (gamma a b + c)^degree or exp(-gamma |a - b|^2).
 struct SupportVectors {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
   enum class Function : std::uint8_t { linear, poly, rbf, sigmoid };
 
   Function function = Function::linear;
