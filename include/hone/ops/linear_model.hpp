@@ -70,6 +70,8 @@ struct LinearClassifier : LinearModel {
     a("classlabels_strings", labels.strings, std::vector<std::string>{});
     a.ignored("multi_class");
     if (intercepts.empty()) intercepts.assign(std::max<std::size_t>(labels.size() == 2 ? 1 : labels.size(), 1), 0.0f);
+    if (labels.size() != 0 && labels.size() != intercepts.size() && !one_score())
+      fail(ErrorCode::invalid_graph, "there are ", labels.size(), " classes, and ", intercepts.size(), " scores");
   }
   [[nodiscard]] std::int64_t outputs() const noexcept { return static_cast<std::int64_t>(intercepts.size()); }
   /// Whether the scores of two classes are one number.

@@ -155,6 +155,8 @@ struct TreeModel {
       if (!place.emplace(name, at).second) fail(ErrorCode::invalid_graph, "tree ", tree[i], " has node ", id[i], " twice");
       if (i == 0 || tree[i] != tree[i - 1]) trees.roots.push_back(at);
     }
+    for (const auto& [name, listed] : weights_of)
+      if (!place.contains(name)) fail(ErrorCode::invalid_graph, "tree ", name.first, " has no node ", name.second, " for its weights");
     for (std::size_t i = 0; i < n; ++i) {
       const std::int64_t at = place[{tree[i], id[i]}];
       if (at < 0) continue;

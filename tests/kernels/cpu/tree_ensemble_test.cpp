@@ -138,6 +138,35 @@ TEST_CASE("features that are not there are errors") {
                   hone::Error);
 }
 
+TEST_CASE("classes that are not as many as their scores, and weights of nodes that are not there, are errors") {
+  const auto linear = [](std::vector<std::int64_t> labels, std::vector<float> intercepts) {
+    return run_node<hone::ops::LinearClassifier>(1,
+                                                 attributes({{"coefficients", floats({1, 2, 3, 4})},
+                                                             {"intercepts", floats(std::move(intercepts))},
+                                                             {"classlabels_ints", integers(std::move(labels))}}),
+                                                 values(iota<float>({1, 2})));
+  };
+  check_tensor<std::int64_t>(linear({5, 6}, {0, 0})[0], {1}, {6});
+  CHECK_THROWS_AS(linear({5, 6, 7}, {0, 0}), hone::Error);
+  CHECK_THROWS_AS(linear({5}, {0, 0}), hone::Error);
+  const auto svm = [](std::vector<std::int64_t> labels) {
+    return run_node<hone::ops::SVMClassifier>(1,
+                                              attributes({{"kernel_type", string("LINEAR")},
+                                                          {"coefficients", floats({1, -1})},
+                                                          {"support_vectors", floats({1, 0, 0, 1})},
+                                                          {"rho", floats({0})},
+                                                          {"vectors_per_class", integers({1, 1})},
+                                                          {"classlabels_ints", integers(std::move(labels))}}),
+                                              values(tensor<float>({1, 2}, {3, 1})));
+  };
+  CHECK(svm({5, 6})[0].view<std::int64_t>()[0] == 5);
+  CHECK_THROWS_AS(svm({5, 6, 7}), hone::Error);
+  hone::Attributes elsewhere = stump(0, 1);
+  elsewhere.erase("target_nodeids");
+  elsewhere.set("target_nodeids", integers({1, 9}));
+  CHECK_THROWS_AS(run_node<hone::ops::TreeEnsembleRegressor>(3, elsewhere, values(tensor<float>({1, 1}, {0}))), hone::Error);
+}
+
 TEST_CASE("Normalizer leaves rows of zeros alone") {
   check_tensor<float>(
       run_node<hone::ops::Normalizer>(1, attributes({{"norm", string("L2")}}), values(tensor<float>({2, 2}, {3, 4, 0, 0})))[0], {2, 2},
