@@ -135,11 +135,10 @@ std::string compare_exactly(const T* y, const T* reference, std::size_t count, d
   return {};
 }
 
-/// Elements of fewer than 8 bits, or 8-bit floats: by their bits.
+/// Elements of 8 bits or fewer: by their bits.
 inline std::string compare_bits(const hone::TensorRef& y, const hone::TensorRef& reference, std::size_t count) {
-  const auto width = static_cast<std::size_t>(hone::bit_width(y.dtype));
   const auto element = [&](const hone::TensorRef& tensor, std::size_t i) {
-    return tensor.as<const std::uint8_t>()[i * width / 8] >> (i * width % 8) & ((1 << width) - 1);
+    return hone::packed_bits(tensor.as<const std::uint8_t>(), static_cast<std::int64_t>(i), hone::bit_width(y.dtype));
   };
   for (std::size_t i = 0; i < count; ++i) {
     if (element(y, i) != element(reference, i)) {

@@ -172,6 +172,14 @@ struct UInt2x4 {
   std::uint8_t bits = 0;
 };
 
+/// A byte of the stream of bits in which four elements take three bytes, the first one in the lowest bits of the first byte.
+struct Float6E2M3Packed {
+  std::uint8_t bits = 0;
+};
+struct Float6E3M2Packed {
+  std::uint8_t bits = 0;
+};
+
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
@@ -205,9 +213,11 @@ enum class DType : std::uint8_t {
   float8e8m0 = 24,
   uint2 = 25,
   int2 = 26,
+  float6e2m3 = 27,
+  float6e3m2 = 28,
 };
 
-inline constexpr int dtype_count = 27;
+inline constexpr int dtype_count = 29;
 
 namespace detail {
 
@@ -226,6 +236,7 @@ inline constexpr std::array<DTypeFacts, dtype_count> dtype_facts{{
     {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8},
     {"uint4", 4},          {"int4", 4},       {"float4e2m1", 4},
     {"float8e8m0", 8},     {"uint2", 2},      {"int2", 2},
+    {"float6e2m3", 6},     {"float6e3m2", 6},
 }};
 
 template <DType D>
@@ -261,6 +272,8 @@ template <> struct DTypeOf<Float4E2M1x2> : DTypeConstant<DType::float4e2m1> {};
 template <> struct DTypeOf<Float8E8M0> : DTypeConstant<DType::float8e8m0> {};
 template <> struct DTypeOf<UInt2x4> : DTypeConstant<DType::uint2> {};
 template <> struct DTypeOf<Int2x4> : DTypeConstant<DType::int2> {};
+template <> struct DTypeOf<Float6E2M3Packed> : DTypeConstant<DType::float6e2m3> {};
+template <> struct DTypeOf<Float6E3M2Packed> : DTypeConstant<DType::float6e3m2> {};
 // clang-format on
 
 /// Named so that a compiler that refuses a T says why.
@@ -271,7 +284,8 @@ inline constexpr bool is_element_type_of_onnx = requires {
 
 }  // namespace detail
 
-/// A C++ type that can be the element of a tensor. For the 4-bit and 2-bit types it is the byte that packs several elements.
+/// A C++ type that can be the element of a tensor. For types of fewer than 8 bits it is a byte of the elements
+/// as they are packed.
 template <class T>
 concept Element = detail::is_element_type_of_onnx<T>;
 
@@ -292,10 +306,10 @@ inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value
 /// Bytes that `elements` of `dtype` take, sub-byte types packed.
 [[nodiscard]] constexpr std::size_t storage_bytes(DType dtype, std::size_t elements) noexcept {
   const auto bits = static_cast<std::size_t>(bit_width(dtype));
-  return bits >= 8 ? elements * (bits / 8) : (elements * bits + 7) / 8;
+  return bits >= 8 ? elements * (bits / 8) : elements / 8 * bits + (elements % 8 * bits + 7) / 8;
 }
 
-[[nodiscard]] constexpr bool is_valid(int onnx_data_type) noexcept { return onnx_data_type > 0 && onnx_data_type < dtype_count; }
+[[nodiscard]] constexpr bool is_valid(std::int64_t onnx_data_type) noexcept { return onnx_data_type > 0 && onnx_data_type < dtype_count; }
 
 /// int8 or uint8.
 [[nodiscard]] constexpr bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }
@@ -1184,6 +1198,8 @@ struct Limits {
   std::size_t max_tensor_bytes = unlimited;
   /// Elements of any one tensor that a run makes.
   std::size_t max_tensor_elements = unlimited;
+  /// Iterations of one Loop, whose condition may never end it.
+  std::size_t max_loop_iterations = unlimited;
   /// Levels of functions and subgraphs inside each other.
   int max_nesting = 64;
   /// Nodes, after functions are inlined: a few nested ones can stand for more than fit in memory.
@@ -1378,11 +1394,15 @@ class AttributeReader {
   /// The opset version by which the node is to be read, to be compared with numbers.
   [[nodiscard]] ReadingOpset& opset() noexcept { return opset_; }
 
-  /// Sets `field` to the attribute, or to `absent` when the node does not have it.
-  /// Errors: invalid_graph when the attribute is of another kind.
+  /// Sets `field` to the attribute, or to `absent` when the node does not have it. A DType is an integer of the node.
+  /// Errors: invalid_graph when the attribute is of another kind, or no element type where that is asked for.
   template <class T, class Default>
   void operator()(std::string_view name, T& field, const Default& absent) {
     const Attribute* found = take(name);
+    if constexpr (std::is_same_v<T, DType>) {
+      const auto* number = found != nullptr ? std::get_if<std::int64_t>(found) : nullptr;
+      if (number != nullptr && *number == static_cast<std::int64_t>(absent)) found = nullptr;  // undefined may be the default
+    }
     field = found != nullptr ? get<T>(name, *found) : T(absent);
   }
   /// Sets `field` to the attribute or empties it.
@@ -1428,7 +1448,11 @@ class AttributeReader {
 
   template <class T>
   static T get(std::string_view name, const Attribute& attribute) {
-    if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_same_v<T, DType>) {
+      const auto number = get<std::int64_t>(name, attribute);
+      if (!is_valid(number)) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+      return static_cast<DType>(number);
+    } else if constexpr (std::is_integral_v<T>) {
       if (const auto* value = std::get_if<std::int64_t>(&attribute)) return static_cast<T>(*value);
     } else {
       if (const auto* value = std::get_if<T>(&attribute)) return *value;
@@ -1464,14 +1488,22 @@ class DTypeSet {
     for (const DType dtype : dtypes) bits_ |= std::uint32_t{1} << static_cast<int>(dtype);
   }
   [[nodiscard]] constexpr bool contains(DType dtype) const noexcept { return (bits_ >> static_cast<int>(dtype) & 1u) != 0; }
+  [[nodiscard]] friend constexpr DTypeSet operator|(DTypeSet a, DTypeSet b) noexcept {
+    a.bits_ |= b.bits_;
+    return a;
+  }
 
  private:
+  static_assert(dtype_count <= 32);
   std::uint32_t bits_ = 0;
 };
 
 /// The element types that are real numbers, without those that are only stored.
 inline constexpr DTypeSet real_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8,   DType::int16,
                                        DType::int32,   DType::int64,   DType::uint8,   DType::uint16,   DType::uint32, DType::uint64};
+
+/// The floats that kernels compute with, in this type or a wider one.
+inline constexpr DTypeSet floating_point_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16};
 
 /// Inputs that have types of their own. The other inputs of a node have the type of the deciding one, which kernels rely on; those in
 /// OpTraits::shape_inputs are checked when they are read.
@@ -2261,15 +2293,15 @@ struct Support {
   explicit operator bool() const noexcept { return supported; }
 };
 
-/// Shows tensors of one type as tensors of a wider one, to a kernel that another one converts for.
+/// Shows tensors of some types as tensors of a wider one, to a kernel that another one converts for.
 struct Widening {
-  DType from = DType::undefined;
+  DTypeSet from{};
   DType to = DType::undefined;
   InputSet shape_inputs = 0;
-  /// One per input: constants of type `from` in the wider type, else none.
+  /// One per input: constants of the types `from` in the wider type, else none.
   std::vector<std::optional<Constant>> constants;
 
-  [[nodiscard]] Type operator()(const Type& type) const { return type == Type(from) ? Type(to) : type; }
+  [[nodiscard]] Type operator()(const Type& type) const { return type.is_tensor() && from.contains(type.dtype) ? Type(to) : type; }
 };
 
 /// A node in its graph, as kernels see it while a session is created.
@@ -2384,6 +2416,13 @@ class Context {
   [[nodiscard]] Slot& output_slot(std::size_t i) const noexcept { return *outputs_[i]; }
   [[nodiscard]] std::span<Slot* const> output_slots() const noexcept { return outputs_; }
   [[nodiscard]] std::span<Slot* const> input_slots() const noexcept { return inputs_; }
+
+  /// What the session may use; null when that is not limited.
+  [[nodiscard]] const Limits* limits() const noexcept {
+    for (const Slot* slot : outputs_)
+      if (slot != nullptr) return slot->limits;
+    return nullptr;
+  }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
   /// Errors: resource_exhausted, beyond a limit of the session too.
@@ -3512,6 +3551,44 @@ class MappedFile {
 };
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_CORE_PACKED_BITS_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Element `i` of a stream of elements of `bits` bits, at most 8, the first one in the lowest bits of the first byte. Elements of 6 bits
+/// may lie in two bytes: four of them take three. Source: ONNX TensorProto.raw_data.
+[[nodiscard]] inline unsigned packed_bits(const std::uint8_t* data, std::int64_t i, int bits) noexcept {
+  const std::int64_t at = i * bits;
+  const auto shift = static_cast<int>(at % 8);
+  const std::uint8_t* byte = data + at / 8;
+  unsigned value = static_cast<unsigned>(*byte) >> shift;
+  if (shift + bits > 8) value |= static_cast<unsigned>(byte[1]) << (8 - shift);
+  return value & ((1U << bits) - 1);
+}
+
+/// Sets element `i` to the lowest bits of `value`; its neighbours stay as they are.
+inline void set_packed_bits(std::uint8_t* data, std::int64_t i, int bits, unsigned value) noexcept {
+  const std::int64_t at = i * bits;
+  const auto shift = static_cast<int>(at % 8);
+  std::uint8_t* byte = data + at / 8;
+  const unsigned mask = ((1U << bits) - 1) << shift;
+  const unsigned shifted = value << shift & mask;
+  byte[0] = static_cast<std::uint8_t>((byte[0] & ~mask) | shifted);
+  if (shift + bits > 8) byte[1] = static_cast<std::uint8_t>((byte[1] & ~(mask >> 8)) | shifted >> 8);
+}
+
+/// Sets element `i` and clears what follows it in its last byte: elements that are set in order, from the first one of a byte on, need no
+/// memory that holds anything, and leave zeros behind the last one.
+inline void append_packed_bits(std::uint8_t* data, std::int64_t i, int bits, unsigned value) noexcept {
+  const std::int64_t at = i * bits;
+  const auto shift = static_cast<int>(at % 8);
+  std::uint8_t* byte = data + at / 8;
+  const unsigned shifted = (value & ((1U << bits) - 1)) << shift;
+  byte[0] = static_cast<std::uint8_t>((byte[0] & ((1U << shift) - 1)) | shifted);
+  if (shift + bits > 8) byte[1] = static_cast<std::uint8_t>(shifted >> 8);
+}
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_ONNX_MODEL_PROTO_HPP
 
 namespace hone::inline HONE_ABI {
@@ -3634,7 +3711,7 @@ namespace hone::inline HONE_ABI::detail {
 
 template <class ElementType>
 DType read_dtype(ElementType element_type) {
-  if (!is_valid(static_cast<int>(element_type))) {
+  if (!is_valid(element_type)) {
     fail(ErrorCode::invalid_graph, "element type ", static_cast<int>(element_type), " is none of ONNX's");
   }
   return static_cast<DType>(element_type);
@@ -3876,8 +3953,19 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     default:
       break;
   }
-  // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of packed elements.
-  expect(element_size(dtype) == 0 ? bytes : elements, proto.int32_data_size());
+  // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of elements of 2 and 4 bits.
+  const bool by_byte = bit_width(dtype) == 2 || bit_width(dtype) == 4;
+  expect(by_byte ? bytes : elements, proto.int32_data_size());
+  if (bit_width(dtype) == 6) {
+    auto value = std::make_shared<Value>(Value::tensor(dtype, shape));
+    const TensorRef ref = value->ref();
+    std::int64_t i = 0;
+    for (const std::int32_t code : proto.int32_data()) {
+      if (code < 0 || code >= 1 << 6) broken("has element ", code, ", which is no ", name(dtype));
+      append_packed_bits(ref.as<std::uint8_t>(), i++, 6, static_cast<unsigned>(code));
+    }
+    return {ref, std::move(value)};
+  }
   return element_size(dtype) == 2 ? converted<std::uint16_t>(shape, dtype, proto.int32_data())
                                   : converted<std::uint8_t>(shape, dtype, proto.int32_data());
 }
@@ -5353,6 +5441,7 @@ struct Window {
     axis.kernel = kernel_shape.empty() ? kernel : kernel_shape[i];
     if (!strides.empty()) axis.stride = strides[i];
     if (!dilations.empty()) axis.dilation = dilations[i];
+    if (axis.kernel < 1) fail(ErrorCode::invalid_argument, "the window of spatial dimension ", i, " has ", axis.kernel, " elements");
     // Sizes beyond 2^40 would overflow the products below, and no memory holds them.
     for (const std::int64_t value : {axis.kernel, axis.stride, axis.dilation})
       if (value > (std::int64_t{1} << 30)) fail(ErrorCode::invalid_argument, "the window of spatial dimension ", i, " is too large");
@@ -5427,6 +5516,8 @@ struct ConvTranspose {
     a("output_padding", output_padding, std::vector<std::int64_t>{});
     a("output_shape", output_shape, std::vector<std::int64_t>{});
     if (group < 1) fail(ErrorCode::invalid_graph, "the attribute 'group' is ", group, "; it must be at least 1");
+    for (const std::int64_t padding : output_padding)
+      if (padding < 0) fail(ErrorCode::invalid_graph, "the attribute 'output_padding' holds ", padding);
   }
   /// The window along spatial dimension `i`.
   [[nodiscard]] Window::Axis axis(std::size_t i, const Shape& x, const Shape& w) const {
@@ -5645,6 +5736,138 @@ struct MatMul {
 }  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_QUANTIZED_PRODUCT_HPP
 
+#define HONE_SINGLE_OPS_QUANTIZE_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// The element types that numbers are quantized to.
+inline constexpr DTypeSet quantized_numbers{DType::int8,         DType::uint8,      DType::int16,          DType::uint16,
+                                            DType::int4,         DType::uint4,      DType::int2,           DType::uint2,
+                                            DType::float8e4m3fn, DType::float8e5m2, DType::float8e4m3fnuz, DType::float8e5m2fnuz,
+                                            DType::float4e2m1,   DType::float6e2m3, DType::float6e3m2};
+/// Those that stand for others: also int32, which products of quantized numbers are.
+inline constexpr DTypeSet dequantized_numbers = quantized_numbers | DTypeSet{DType::int32};
+inline constexpr DTypeSet quantization_scales{DType::float32,  DType::float64, DType::float16,
+                                              DType::bfloat16, DType::int32,   DType::float8e8m0};
+
+/// What QuantizeLinear and DequantizeLinear share. Scales and zero points are one for the whole tensor, one per index of `axis`, or, when
+/// `block_size` is not 0, one per block of that many neighbours along the axis.
+struct LinearQuantization {
+  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
+
+  std::int64_t axis = 1;
+  std::int64_t block_size = 0;
+  DType output_dtype = DType::undefined;
+
+  void attributes(auto& a) {
+    if (a.opset() >= 13) a("axis", axis, 1);
+    if (a.opset() < 21) return;
+    a("block_size", block_size, 0);
+    if (block_size < 0) fail(ErrorCode::invalid_graph, "block_size is ", block_size);
+    a("output_dtype", output_dtype, DType::undefined);
+  }
+
+  /// The scale of element (outer, i, inner) is element outer * outer_stride + i / block * inner_count + inner * inner_stride of the scales.
+  struct Layout {
+    std::int64_t length = 1;  ///< along the axis
+    std::int64_t inner = 1;   ///< elements after it
+    std::int64_t block = 1;
+    std::int64_t outer_stride = 0;
+    std::int64_t block_stride = 0;
+    std::int64_t inner_stride = 0;
+  };
+  /// Errors: invalid_argument when the scales do not fit.
+  [[nodiscard]] Layout layout(const Shape& x, const Shape& scale) const {
+    Layout layout;
+    if (scale.elements() == 1 && (block_size == 0 || scale.rank() <= 1)) {
+      layout.length = x.elements();
+      layout.block = std::max<std::int64_t>(layout.length, 1);
+      return layout;
+    }
+    const std::size_t along = normalized_axis(axis, x.rank());
+    layout.length = x[along];
+    layout.inner = x.stride(along);
+    layout.block = block_size == 0 ? 1 : block_size;
+    Shape wanted = x;
+    if (block_size == 0) {
+      wanted = {x[along]};
+      layout.block_stride = 1;
+    } else {
+      wanted[along] = (x[along] + block_size - 1) / block_size;
+      layout.block_stride = layout.inner;
+      layout.outer_stride = wanted[along] * layout.inner;
+      layout.inner_stride = 1;
+    }
+    if (!(scale == wanted)) fail(ErrorCode::invalid_argument, "the scales have shape ", scale, "; x of shape ", x, " needs ", wanted);
+    return layout;
+  }
+
+  void shapes(const ShapeContext& c) const {
+    (void)layout(c.shape(0), c.shape(1));
+    if (c.has_input(2) && c.shape(2).elements() != c.shape(1).elements()) {
+      fail(ErrorCode::invalid_argument, "the scales have shape ", c.shape(1), ", but the zero points ", c.shape(2));
+    }
+    c.output(0, c.shape(0));
+  }
+};
+
+/// y = saturate(round(x / scale) + zero_point), with ties to even; to floats y = saturate(x / scale).
+/// Shapes: x (*) -> y (*). Source: ONNX QuantizeLinear, opsets 10 to 28.
+struct QuantizeLinear : LinearQuantization {
+  static constexpr std::string_view name = "QuantizeLinear";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}, {inputs(1), quantization_scales}, {inputs(2), quantized_numbers}};
+
+  bool saturate = true;
+
+  void attributes(auto& a) {
+    LinearQuantization::attributes(a);
+    if (a.opset() >= 19) a("saturate", saturate, 1);
+    if (a.opset() >= 23) a.ignored("precision");  // at least float32 always
+  }
+  void types(const TypeContext& c) const {
+    const Type& zero = c.input(2);
+    if (zero.is_known() && output_dtype != DType::undefined && !(zero == Type(output_dtype))) {
+      fail(ErrorCode::invalid_graph, "the zero points are ", zero, ", but output_dtype is ", hone::name(output_dtype));
+    }
+    const DType dtype = zero.is_known() ? zero.dtype : output_dtype != DType::undefined ? output_dtype : DType::uint8;
+    if (!quantized_numbers.contains(dtype)) fail(ErrorCode::invalid_graph, "there is no quantization to ", hone::name(dtype));
+    c.output(0, dtype);
+  }
+};
+
+/// y = (x - zero_point) scale. Shapes: x (*) -> y (*). Source: ONNX DequantizeLinear, opsets 10 to 28.
+struct DequantizeLinear : LinearQuantization {
+  static constexpr std::string_view name = "DequantizeLinear";
+  static constexpr InputTypes input_types[] = {{inputs(0), dequantized_numbers}, {inputs(1), quantization_scales}};
+
+  void types(const TypeContext& c) const {
+    if (output_dtype != DType::undefined && !quantization_scales.contains(output_dtype)) {
+      fail(ErrorCode::invalid_graph, "quantized numbers do not stand for ", hone::name(output_dtype));
+    }
+    c.output(0, output_dtype != DType::undefined ? Type(output_dtype) : c.input(1));
+  }
+};
+
+/// Quantizes to uint8 with the scale and zero point that the range of x, widened to hold 0, gives.
+/// Shapes: x (*) -> y (*), scale (), zero point (). Source: ONNX DynamicQuantizeLinear, opset 11.
+struct DynamicQuantizeLinear {
+  static constexpr std::string_view name = "DynamicQuantizeLinear";
+  static constexpr Arity arity{.min_outputs = 3, .max_outputs = 3};
+
+  void types(const TypeContext& c) const {
+    c.output(0, DType::uint8);
+    c.output(1, c.input(0));
+    c.output(2, DType::uint8);
+  }
+  void shapes(const ShapeContext& c) const {
+    c.output(0, c.shape(0));
+    c.output(1, {});
+    c.output(2, {});
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
+
 namespace hone::inline HONE_ABI::ops {
 
 /// Where a product of quantized tensors has its inputs; no_input for those it does not have.
@@ -5661,8 +5884,13 @@ struct QuantizedInputs {
   }
 };
 
-/// A product P of integers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
-/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero). Scales and zero points of a are one or per row; those of b, the weights,
+/// The element types of the operands of products that have scales.
+inline constexpr DTypeSet quantized_operands{DType::int8,           DType::uint8,      DType::float8e4m3fn,
+                                             DType::float8e4m3fnuz, DType::float8e5m2, DType::float8e5m2fnuz};
+
+/// A product P of quantized numbers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
+/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero), without rounding where y is a float. Operands may be floats of 8 bits
+/// then. Scales and zero points of a are one or per row; those of b, the weights,
 /// one or per column or output channel.
 template <class Product, bool Scaled, bool WithBias>
 struct QuantizedProduct {
@@ -5672,7 +5900,7 @@ struct QuantizedProduct {
   static constexpr Arity arity{.min_inputs = Scaled ? 8 : 2, .max_inputs = Scaled ? (WithBias ? 9 : 8) : 4};
   static constexpr InputTypes input_types[] = {{QuantizedInputs::present(at.a_scale, at.b_scale, at.y_scale), real_numbers},
                                                {QuantizedInputs::present(at.bias), DTypeSet{DType::int32}},
-                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), real_numbers}};
+                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), quantized_numbers}};
 
   Product product;
 
@@ -5911,6 +6139,12 @@ struct Clip : Unary {
     a.moved_to_input("min", 1, true);
     a.moved_to_input("max", 2, true);
   }
+  void shapes(const ShapeContext& c) const {
+    for (const std::size_t i : {1, 2})
+      if (c.has_input(i) && c.shape(i).elements() != 1)
+        fail(ErrorCode::invalid_argument, "its input ", i, ", a bound, has shape ", c.shape(i), "; expected one element");
+    c.output(0, c.shape(0));
+  }
 };
 
 /// Whether x is NaN. Source: ONNX IsNaN, opsets 9 to 20.
@@ -6145,6 +6379,7 @@ struct LpPool : Pool {
   void attributes(auto& a) {
     Pool::attributes(a);
     a("p", p, 2);
+    if (p < 1) fail(ErrorCode::invalid_graph, "the attribute 'p' is ", p, "; it must be at least 1");
   }
 };
 
@@ -6167,7 +6402,10 @@ struct GlobalMaxPool : GlobalPool {
 struct GlobalLpPool : GlobalPool {
   static constexpr std::string_view name = "GlobalLpPool";
   std::int64_t p = 2;
-  void attributes(auto& a) { a("p", p, 2); }
+  void attributes(auto& a) {
+    a("p", p, 2);
+    if (p < 1) fail(ErrorCode::invalid_graph, "the attribute 'p' is ", p, "; it must be at least 1");
+  }
 };
 
 }  // namespace hone::inline HONE_ABI::ops
@@ -6312,7 +6550,7 @@ namespace hone::inline HONE_ABI::ops {
 
 /// y = x converted to another element type.
 /// Real to integer truncates; integers wrap; 8-bit floats saturate unless told otherwise; strings are parsed and printed.
-/// Source: ONNX Cast, opsets 1 to 25.
+/// Source: ONNX Cast, opsets 1 to 28.
 struct Cast {
   static constexpr std::string_view name = "Cast";
   enum class Rounding : std::uint8_t { up, down, nearest };
@@ -6327,10 +6565,7 @@ struct Cast {
       a.required("to", text);
       to = parse_dtype(text);
     } else {
-      std::int64_t number = 0;
-      a.required("to", number);
-      if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-      to = static_cast<DType>(number);
+      a.required("to", to);
     }
     conversion(a, saturate, rounding);
   }
@@ -6365,12 +6600,7 @@ struct BitCast {
 
   DType to = DType::undefined;
 
-  void attributes(auto& a) {
-    std::int64_t number = 0;
-    a.required("to", number);
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    to = static_cast<DType>(number);
-  }
+  void attributes(auto& a) { a.required("to", to); }
   void types(const TypeContext& c) const {
     const DType from = c.input(0).dtype;
     if (bit_width(from) != bit_width(to) || from == DType::string) {
@@ -6901,7 +7131,12 @@ struct NonMaxSuppression {
 
   bool center_point_box = false;
 
-  void attributes(auto& a) { a("center_point_box", center_point_box, false); }
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a("center_point_box", number, 0);
+    if (number != 0 && number != 1) fail(ErrorCode::invalid_graph, "the attribute 'center_point_box' is ", number, "; expected 0 or 1");
+    center_point_box = number == 1;
+  }
   void types(const TypeContext& c) const { c.output(0, DType::int64); }
 };
 
@@ -7455,6 +7690,7 @@ namespace hone::inline HONE_ABI::ops {
 /// scores = transform(x coefficients^T + intercepts). Shapes: x (N, F), coefficients (outputs, F).
 struct LinearModel {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
 
   std::vector<float> coefficients;
   std::vector<float> intercepts;
@@ -7509,6 +7745,8 @@ struct LinearClassifier : LinearModel {
     a("classlabels_strings", labels.strings, std::vector<std::string>{});
     a.ignored("multi_class");
     if (intercepts.empty()) intercepts.assign(std::max<std::size_t>(labels.size() == 2 ? 1 : labels.size(), 1), 0.0f);
+    if (labels.size() != 0 && labels.size() != intercepts.size() && !one_score())
+      fail(ErrorCode::invalid_graph, "there are ", labels.size(), " classes, and ", intercepts.size(), " scores");
   }
   [[nodiscard]] std::int64_t outputs() const noexcept { return static_cast<std::int64_t>(intercepts.size()); }
   /// Whether the scores of two classes are one number.
@@ -7604,6 +7842,7 @@ namespace hone::inline HONE_ABI::ops {
 /// (gamma a b + c)^degree or exp(-gamma |a - b|^2).
 struct SupportVectors {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
   enum class Function : std::uint8_t { linear, poly, rbf, sigmoid };
 
   Function function = Function::linear;
@@ -7685,7 +7924,8 @@ struct SVMClassifier : SupportVectors {
     for (const std::int64_t count : per_class)
       if (count < 0 || count > 1 << 30) fail(ErrorCode::invalid_graph, "a class has ", count, " vectors");
     const bool fits = per_class.empty() || (rho.size() == pairs() && coefficients.size() == (classes() - 1) * supports());
-    if (!fits || prob_a.size() != prob_b.size() || (!prob_a.empty() && prob_a.size() != pairs()) || classes() < 1) {
+    if (!fits || prob_a.size() != prob_b.size() || (!prob_a.empty() && prob_a.size() != pairs()) || classes() < 1 ||
+        (labels.size() != 0 && labels.size() != classes())) {
       fail(ErrorCode::invalid_graph, "its lists do not fit ", classes(), " classes");
     }
   }
@@ -7769,6 +8009,7 @@ struct Trees {
 /// What the tree operators share. Shapes: x (N, F) -> scores (N, targets).
 struct TreeModel {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
   enum class Aggregate : std::int64_t { average, sum, min, max };
 
   Trees trees;
@@ -7854,6 +8095,8 @@ struct TreeModel {
       if (!place.emplace(name, at).second) fail(ErrorCode::invalid_graph, "tree ", tree[i], " has node ", id[i], " twice");
       if (i == 0 || tree[i] != tree[i - 1]) trees.roots.push_back(at);
     }
+    for (const auto& [name, listed] : weights_of)
+      if (!place.contains(name)) fail(ErrorCode::invalid_graph, "tree ", name.first, " has no node ", name.second, " for its weights");
     for (std::size_t i = 0; i < n; ++i) {
       const std::int64_t at = place[{tree[i], id[i]}];
       if (at < 0) continue;
@@ -7906,6 +8149,8 @@ struct TreeEnsemble : TreeModel {
       fail(ErrorCode::invalid_graph, "unknown aggregate_function or post_transform");
     aggregate = static_cast<Aggregate>(aggregation);
     transform = static_cast<PostTransform>(post);
+    if (std::any_of(trees.roots.begin(), trees.roots.end(), [](std::int64_t root) { return root < 0; }))
+      fail(ErrorCode::invalid_graph, "a tree begins at a negative index");
     const std::size_t n = feature.size();
     const auto count = static_cast<std::int64_t>(n);
     if (yes.size() != n || no.size() != n || true_leafs.size() != n || false_leafs.size() != n || modes.tensor.elements() != count ||
@@ -7952,6 +8197,8 @@ struct TreeEnsembleRegressor : TreeModel {
     aggregate = aggregate_of(text);
     read_listed(a, {"target_treeids", "target_nodeids", "target_ids", "target_weights", "target_weights_as_tensor"});
     trees.check();
+    if (!base.empty() && static_cast<std::int64_t>(base.size()) != trees.targets)
+      fail(ErrorCode::invalid_graph, "there are ", base.size(), " base values for ", trees.targets, " targets");
   }
   void types(const TypeContext& c) const { c.output(0, DType::float32); }
   void shapes(const ShapeContext& c) const {
@@ -8777,15 +9024,14 @@ struct EyeLike {
   static constexpr std::string_view name = "EyeLike";
   static constexpr OpTraits traits{.unread_inputs = inputs(0)};
 
-  std::optional<std::int64_t> dtype;
+  std::optional<DType> dtype;
   std::int64_t k = 0;
 
   void attributes(auto& a) {
     a("dtype", dtype);
     a("k", k, 0);
-    if (dtype && (*dtype <= 0 || *dtype >= dtype_count)) fail(ErrorCode::invalid_graph, "there is no element type ", *dtype);
   }
-  void types(const TypeContext& c) const { c.output(0, dtype ? Type(static_cast<DType>(*dtype)) : c.input(0)); }
+  void types(const TypeContext& c) const { c.output(0, dtype ? Type(*dtype) : c.input(0)); }
   void shapes(const ShapeContext& c) const {
     if (c.shape(0).rank() != 2) fail(ErrorCode::invalid_argument, "the input must be a matrix, but its shape is ", c.shape(0));
     c.output(0, c.shape(0));
@@ -8906,130 +9152,6 @@ struct ChannelsLastMaxPool : Pool {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
-#define HONE_SINGLE_OPS_QUANTIZE_HPP
-
-namespace hone::inline HONE_ABI::ops {
-
-/// The element types that stand for others.
-inline constexpr DTypeSet quantized_numbers{
-    DType::int8, DType::uint8, DType::int16,        DType::uint16,     DType::int32,          DType::int4,           DType::uint4,
-    DType::int2, DType::uint2, DType::float8e4m3fn, DType::float8e5m2, DType::float8e4m3fnuz, DType::float8e5m2fnuz, DType::float4e2m1};
-inline constexpr DTypeSet quantization_scales{DType::float32,  DType::float64, DType::float16,
-                                              DType::bfloat16, DType::int32,   DType::float8e8m0};
-
-/// What QuantizeLinear and DequantizeLinear share. Scales and zero points are one for the whole tensor, one per index of `axis`, or, when
-/// `block_size` is not 0, one per block of that many neighbours along the axis.
-struct LinearQuantization {
-  static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3};
-
-  std::int64_t axis = 1;
-  std::int64_t block_size = 0;
-  DType output_dtype = DType::undefined;
-
-  void attributes(auto& a) {
-    if (a.opset() >= 13) a("axis", axis, 1);
-    if (a.opset() < 21) return;
-    a("block_size", block_size, 0);
-    if (block_size < 0) fail(ErrorCode::invalid_graph, "block_size is ", block_size);
-    std::int64_t dtype = 0;
-    a("output_dtype", dtype, 0);
-    if (dtype < 0 || dtype >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", dtype);
-    output_dtype = static_cast<DType>(dtype);
-  }
-
-  /// The scale of element (outer, i, inner) is element outer * outer_stride + i / block * inner_count + inner * inner_stride of the scales.
-  struct Layout {
-    std::int64_t length = 1;  ///< along the axis
-    std::int64_t inner = 1;   ///< elements after it
-    std::int64_t block = 1;
-    std::int64_t outer_stride = 0;
-    std::int64_t block_stride = 0;
-    std::int64_t inner_stride = 0;
-  };
-  /// Errors: invalid_argument when the scales do not fit.
-  [[nodiscard]] Layout layout(const Shape& x, const Shape& scale) const {
-    Layout layout;
-    if (scale.elements() == 1 && (block_size == 0 || scale.rank() <= 1)) {
-      layout.length = x.elements();
-      layout.block = std::max<std::int64_t>(layout.length, 1);
-      return layout;
-    }
-    const std::size_t along = normalized_axis(axis, x.rank());
-    layout.length = x[along];
-    layout.inner = x.stride(along);
-    layout.block = block_size == 0 ? 1 : block_size;
-    Shape wanted = x;
-    if (block_size == 0) {
-      wanted = {x[along]};
-      layout.block_stride = 1;
-    } else {
-      wanted[along] = (x[along] + block_size - 1) / block_size;
-      layout.block_stride = layout.inner;
-      layout.outer_stride = wanted[along] * layout.inner;
-      layout.inner_stride = 1;
-    }
-    if (!(scale == wanted)) fail(ErrorCode::invalid_argument, "the scales have shape ", scale, "; x of shape ", x, " needs ", wanted);
-    return layout;
-  }
-
-  void shapes(const ShapeContext& c) const {
-    (void)layout(c.shape(0), c.shape(1));
-    if (c.has_input(2) && c.shape(2).elements() != c.shape(1).elements()) {
-      fail(ErrorCode::invalid_argument, "the scales have shape ", c.shape(1), ", but the zero points ", c.shape(2));
-    }
-    c.output(0, c.shape(0));
-  }
-};
-
-/// y = saturate(round(x / scale) + zero_point), with ties to even; to floats y = saturate(x / scale).
-/// Shapes: x (*) -> y (*). Source: ONNX QuantizeLinear, opsets 10 to 25.
-struct QuantizeLinear : LinearQuantization {
-  static constexpr std::string_view name = "QuantizeLinear";
-  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}, {inputs(1), quantization_scales}, {inputs(2), quantized_numbers}};
-
-  bool saturate = true;
-
-  void attributes(auto& a) {
-    LinearQuantization::attributes(a);
-    if (a.opset() >= 19) a("saturate", saturate, 1);
-    if (a.opset() >= 23) a.ignored("precision");  // at least float32 always
-  }
-  void types(const TypeContext& c) const {
-    const Type& zero = c.input(2);
-    if (zero.is_known() && output_dtype != DType::undefined && !(zero == Type(output_dtype))) {
-      fail(ErrorCode::invalid_graph, "the zero points are ", zero, ", but output_dtype is ", hone::name(output_dtype));
-    }
-    c.output(0, zero.is_known() ? zero : Type(output_dtype != DType::undefined ? output_dtype : DType::uint8));
-  }
-};
-
-/// y = (x - zero_point) scale. Shapes: x (*) -> y (*). Source: ONNX DequantizeLinear, opsets 10 to 25.
-struct DequantizeLinear : LinearQuantization {
-  static constexpr std::string_view name = "DequantizeLinear";
-  static constexpr InputTypes input_types[] = {{inputs(0), quantized_numbers}, {inputs(1), quantization_scales}};
-
-  void types(const TypeContext& c) const { c.output(0, output_dtype != DType::undefined ? Type(output_dtype) : c.input(1)); }
-};
-
-/// Quantizes to uint8 with the scale and zero point that the range of x, widened to hold 0, gives.
-/// Shapes: x (*) -> y (*), scale (), zero point (). Source: ONNX DynamicQuantizeLinear, opset 11.
-struct DynamicQuantizeLinear {
-  static constexpr std::string_view name = "DynamicQuantizeLinear";
-  static constexpr Arity arity{.min_outputs = 3, .max_outputs = 3};
-
-  void types(const TypeContext& c) const {
-    c.output(0, DType::uint8);
-    c.output(1, c.input(0));
-    c.output(2, DType::uint8);
-  }
-  void shapes(const ShapeContext& c) const {
-    c.output(0, c.shape(0));
-    c.output(1, {});
-    c.output(2, {});
-  }
-};
-
-}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_QUANTIZED_POINTWISE_HPP
 
 namespace hone::inline HONE_ABI::ops {
@@ -9053,11 +9175,9 @@ struct QuantizedPointwise {
     chain.attributes(a);
     a.required("scales", scales);
     a.required("zeros", zeros);
-    std::int64_t number = 0;
-    a.required("to", number);
-    to = static_cast<DType>(number);
+    a.required("to", to);
     if (to != DType::float32 && !is_byte(to))
-      fail(ErrorCode::invalid_graph, "the attribute 'to' is ", number, "; expected float32, int8 or uint8");
+      fail(ErrorCode::invalid_graph, "the attribute 'to' is ", hone::name(to), "; expected float32, int8 or uint8");
     if (scales.size() != zeros.size() || scales.size() < 2)
       fail(ErrorCode::invalid_graph, "it has ", scales.size(), " scales and ", zeros.size(), " zero points");
   }
@@ -9119,12 +9239,18 @@ struct RandomOperator {
   DType dtype = DType::undefined;
 
  protected:
-  void read(auto& a, DType absent) {
-    std::int64_t number = 0;
+  /// `allowed`: what the generator can make.
+  void read(auto& a, DType absent, DTypeSet allowed) {
     a("seed", seed);
-    a("dtype", number, static_cast<std::int64_t>(absent));
-    if (number < 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
+    a("dtype", dtype, absent);
+    if (dtype != DType::undefined && !allowed.contains(dtype))
+      fail(ErrorCode::invalid_graph, "the attribute 'dtype' is ", hone::name(dtype), ", of which there are no random numbers");
+  }
+  /// The type of the input where the node does not tell another one. Errors: invalid_graph.
+  [[nodiscard]] DType like(const Type& input, DTypeSet allowed) const {
+    if (dtype != DType::undefined) return dtype;
+    if (input.is_tensor() && allowed.contains(input.dtype)) return input.dtype;
+    fail(ErrorCode::invalid_graph, "its input is ", input, ", of which there are no random numbers");
   }
 };
 
@@ -9144,7 +9270,7 @@ struct RandomLike : RandomOperator {
   float first = 0;
   float second = 1;
 
-  void types(const TypeContext& c) const { c.output(0, dtype != DType::undefined ? Type(dtype) : c.input(0)); }
+  void types(const TypeContext& c) const { c.output(0, like(c.input(0), floating_point_numbers)); }
 };
 
 /// Normally distributed numbers. Source: ONNX RandomNormal, opsets 1 to 22.
@@ -9152,7 +9278,7 @@ struct RandomNormal : RandomTensor {
   static constexpr std::string_view name = "RandomNormal";
   static constexpr bool normal = true;
   void attributes(auto& a) {
-    read(a, DType::float32);
+    read(a, DType::float32, floating_point_numbers);
     a.required("shape", shape);
     a("mean", first, 0.0f);
     a("scale", second, 1.0f);
@@ -9163,7 +9289,7 @@ struct RandomUniform : RandomTensor {
   static constexpr std::string_view name = "RandomUniform";
   static constexpr bool normal = false;
   void attributes(auto& a) {
-    read(a, DType::float32);
+    read(a, DType::float32, floating_point_numbers);
     a.required("shape", shape);
     a("low", first, 0.0f);
     a("high", second, 1.0f);
@@ -9174,7 +9300,7 @@ struct RandomNormalLike : RandomLike {
   static constexpr std::string_view name = "RandomNormalLike";
   static constexpr bool normal = true;
   void attributes(auto& a) {
-    read(a, DType::undefined);
+    read(a, DType::undefined, floating_point_numbers);
     a("mean", first, 0.0f);
     a("scale", second, 1.0f);
   }
@@ -9184,7 +9310,7 @@ struct RandomUniformLike : RandomLike {
   static constexpr std::string_view name = "RandomUniformLike";
   static constexpr bool normal = false;
   void attributes(auto& a) {
-    read(a, DType::undefined);
+    read(a, DType::undefined, floating_point_numbers);
     a("low", first, 0.0f);
     a("high", second, 1.0f);
   }
@@ -9193,19 +9319,20 @@ struct RandomUniformLike : RandomLike {
 /// y = 1 with probability x, else 0. Shapes: x (*) -> y (*). Source: ONNX Bernoulli, opsets 15 to 22.
 struct Bernoulli : RandomOperator {
   static constexpr std::string_view name = "Bernoulli";
-  void attributes(auto& a) { read(a, DType::undefined); }
-  void types(const TypeContext& c) const { c.output(0, dtype != DType::undefined ? Type(dtype) : c.input(0)); }
+  static constexpr InputTypes input_types[] = {{inputs(0), floating_point_numbers}};
+  static constexpr DTypeSet allowed = real_numbers | DTypeSet{DType::boolean};
+  void attributes(auto& a) { read(a, DType::undefined, allowed); }
+  void types(const TypeContext& c) const { c.output(0, like(c.input(0), allowed)); }
 };
 
 /// Classes drawn with the probabilities softmax(x). Shapes: x (B, C) -> y (B, sample_size). Source: ONNX Multinomial, opsets 7 to 22.
 struct Multinomial : RandomOperator {
   static constexpr std::string_view name = "Multinomial";
+  static constexpr InputTypes input_types[] = {{inputs(0), floating_point_numbers}};
   std::int64_t sample_size = 1;
   void attributes(auto& a) {
-    read(a, DType::int32);
+    read(a, DType::int32, {DType::int32, DType::int64});
     a("sample_size", sample_size, 1);
-    if (dtype != DType::int32 && dtype != DType::int64)
-      fail(ErrorCode::invalid_graph, "classes are int32 or int64, not ", hone::name(dtype));
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const {
@@ -9278,8 +9405,8 @@ struct BatchNormalization {
 };
 
 /// y = (x - mean(x)) / sqrt(variance(x) + epsilon) * scale + bias over the dimensions from `axis` on. Outputs 1 and 2 are the mean and the
-/// reciprocal of the root. Shapes: x (*), scale, bias (x's from axis on, or what broadcasts to them) -> y (*).
-/// Source: ONNX LayerNormalization, opset 17.
+/// reciprocal of the root, of the type that `stash_type` names; they are always taken in float or better. Shapes: x (*), scale, bias (x's
+/// from axis on, or what broadcasts to them) -> y (*). Source: ONNX LayerNormalization, opset 17.
 struct LayerNormalization {
   static constexpr std::string_view name = "LayerNormalization";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3, .max_outputs = 3};
@@ -9287,15 +9414,18 @@ struct LayerNormalization {
 
   std::int64_t axis = -1;
   float epsilon = 1e-5f;
+  DType statistics = DType::float32;
 
   void attributes(auto& a) {
     a("axis", axis, -1);
     a("epsilon", epsilon, 1e-5f);
-    a.ignored("stash_type");  // statistics are always taken in float or better
+    a("stash_type", statistics, DType::float32);
+    if (!floating_point_numbers.contains(statistics)) {
+      fail(ErrorCode::invalid_graph, "stash_type is ", hone::name(statistics), ", which is no type of floats");
+    }
   }
   void types(const TypeContext& c) const {
     c.output(0, c.input(0));
-    const DType statistics = c.input(0).dtype == DType::float64 ? DType::float64 : DType::float32;
     for (std::size_t i = 1; i < c.output_count(); ++i) c.output(i, statistics);
   }
   void shapes(const ShapeContext& c) const {
@@ -9315,9 +9445,11 @@ struct LayerNormalization {
   }
 };
 
-/// y = x / sqrt(mean(x^2) + epsilon) * scale over the dimensions from `axis` on. Source: ONNX RMSNormalization, opset 23.
+/// y = x / sqrt(mean(x^2) + epsilon) * scale over the dimensions from `axis` on, of the type of the scale. Source: ONNX RMSNormalization,
+/// opset 23.
 struct RMSNormalization {
   static constexpr std::string_view name = "RMSNormalization";
+  static constexpr InputTypes input_types[] = {{inputs(1), floating_point_numbers}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -9329,6 +9461,7 @@ struct RMSNormalization {
     a("epsilon", epsilon, 1e-5f);
     a.ignored("stash_type");
   }
+  void types(const TypeContext& c) const { c.output(0, c.input(1)); }
   void shapes(const ShapeContext& c) const {
     const Shape& x = c.shape(0);
     const Shape row(x.dims().subspan(normalized_axis(axis, x.rank())));
@@ -9702,6 +9835,9 @@ struct Scan {
     check(input_directions, scans(), "scan_input_directions");
     check(output_axes, rows, "scan_output_axes");
     check(output_directions, rows, "scan_output_directions");
+    for (const std::vector<std::int64_t>* directions : {&input_directions, &output_directions})
+      for (const std::int64_t direction : *directions)
+        if (direction != 0 && direction != 1) fail(ErrorCode::invalid_graph, "the direction ", direction, " is neither 0 nor 1");
     for (std::size_t i = 0; i < c.output_count(); ++i) {
       const Type& type = body[body.outputs[i]].type;
       if (!type.is_tensor()) fail(ErrorCode::invalid_graph, "its body gives a ", type, ", not a tensor");
@@ -9908,12 +10044,7 @@ struct SequenceEmpty : SequenceOperator {
   static constexpr std::string_view name = "SequenceEmpty";
   static constexpr Arity arity{.min_inputs = 0, .max_inputs = 0};
   DType dtype = DType::float32;
-  void attributes(auto& a) {
-    std::int64_t number = 0;
-    a("dtype", number, static_cast<std::int64_t>(DType::float32));
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
-  }
+  void attributes(auto& a) { a("dtype", dtype, DType::float32); }
   void types(const TypeContext& c) const { c.output(0, Type::sequence_of(dtype)); }
 };
 
@@ -10155,6 +10286,12 @@ struct STFT {
   }
 };
 
+/// The attribute output_datatype. Errors: invalid_graph when it names no real numbers.
+inline void read_output_datatype(auto& a, DType& dtype) {
+  a("output_datatype", dtype, DType::float32);
+  if (!real_numbers.contains(dtype)) fail(ErrorCode::invalid_graph, "the attribute 'output_datatype' is ", hone::name(dtype));
+}
+
 /// y[n] = a - b cos(2 pi n / N) + c cos(4 pi n / N), where N is the size, or one less when not periodic.
 /// Shapes: size () -> y (size). Source: ONNX, opset 17.
 struct CosineWindow {
@@ -10164,11 +10301,8 @@ struct CosineWindow {
   DType dtype = DType::float32;
 
   void attributes(auto& a) {
-    std::int64_t number = 0;
     a("periodic", periodic, 1);
-    a("output_datatype", number, static_cast<std::int64_t>(DType::float32));
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
+    read_output_datatype(a, dtype);
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const { c.output(0, {only_integer(c.tensor(0), "the size")}); }
@@ -10197,12 +10331,7 @@ struct MelWeightMatrix {
 
   DType dtype = DType::float32;
 
-  void attributes(auto& a) {
-    std::int64_t number = 0;
-    a("output_datatype", number, static_cast<std::int64_t>(DType::float32));
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
-  }
+  void attributes(auto& a) { read_output_datatype(a, dtype); }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const {
     const std::int64_t length = only_integer(c.tensor(1), "the length");
@@ -10534,7 +10663,8 @@ struct CenterCropPad {
 
 namespace hone::inline HONE_ABI::ops {
 
-/// The sum of windows where they overlap: what undoes the gathering of windows into columns.
+/// The sum of windows where they overlap: what undoes the gathering of windows into columns. The sum of strings is one after the other, in
+/// the order of the elements of a block.
 /// Inputs: columns (N, C * block, windows), image shape, block shape -> y (N, C, *image shape). Source: ONNX Col2Im, opset 18.
 struct Col2Im {
   static constexpr std::string_view name = "Col2Im";
@@ -10791,7 +10921,7 @@ namespace hone::inline HONE_ABI {
 using CpuVisionKernels = KernelList<
     entry<ops::AffineGrid, float, double>,
     entry<ops::CenterCropPad>,
-    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, bool, std::complex<float>, std::complex<double>>,
+    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, bool, std::complex<float>, std::complex<double>, std::string>,
     entry<ops::DeformConv, float, double>,
     entry<ops::GridSample, float, double, bool, std::complex<float>, std::complex<double>, std::string>,
     entry<ops::MaxRoiPool, float, double>,
@@ -10821,15 +10951,16 @@ using CpuKernels =
 
 namespace hone::inline HONE_ABI {
 
-/// The layout of a float of 8 or 4 bits: sign, exponent, mantissa, from the highest bit down.
-/// Source: ONNX "Float stored in 8 bits" and "Float stored in 4 bits"; OCP Microscaling Formats 1.0.
+/// The layout of a float of 8, 6 or 4 bits: sign, exponent, mantissa, from the highest bit down.
+/// Source: ONNX "Float stored in 8 bits" and "Float stored in 4 bits"; OCP Microscaling Formats 1.0. What those leave open, NaN for the
+/// types without one, is what the package ml_dtypes does, by which ONNX defines its reference.
 struct SmallFloat {
   int exponent_bits;
   int mantissa_bits;
   int bias;
   std::uint8_t largest;   ///< code of the largest finite number
   std::uint8_t overflow;  ///< code that stands for larger ones unless they saturate, infinity or NaN, without the sign
-  std::uint8_t nan;       ///< code of NaN
+  std::uint8_t nan;       ///< code that a positive NaN becomes
   bool unsigned_nan;      ///< there is one NaN, and no negative zero
 
   [[nodiscard]] static constexpr SmallFloat of(DType dtype) noexcept {
@@ -10842,8 +10973,13 @@ struct SmallFloat {
         return {5, 2, 15, 0x7b, 0x7c, 0x7e, false};
       case DType::float8e5m2fnuz:
         return {5, 2, 16, 0x7f, 0x80, 0x80, true};
+      // Those of fewer than 8 bits have neither infinity, which becomes the largest number, nor NaN, which becomes zero.
+      case DType::float6e2m3:
+        return {2, 3, 1, 0x1f, 0x1f, 0x20, false};
+      case DType::float6e3m2:
+        return {3, 2, 3, 0x1f, 0x1f, 0x20, false};
       default:
-        return {2, 1, 1, 0x7, 0x7, 0x8, false};  // float4e2m1 has neither infinity nor NaN, which becomes -0
+        return {2, 1, 1, 0x7, 0x7, 0x8, false};  // float4e2m1
     }
   }
 
@@ -10866,7 +11002,7 @@ struct SmallFloat {
   [[nodiscard]] constexpr std::uint8_t encode(float value, bool saturate) const noexcept {
     const auto word = std::bit_cast<std::uint32_t>(value);
     const auto sign = static_cast<std::uint8_t>((word >> 31) << (exponent_bits + mantissa_bits));
-    if (value != value) return static_cast<std::uint8_t>(unsigned_nan ? nan : nan | sign);
+    if (value != value) return static_cast<std::uint8_t>(unsigned_nan ? nan : nan ^ sign);
     const float magnitude = std::bit_cast<float>(word & 0x7fffffffU);
     unsigned code = overflow_code;
     if (magnitude < 65536.0F * 4) {
@@ -10930,20 +11066,6 @@ struct ConversionOptions {
 }
 
 namespace detail {
-
-/// Element `i` of packed integers of `bits` bits.
-[[nodiscard]] inline unsigned packed_bits(const std::uint8_t* data, std::int64_t i, int bits) noexcept {
-  const std::int64_t per_byte = 8 / bits;
-  return (static_cast<unsigned>(data[i / per_byte]) >> (i % per_byte * bits)) & ((1U << bits) - 1);
-}
-
-/// Sets element `i`. Precondition: elements are set in order, from the first one of a byte on.
-inline void set_packed_bits(std::uint8_t* data, std::int64_t i, int bits, unsigned value) noexcept {
-  const std::int64_t per_byte = 8 / bits;
-  std::uint8_t& byte = data[i / per_byte];
-  const unsigned shifted = (value & ((1U << bits) - 1)) << (i % per_byte * bits);
-  byte = static_cast<std::uint8_t>(i % per_byte == 0 ? shifted : byte | shifted);
-}
 
 /// `value` as a float from which rounding to a narrower type gives what rounding `value` itself would: inexact results are odd.
 [[nodiscard]] inline float narrowed(float value) noexcept { return value; }
@@ -11012,11 +11134,11 @@ void load_numbers(DType from, const void* data, std::int64_t first, std::int64_t
       return plain(static_cast<const std::int64_t*>(nullptr));
     case DType::uint4:
     case DType::uint2:
-      return bytes([&](const std::uint8_t* x, std::int64_t i) { return detail::packed_bits(x, i, bits); });
+      return bytes([&](const std::uint8_t* x, std::int64_t i) { return packed_bits(x, i, bits); });
     case DType::int4:
     case DType::int2:
       return bytes([&](const std::uint8_t* x, std::int64_t i) {
-        const auto value = static_cast<int>(detail::packed_bits(x, i, bits));
+        const auto value = static_cast<int>(packed_bits(x, i, bits));
         return value >> (bits - 1) != 0 ? value - (1 << bits) : value;
       });
     default:
@@ -11034,19 +11156,21 @@ void load_numbers(DType from, const void* data, std::int64_t first, std::int64_t
         return plain(static_cast<const BFloat16*>(nullptr));
       case DType::float8e8m0:
         return bytes([](const std::uint8_t* x, std::int64_t i) { return PowerOfTwoFloat::decode(x[i]); });
-      case DType::float4e2m1:
-        return bytes([](const std::uint8_t* x, std::int64_t i) {
-          return SmallFloat::of(DType::float4e2m1).decode(static_cast<std::uint8_t>(detail::packed_bits(x, i, 4)));
-        });
       default: {
         const SmallFloat format = SmallFloat::of(from);
+        if (bits < 8) {
+          return bytes([format, bits](const std::uint8_t* x, std::int64_t i) {
+            return format.decode(static_cast<std::uint8_t>(packed_bits(x, i, bits)));
+          });
+        }
         return bytes([format](const std::uint8_t* x, std::int64_t i) { return format.decode(x[i]); });
       }
     }
   }
 }
 
-/// Element first + i of `data` = from[i], for n elements. Precondition: as for load_numbers; `first` starts a byte.
+/// Element first + i of `data` = from[i], for n elements. Precondition: as for load_numbers; `first` starts a byte (a multiple of 8
+/// does for all types).
 template <class Pivot>
 void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, const Pivot* from, const ConversionOptions& options) noexcept {
   const auto integers = [&]<class T>(T* y) {
@@ -11059,15 +11183,9 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
       }
     }
   };
-  const auto bits = [&](int width) {
+  const auto packed = [&](auto convert) {
     auto* y = static_cast<std::uint8_t*>(data);
-    for (std::int64_t i = 0; i < n; ++i) {
-      if constexpr (std::is_same_v<Pivot, std::int64_t>) {
-        detail::set_packed_bits(y, first + i, width, static_cast<unsigned>(from[i]));
-      } else {
-        detail::set_packed_bits(y, first + i, width, static_cast<unsigned>(detail::truncated<std::int32_t>(from[i])));
-      }
-    }
+    for (std::int64_t i = 0; i < n; ++i) append_packed_bits(y, first + i, bit_width(to), static_cast<unsigned>(convert(from[i])));
   };
   switch (to) {
     case DType::boolean: {
@@ -11093,10 +11211,15 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
       return integers(static_cast<std::int64_t*>(nullptr));
     case DType::uint4:
     case DType::int4:
-      return bits(4);
     case DType::uint2:
     case DType::int2:
-      return bits(2);
+      return packed([](Pivot x) {
+        if constexpr (std::is_same_v<Pivot, std::int64_t>) {
+          return x;
+        } else {
+          return detail::truncated<std::int32_t>(x);
+        }
+      });
     default:
       break;
   }
@@ -11118,15 +11241,10 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
       case DType::float8e8m0:
         return reals(static_cast<std::uint8_t*>(nullptr),
                      [o](Pivot x) { return PowerOfTwoFloat::encode(detail::narrowed(x), o.saturate, o.rounding); });
-      case DType::float4e2m1: {
-        auto* y = static_cast<std::uint8_t*>(data);
-        const SmallFloat format = SmallFloat::of(to);
-        for (std::int64_t i = 0; i < n; ++i) detail::set_packed_bits(y, first + i, 4, format.encode(detail::narrowed(from[i]), true));
-        return;
-      }
       default: {
         const SmallFloat format = SmallFloat::of(to);
-        return reals(static_cast<std::uint8_t*>(nullptr), [=](Pivot x) { return format.encode(detail::narrowed(x), o.saturate); });
+        const auto encode = [=](Pivot x) { return format.encode(detail::narrowed(x), o.saturate); };
+        return bit_width(to) < 8 ? packed(encode) : reals(static_cast<std::uint8_t*>(nullptr), encode);
       }
     }
   }
@@ -11135,6 +11253,12 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
 }  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI {
+
+/// The floats that are narrower than `to`, which is one that kernels compute with: what a node may mix with it.
+[[nodiscard]] inline DTypeSet narrower_floats(DType to) noexcept {
+  const DTypeSet narrow{DType::float16, DType::bfloat16};
+  return to == DType::float64 ? narrow | DTypeSet{DType::float32} : narrow;
+}
 
 /// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
 /// `for_integers` allows it, int32 and int64, or double, for integers.
@@ -11148,15 +11272,10 @@ namespace hone::inline HONE_ABI {
       return floats;
     case DType::float32:
       return std::span(floats).subspan(1);
-    case DType::uint4:
-    case DType::int4:
-    case DType::uint2:
-    case DType::int2:
-    case DType::float4e2m1:
-      return bytes;
     default:
       break;
   }
+  if (element_size(dtype) == 0) return bytes;
   if (!is_integral(dtype)) return {};
   if (for_integers == StandIn::real_numbers) return std::span(floats).subspan(1);
   if (for_integers == StandIn::none || dtype == DType::int32 || dtype == DType::int64) return {};
@@ -11167,9 +11286,15 @@ namespace hone::inline HONE_ABI {
 /// and elements that share a byte are taken as the bits that they are.
 inline void convert_elements(const TensorRef& from, const TensorRef& to, const Context& c) {
   constexpr std::int64_t block = 512;
-  const auto bits_of = [](DType dtype) { return bit_width(dtype) == 4 ? DType::uint4 : bit_width(dtype) == 2 ? DType::uint2 : dtype; };
-  const DType source = bits_of(from.dtype);
-  const DType target = bits_of(to.dtype);
+  const DType source = from.dtype;
+  const DType target = to.dtype;
+  if (element_size(source) == 0 || element_size(target) == 0) {
+    return c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+      const auto* x = from.as<const std::uint8_t>();
+      for (std::int64_t i = begin; i < end; ++i)
+        append_packed_bits(to.as<std::uint8_t>(), i, bit_width(target), packed_bits(x, i, bit_width(source)));
+    });
+  }
   c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
     if (source == DType::float64) return store_numbers(target, to.data, begin, end - begin, from.as<double>() + begin, {});
     float real[block];
@@ -11194,7 +11319,7 @@ inline void convert_elements(const TensorRef& from, const TensorRef& to, const C
   });
 }
 
-/// Lets the kernel of a wider type compute: tensors of the narrow type are converted before and after. That makes one kernel serve all
+/// Lets the kernel of a wider type compute: tensors of the narrow types are converted before and after. That makes one kernel serve all
 /// types where conversions are cheap next to the computation, or where nobody waits for it.
 class WidenedKernel final : public AnyKernel {
  public:
@@ -11217,7 +11342,7 @@ class WidenedKernel final : public AnyKernel {
   }
 
   /// The constants of the node in the wider type.
-  static std::unique_ptr<Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
+  static std::unique_ptr<Widening> widen(const NodeView& node, DTypeSet from, DType to, ThreadPool& pool) {
     auto widening = std::make_unique<Widening>();
     widening->from = from;
     widening->to = to;
@@ -11261,7 +11386,7 @@ class WidenedKernel final : public AnyKernel {
     kernel_->run(wide);
     if (wide.failed()) return c.fail_as(wide);
     for (std::size_t i = 0; i < c.output_count(); ++i) {
-      if (c.has_output(i) && c.output(i).dtype == widening_->from) convert_elements(wide.output(i), c.output(i), c);
+      if (c.has_output(i) && widening_->from.contains(c.output(i).dtype)) convert_elements(wide.output(i), c.output(i), c);
     }
   }
 
@@ -11291,7 +11416,7 @@ class WidenedKernel final : public AnyKernel {
   }
   /// Integers that decide shapes are what they are, whatever the type of the others.
   [[nodiscard]] static bool widens(const Widening& widening, std::size_t input, DType dtype) noexcept {
-    return dtype == widening.from && !(is_integral(dtype) && contains(widening.shape_inputs, input));
+    return widening.from.contains(dtype) && !(is_integral(dtype) && contains(widening.shape_inputs, input));
   }
   [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
     return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input];
@@ -11320,7 +11445,7 @@ class WidenedKernel final : public AnyKernel {
       pointers[at] = c.has_output(i) ? &slots[at] : nullptr;
       if (!c.has_output(i)) continue;
       slots[at].tensor = c.output(i);
-      if (c.output(i).dtype == widening_->from) convert(slots[at].tensor);
+      if (widening_->from.contains(c.output(i).dtype)) convert(slots[at].tensor);
     }
     return bytes;
   }
@@ -11390,19 +11515,27 @@ class CpuProvider final : public Provider {
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
     const DType from = node.input_dtype(entry.op->type_input);
-    const std::span<const DType> wider = wider_types(from, node.node().op->traits().integers);
-    if (wider.empty() || !WidenedKernel::supports(node)) return false;
-    for (const DType to : wider) {
-      std::unique_ptr<Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
-      const NodeView wide(node, *widening);
-      const KernelChoice<CpuDevice> choice = choose(entry, wide);
-      if (choice.kernel == nullptr) continue;
-      placement.kernel = std::make_unique<WidenedKernel>(choice.kernel->create(wide, device_), std::move(widening));
-      placement.name = text(choice.name, " ", simd::name(device_.isa), ", ", hone::name(from), " converted");
-      placement.refusal.clear();
-      return true;
+    if (!WidenedKernel::supports(node)) return false;
+    for (const DType to : wider_types(from, node.node().op->traits().integers))
+      if (place_widened(entry, node, DTypeSet{from}, hone::name(from), to, placement)) return true;
+    // Inputs of several types of floats: a kernel of the widest one.
+    if (from != DType::float64 && !narrower_floats(DType::float64).contains(from)) return false;
+    for (const DType to : {DType::float32, DType::float64}) {
+      const DTypeSet floats = narrower_floats(to);
+      if ((from == to || floats.contains(from)) && place_widened(entry, node, floats, "narrower floats", to, placement)) return true;
     }
     return false;
+  }
+  bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, DTypeSet from, std::string_view converted, DType to,
+                     Placement& placement) const {
+    std::unique_ptr<Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
+    const NodeView wide(node, *widening);
+    const KernelChoice<CpuDevice> choice = choose(entry, wide);
+    if (choice.kernel == nullptr) return false;
+    placement.kernel = std::make_unique<WidenedKernel>(choice.kernel->create(wide, device_), std::move(widening));
+    placement.name = text(choice.name, " ", simd::name(device_.isa), ", ", converted, " converted");
+    placement.refusal.clear();
+    return true;
   }
 
   static simd::Isa isa_of(std::string_view arch) {
@@ -14417,21 +14550,15 @@ class ElementMover {
 /// Copies n elements of any type, from index `at` of `from` to index `to_at` of `to`; also of those that share bytes, whose neighbours
 /// stay as they are.
 inline void copy_elements(DType dtype, const void* from, std::int64_t at, std::int64_t n, void* to, std::int64_t to_at) {
-  const std::int64_t width = bit_width(dtype);
+  const int width = bit_width(dtype);
   if (width >= 8) {
     const ElementMover mover(dtype);
     mover.copy(mover.at(from, at), n, mover.at(to, to_at));
     return;
   }
-  const unsigned mask = (1U << width) - 1;
   const auto* x = static_cast<const std::uint8_t*>(from);
   auto* y = static_cast<std::uint8_t*>(to);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const unsigned bits = static_cast<unsigned>(x[(at + i) * width / 8]) >> ((at + i) * width % 8) & mask;
-    const auto shift = static_cast<unsigned>((to_at + i) * width % 8);
-    std::uint8_t& byte = y[(to_at + i) * width / 8];
-    byte = static_cast<std::uint8_t>((byte & ~(mask << shift)) | bits << shift);
-  }
+  for (std::int64_t i = 0; i < n; ++i) set_packed_bits(y, to_at + i, width, packed_bits(x, at + i, width));
 }
 
 }  // namespace hone::inline HONE_ABI
@@ -17761,6 +17888,11 @@ inline ops::Resize::Resampling resampling(const ops::Resize& op, const Context& 
   return op.resolve(c.input(0).shape, op.inputs_of(given));
 }
 
+/// The type of the parts of a complex number, and of what has no parts.
+[[nodiscard]] constexpr DType real_part(DType dtype) noexcept {
+  return dtype == DType::complex64 ? DType::float32 : dtype == DType::complex128 ? DType::float64 : dtype;
+}
+
 /// y[i] = x[offsets[i]] for elements of type T, or `outside` where the offset is negative.
 template <class T>
 void copy_nearest(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to) {
@@ -17792,11 +17924,12 @@ class NearestResize {
  public:
   NearestResize(const ops::Resize& op, DType dtype) : op_(op), mover_(dtype), copy_(copy_nearest_of(dtype)) {
     const float value = op.extrapolation_value;
-    if (dtype == DType::float64) {
+    const DType number = real_part(dtype);
+    if (number == DType::float64) {
       const auto wide = static_cast<double>(value);
-      store_numbers(dtype, outside_, 0, 1, &wide, {});
-    } else if (dtype != DType::complex64 && dtype != DType::complex128 && dtype != DType::string) {
-      store_numbers(dtype, outside_, 0, 1, &value, {});
+      store_numbers(number, outside_, 0, 1, &wide, {});
+    } else if (number != DType::string) {
+      store_numbers(number, outside_, 0, 1, &value, {});
     }
   }
 
@@ -17873,11 +18006,11 @@ class NearestResize {
 };
 
 /// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread. Real is double
-/// where float would lose digits; elements of other types are converted to it and back.
+/// where float would lose digits; elements of other types are converted to it and back. Complex numbers are two real ones.
 template <class Real>
 class InterpolatingResize {
  public:
-  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(dtype) {}
+  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(real_part(dtype)), parts_(dtype == real_part(dtype) ? 1 : 2) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const { return plan(c).bytes(c.pool().size()); }
 
@@ -17915,7 +18048,7 @@ class InterpolatingResize {
         }
         if (!direct) {
           // The last slice that was computed is in b now.
-          if (is_integral(dtype_)) round(b, plan.to_slice);
+          if (is_integer_like(dtype_)) round(b, plan.to_slice);
           store_numbers(dtype_, y, slice * plan.to_slice, plan.to_slice, static_cast<const Real*>(b), {});
         }
       }
@@ -17953,15 +18086,15 @@ class InterpolatingResize {
     std::size_t first = 0;
     while (first < to.rank() && !axes[first].resized) ++first;
     plan.slices = to.elements(0, first);
-    plan.from_slice = from.elements(first, from.rank());
-    plan.to_slice = to.elements(first, to.rank());
+    plan.from_slice = from.elements(first, from.rank()) * parts_;
+    plan.to_slice = to.elements(first, to.rank()) * parts_;
     std::int64_t largest = plan.from_slice;
     for (std::size_t d = first; d < to.rank(); ++d) {
       if (!axes[d].resized) continue;
       Pass& pass = plan.passes[plan.count++];
       pass.axis = axes[d];
       pass.rows = to.elements(first, d);
-      pass.block = from.stride(d);
+      pass.block = from.stride(d) * parts_;
       largest = std::max(largest, pass.rows * pass.axis.out * pass.block);
       plan.tables += WeightTable<Real>::bytes(op_, pass.axis);
     }
@@ -17978,7 +18111,8 @@ class InterpolatingResize {
         const Real* w = pass.table.weights + i * taps;
         const std::int64_t* s = pass.table.sources + i * taps;
         if (s[0] < 0) {
-          std::fill_n(y, n, outside);
+          std::fill_n(y, n, Real(0));
+          for (std::int64_t k = 0; k < n; k += parts_) y[k] = outside;
         } else if (n == 1) {
           Real sum = w[0] * x[s[0]];
           for (std::int64_t t = 1; t < taps; ++t) sum += w[t] * x[s[t]];
@@ -18012,6 +18146,7 @@ class InterpolatingResize {
 
   ops::Resize op_;
   DType dtype_;
+  std::int64_t parts_;
 };
 
 /// The nearest elements move whatever they are, the other modes compute with numbers.
@@ -18021,20 +18156,8 @@ class ResizeKernel {
 
   static Support supports(const ops::Resize& op, DType dtype) {
     if (op.mode == ops::Resize::Mode::nearest) return ElementMover::support(dtype);
-    switch (dtype) {
-      case DType::float32:
-      case DType::float64:
-      case DType::float16:
-      case DType::bfloat16:
-      case DType::uint8:
-      case DType::int8:
-      case DType::int16:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return Support::no("no interpolation of ", hone::name(dtype));
-    }
+    const bool numbers = real_numbers.contains(real_part(dtype)) || dtype == DType::boolean;
+    return numbers ? Support::yes() : Support::no("no interpolation of ", hone::name(dtype));
   }
   ResizeKernel(const ops::Resize& op, DType dtype) : resizer_(resizer(op, dtype)) {}
   [[nodiscard]] std::size_t workspace(const Context& c) const {
@@ -18049,7 +18172,7 @@ class ResizeKernel {
 
   static Resizer resizer(const ops::Resize& op, DType dtype) {
     if (op.mode == ops::Resize::Mode::nearest) return NearestResize(op, dtype);
-    const bool wide = dtype == DType::float64 || dtype == DType::int32 || dtype == DType::int64;
+    const bool wide = dtype == DType::float64 || dtype == DType::complex128 || (is_integral(dtype) && bit_width(dtype) > 16);
     return wide ? Resizer(InterpolatingResize<double>(op, dtype)) : Resizer(InterpolatingResize<float>(op, dtype));
   }
 
@@ -18138,7 +18261,7 @@ struct ConvGeometry {
 
   /// y at tap `k` of window j += columns[j], for all windows; taps in the padding fall away.
   template <class T>
-  void scatter_tap(const T* columns, std::int64_t k, T* y) const noexcept {
+  void scatter_tap(const T* columns, std::int64_t k, T* y) const {
     for_segments(k, 0, output_size(), [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
       if (row < 0) return;
       const auto& last = axes[rank - 1];
@@ -18220,7 +18343,7 @@ struct ConvGeometry {
   /// visit(row, begin, end, at): windows [begin, end) along the last axis, for each run of windows of [first, first + count) that share
   /// the other axes. `row`: the row of the input that the tap touches, -1 in the padding. `at`: where the run starts, from `first`.
   template <class Visit>
-  void for_segments(std::int64_t k, std::int64_t first, std::int64_t count, const Visit& visit) const noexcept {
+  void for_segments(std::int64_t k, std::int64_t first, std::int64_t count, const Visit& visit) const {
     const std::int64_t width = axes[rank - 1].output;
     for (std::int64_t j = first; j < first + count;) {
       const std::int64_t begin = j % width;
@@ -19928,8 +20051,7 @@ template <class T>
 
 inline Support real_numbers(const NodeView& node) {
   const DType dtype = node.input_dtype(0);
-  return dtype != DType::string && dtype != DType::boolean && element_size(dtype) != 0 ? Support::yes()
-                                                                                       : Support::no("no numbers in ", name(dtype));
+  return hone::real_numbers.contains(dtype) ? Support::yes() : Support::no("no numbers in ", name(dtype));
 }
 
 }  // namespace cpu
@@ -21102,35 +21224,31 @@ class Kernel<ops::ConstantOfShape, Cpu> {
   Kernel(const NodeView& node, const CpuDevice&) {
     const auto& value = node.op<ops::ConstantOfShape>().value;
     if (!value) return;
-    const int bits = bit_width(value->tensor.dtype);
-    std::array<std::byte, 16> element{};
-    std::memcpy(element.data(), value->tensor.data, value->tensor.bytes());
-    if (bits < 8) {
-      // Elements that share a byte: one of them, repeated.
-      unsigned packed = std::to_integer<unsigned>(element[0]) & ((1U << bits) - 1);
-      for (int filled = bits; filled < 8; filled *= 2) packed |= packed << filled;
-      element[0] = static_cast<std::byte>(packed);
-    }
-    const std::size_t size = value->tensor.bytes();
-    for (std::size_t i = 0; i < pattern_.size(); ++i) pattern_[i] = element[i % size];
+    const TensorRef& element = value->tensor;
+    const auto count = static_cast<std::int64_t>(8 * pattern_.size()) / bit_width(element.dtype);
+    for (std::int64_t i = 0; i < count; ++i) copy_elements(element.dtype, element.data, 0, 1, pattern_.data(), i);
   }
   void run(Context& c) const {
+    constexpr auto size = static_cast<std::int64_t>(std::tuple_size_v<Pattern>);
     const auto bytes = static_cast<std::int64_t>(c.output(0).bytes());
     std::byte* y = c.out<std::byte>(0);
     const bool same = std::all_of(pattern_.begin(), pattern_.end(), [&](std::byte byte) { return byte == pattern_[0]; });
-    c.parallel_for(bytes, copy_block_bytes, [&](std::int64_t begin, std::int64_t end) {
+    c.parallel_for((bytes + size - 1) / size, copy_block_bytes / size, [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t last = std::min(end * size, bytes);
+      std::int64_t i = begin * size;
       if (same) {
-        std::memset(y + begin, std::to_integer<int>(pattern_[0]), static_cast<std::size_t>(end - begin));
+        std::memset(y + i, std::to_integer<int>(pattern_[0]), static_cast<std::size_t>(last - i));
         return;
       }
-      std::int64_t i = begin;
-      for (; i + 64 <= end; i += 64) std::memcpy(y + i, pattern_.data(), 64);
-      std::memcpy(y + i, pattern_.data(), static_cast<std::size_t>(end - i));
+      for (; i + size <= last; i += size) std::memcpy(y + i, pattern_.data(), size);
+      std::memcpy(y + i, pattern_.data(), static_cast<std::size_t>(last - i));
     });
   }
 
  private:
-  alignas(64) std::array<std::byte, 64> pattern_{};
+  /// Holds whole elements of each size, also those of 6 bits, four of which take three bytes.
+  using Pattern = std::array<std::byte, 3 * 64>;
+  alignas(64) Pattern pattern_{};
 };
 
 template <class T>
@@ -23673,18 +23791,14 @@ class QuantizedProductKernel {
     const TensorRef& from = c.input(input);
     const TensorRef* zero = c.has_input(zero_input) ? &c.input(zero_input) : nullptr;
     const std::int64_t zeros = zero != nullptr ? zero->elements() : 0;
-    const std::int64_t same = zeros == 1 ? ops::integer_at(*zero, 0) : 0;
+    const double same = zeros == 1 ? number(*zero, 0) : 0;
     c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t x[block];
+      double x[block];
       for (std::int64_t i = begin; i < end; i += block) {
         const std::int64_t n = std::min(block, end - i);
-        load_numbers(from.dtype, from.data, i, n, x);
-        for (std::int64_t k = 0; k < n; ++k) x[k] -= zeros > 1 ? ops::integer_at(*zero, (i + k) / inner % zeros) : same;
-        if (wide_ == DType::float64) {
-          for (std::int64_t k = 0; k < n; ++k) to.as<double>()[i + k] = static_cast<double>(x[k]);
-        } else {
-          store_numbers(wide_, to.data, i, n, x, {});
-        }
+        load_as_double(from, i, n, x);
+        for (std::int64_t k = 0; k < n; ++k) x[k] -= zeros > 1 ? number(*zero, (i + k) / inner % zeros) : same;
+        store_numbers(wide_, to.data, i, n, x, {});
       }
     });
   }
@@ -23693,7 +23807,8 @@ class QuantizedProductKernel {
     const TensorRef& to = c.output(0);
     const bool scaled = c.has_input(at_.y_scale);
     const double y_scale = scaled ? ops::number_at(c.input(at_.y_scale), 0) : 1;
-    const double zero = scaled ? ops::number_at(c.input(at_.y_zero), 0) : 0;
+    const double zero = scaled ? number(c.input(at_.y_zero), 0) : 0;
+    const bool rounds = is_integer_like(to.dtype);
     const QuantizedRange range(scaled ? to.dtype : DType::int8);
     const std::int64_t row = to.shape.rank() > 0 ? to.shape.back() : 1;
     const std::int64_t b_inner = convolution_ ? to.shape.stride(1) : 1;
@@ -23701,10 +23816,14 @@ class QuantizedProductKernel {
       double y[block];
       for (std::int64_t i = begin; i < end; i += block) {
         const std::int64_t n = std::min(block, end - i);
-        load_numbers_as_double(from, i, n, y);
+        load_as_double(from, i, n, y);
         for (std::int64_t k = 0; scaled && k < n; ++k) {
           const double scale =
               parameter(c.input(at_.a_scale), (i + k) / row) * parameter(c.input(at_.b_scale), (i + k) / b_inner) / y_scale;
+          if (!rounds) {
+            y[k] = y[k] * scale + zero;
+            continue;
+          }
           const double value = std::nearbyint(y[k] * scale) + zero;
           y[k] = value > static_cast<double>(range.least) ? std::min(value, static_cast<double>(range.most))
                                                           : static_cast<double>(range.least);
@@ -23714,12 +23833,17 @@ class QuantizedProductKernel {
     });
   }
   static double parameter(const TensorRef& tensor, std::int64_t i) { return ops::number_at(tensor, i % tensor.elements()); }
-  static void load_numbers_as_double(const TensorRef& from, std::int64_t first, std::int64_t n, double* to) {
-    if (from.dtype == DType::float64) {
-      std::copy_n(from.as<const double>() + first, n, to);
-    } else {
-      std::copy_n(from.as<const std::int32_t>() + first, n, to);
-    }
+  /// Precondition: n is at most `block`.
+  static void load_as_double(const TensorRef& from, std::int64_t first, std::int64_t n, double* to) {
+    if (from.dtype == DType::float64 || is_integer_like(from.dtype)) return load_numbers(from.dtype, from.data, first, n, to);
+    float x[block];
+    load_numbers(from.dtype, from.data, first, n, x);
+    std::copy_n(x, n, to);
+  }
+  static double number(const TensorRef& tensor, std::int64_t i) {
+    double result;
+    load_as_double(tensor, i, 1, &result);
+    return result;
   }
 
   std::shared_ptr<const AnyKernel> product_;
@@ -23737,31 +23861,39 @@ concept QuantizedProductOp = requires(const Op& op) {
 
 }  // namespace cpu
 
-/// Matrices are multiplied as int32; convolutions run in double, which holds the same sums.
+/// Matrices of integers are multiplied as int32; those of floats, and convolutions, in double, which holds the same sums.
 template <cpu::QuantizedProductOp Op>
 class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
   using Product = decltype(Op::product);
   static constexpr bool convolution = std::same_as<Product, ops::Conv>;
-  using Wide = std::conditional_t<convolution, double, std::int32_t>;
+  static constexpr bool scaled = Op::at.y_scale != ops::QuantizedInputs::no_input;
 
  public:
   static Support supports(const NodeView& node) {
     for (const std::size_t i : {Op::at.a, Op::at.b}) {
-      if (!is_byte(node.input_dtype(i))) return Support::no("no kernel for operands of ", name(node.input_dtype(i)));
+      const DType dtype = node.input_dtype(i);
+      if (scaled ? !ops::quantized_operands.contains(dtype) : !is_byte(dtype))
+        return Support::no("no kernel for operands of ", name(dtype));
     }
     return Support::yes();
   }
   Kernel(const NodeView& node, const CpuDevice& device)
-      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution,
+      : QuantizedProductKernel(product(node.op<Op>().product, wide(node), device), wide(node), Op::at, convolution,
                                convolution ? nullptr : std::make_shared<const cpu::IntegerMatMul>(node, Op::at, device)) {}
 
  private:
+  static DType wide(const NodeView& node) {
+    const bool integers = is_byte(node.input_dtype(Op::at.a)) && is_byte(node.input_dtype(Op::at.b));
+    return integers && !convolution ? DType::int32 : DType::float64;
+  }
   /// The kernel of the plain product, made for a node of its own, whose operands are no constants.
-  static std::unique_ptr<AnyKernel> product(const Product& op, const CpuDevice& device) {
+  static std::unique_ptr<AnyKernel> product(const Product& op, DType wide, const CpuDevice& device) {
     Graph graph;
     Node node;
     node.op = std::make_unique<Operator>(op_info<Product>, AnyObject::make<Product>(op));
-    return detail::create_kernel<Kernel<Product, Cpu, Wide>>(NodeView(graph, node), device);
+    if constexpr (!convolution)
+      if (wide == DType::int32) return detail::create_kernel<Kernel<Product, Cpu, std::int32_t>>(NodeView(graph, node), device);
+    return detail::create_kernel<Kernel<Product, Cpu, double>>(NodeView(graph, node), device);
   }
 };
 
@@ -24059,6 +24191,12 @@ class Kernel<ops::LayerNormalization, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::LayerNormalization>()), rows_(&simd::table<simd::NormalizeRow<T>>(device.isa)) {}
 
+  static Support supports(const NodeView& node) {
+    for (const std::size_t i : {1, 2})
+      if (node.has_output(i) && node.output_dtype(i) != dtype_of<T>) return Support::no("statistics of another type than the data");
+    return Support::yes();
+  }
+
   void run(Context& c) const {
     const Shape& x = c.input(0).shape;
     const std::size_t axis = normalized_axis(op_.axis, x.rank());
@@ -24096,6 +24234,10 @@ class Kernel<ops::RMSNormalization, Cpu, T> {
  public:
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::RMSNormalization>()), rows_(&simd::table<simd::NormalizeRow<T>>(device.isa)) {}
+
+  static Support supports(const NodeView& node) {
+    return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("a scale of another type than the data");
+  }
 
   void run(Context& c) const {
     const Shape& x = c.input(0).shape;
@@ -24588,7 +24730,7 @@ class Rows {
   /// What a row is like when there is none.
   Rows(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {}
 
-  /// False after a failure: rows of other shapes do not fit.
+  /// False after a failure: rows of other shapes do not fit. Errors: resource_exhausted when all of them are more than a tensor may have.
   bool add(Context& c, const TensorRef& row) {
     if (count_ == 0) {
       dtype_ = row.dtype;
@@ -24599,6 +24741,11 @@ class Rows {
       return false;
     }
     ++count_;
+    if (const Limits* limits = c.limits()) {
+      Shape all = shape_;
+      all.insert(0, count_);
+      (void)limited_bytes(dtype_, all, *limits);
+    }
     if (dtype_ == DType::string) {
       strings_.insert(strings_.end(), row.as<const std::string>(), row.as<const std::string>() + row.elements());
     } else {
@@ -24728,7 +24875,10 @@ class Kernel<ops::Loop, Cpu> {
     inputs[0] = &number;
     inputs[1] = &condition;
     for (std::size_t i = 0; i < variables_; ++i) inputs[i + 2] = &c.input_slot(i + 2);
+    const Limits* limits = c.limits();
     for (; goes_on && iteration < trips; ++iteration) {
+      if (const auto next = static_cast<std::size_t>(iteration) + 1; limits != nullptr && next > limits->max_loop_iterations)
+        detail::fail_limit("a loop, in iterations,", next, "max_loop_iterations", limits->max_loop_iterations);
       if (!c.run_subgraph(0, inputs, outputs)) return;
       for (std::size_t i = 0; i < rows.size(); ++i)
         if (!rows[i].add(c, after[variables_ + 1 + i].tensor)) return;
@@ -24745,11 +24895,7 @@ class Kernel<ops::Loop, Cpu> {
         const Slot& initial = *inputs[i + 2];
         if (initial.tensor.dtype != DType::undefined) {
           before[i].allocate(initial.tensor.dtype, initial.tensor.shape);
-          if (element_size(initial.tensor.dtype) == 0) {
-            std::memcpy(before[i].tensor.data, initial.tensor.data, initial.tensor.bytes());
-          } else {
-            copy_elements(initial.tensor.dtype, initial.tensor.data, 0, initial.tensor.elements(), before[i].tensor.data, 0);
-          }
+          copy_tensor(c, initial.tensor, before[i].tensor);
         } else {
           before[i].object.assign(initial.object);
           before[i].tensor = {};
@@ -26375,7 +26521,7 @@ class Kernel<ops::Col2Im, Cpu, T> {
     c.parallel_for(y[0] * y[1], 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t channel = begin; channel < end; ++channel) {
         T* to = c.out<T>(0) + channel * plane;
-        std::fill_n(to, plane, T(0));
+        std::fill_n(to, plane, T());
         for (std::int64_t k = 0; k < taps; ++k) geometry.scatter_tap(c.in<T>(0) + (channel * taps + k) * windows, k, to);
       }
     });
@@ -26965,6 +27111,7 @@ inline constexpr std::array config_table{
               &apply_flag<&SessionOptions::disable_cpu_fallback>},
     ConfigKey{"session.intra_op.allow_spinning", "0 or 1: SessionOptions::allow_spinning", &apply_flag<&SessionOptions::allow_spinning>},
     ConfigKey{"session.limits.max_arena_bytes", "bytes: Limits", &apply_limit<&Limits::max_arena_bytes>},
+    ConfigKey{"session.limits.max_loop_iterations", "a number: Limits", &apply_limit<&Limits::max_loop_iterations>},
     ConfigKey{"session.limits.max_nesting", "a number: Limits", &apply_limit<&Limits::max_nesting>},
     ConfigKey{"session.limits.max_nodes", "a number: Limits", &apply_limit<&Limits::max_nodes>},
     ConfigKey{"session.limits.max_tensor_bytes", "bytes: Limits", &apply_limit<&Limits::max_tensor_bytes>},

@@ -82,6 +82,10 @@ TEST_CASE("every element type of ONNX has a name, a size and storage") {
   }
   CHECK(storage_bytes(DType::int4, 3) == 2);
   CHECK(storage_bytes(DType::uint2, 5) == 2);
+  for (std::size_t elements = 0; elements < 20; ++elements) CHECK(storage_bytes(DType::float6e2m3, elements) == (6 * elements + 7) / 8);
+  // The bits are more than 64 bits can count, the bytes are not.
+  CHECK(storage_bytes(DType::int4, std::size_t{1} << 62) == std::size_t{1} << 61);
+  CHECK(checked_bytes(DType::float6e3m2, {std::int64_t{1} << 62}) == std::size_t{3} << 60);
   CHECK(Tensor<Int4x2>({3}).size() == 2);
   CHECK_FALSE(is_valid(0));
   CHECK_FALSE(is_valid(dtype_count));

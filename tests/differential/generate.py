@@ -658,6 +658,11 @@ def main():
             written[operator] += 1
     print(f"{sum(written.values())} cases of {len(written)} operators; onnxruntime refuses {sum(refused.values())}: "
           + ", ".join(f"{name} {count}" for name, count in sorted(refused.items())))
+    counts = collections.defaultdict(list)
+    for name, count in sorted(written.items()):
+        counts[count].append(name)
+    for count, names in sorted(counts.items()):
+        print(f"{count} cases each: {', '.join(names)}")
     untested = sorted(set(refused) - set(written))
     if untested:
         sys.exit(f"onnxruntime refuses every case of {', '.join(untested)}: the generator is wrong")

@@ -43,9 +43,11 @@ enum class DType : std::uint8_t {
   float8e8m0 = 24,
   uint2 = 25,
   int2 = 26,
+  float6e2m3 = 27,
+  float6e3m2 = 28,
 };
 
-inline constexpr int dtype_count = 27;
+inline constexpr int dtype_count = 29;
 
 namespace detail {
 
@@ -64,6 +66,7 @@ inline constexpr std::array<DTypeFacts, dtype_count> dtype_facts{{
     {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8},
     {"uint4", 4},          {"int4", 4},       {"float4e2m1", 4},
     {"float8e8m0", 8},     {"uint2", 2},      {"int2", 2},
+    {"float6e2m3", 6},     {"float6e3m2", 6},
 }};
 
 template <DType D>
@@ -99,6 +102,8 @@ template <> struct DTypeOf<Float4E2M1x2> : DTypeConstant<DType::float4e2m1> {};
 template <> struct DTypeOf<Float8E8M0> : DTypeConstant<DType::float8e8m0> {};
 template <> struct DTypeOf<UInt2x4> : DTypeConstant<DType::uint2> {};
 template <> struct DTypeOf<Int2x4> : DTypeConstant<DType::int2> {};
+template <> struct DTypeOf<Float6E2M3Packed> : DTypeConstant<DType::float6e2m3> {};
+template <> struct DTypeOf<Float6E3M2Packed> : DTypeConstant<DType::float6e3m2> {};
 // clang-format on
 
 /// Named so that a compiler that refuses a T says why.
@@ -109,7 +114,8 @@ inline constexpr bool is_element_type_of_onnx = requires {
 
 }  // namespace detail
 
-/// A C++ type that can be the element of a tensor. For the 4-bit and 2-bit types it is the byte that packs several elements.
+/// A C++ type that can be the element of a tensor. For types of fewer than 8 bits it is a byte of the elements
+/// as they are packed.
 template <class T>
 concept Element = detail::is_element_type_of_onnx<T>;
 
@@ -130,10 +136,10 @@ inline constexpr DType dtype_of = detail::DTypeOf<std::remove_const_t<T>>::value
 /// Bytes that `elements` of `dtype` take, sub-byte types packed.
 [[nodiscard]] constexpr std::size_t storage_bytes(DType dtype, std::size_t elements) noexcept {
   const auto bits = static_cast<std::size_t>(bit_width(dtype));
-  return bits >= 8 ? elements * (bits / 8) : (elements * bits + 7) / 8;
+  return bits >= 8 ? elements * (bits / 8) : elements / 8 * bits + (elements % 8 * bits + 7) / 8;
 }
 
-[[nodiscard]] constexpr bool is_valid(int onnx_data_type) noexcept { return onnx_data_type > 0 && onnx_data_type < dtype_count; }
+[[nodiscard]] constexpr bool is_valid(std::int64_t onnx_data_type) noexcept { return onnx_data_type > 0 && onnx_data_type < dtype_count; }
 
 /// int8 or uint8.
 [[nodiscard]] constexpr bool is_byte(DType dtype) noexcept { return dtype == DType::int8 || dtype == DType::uint8; }

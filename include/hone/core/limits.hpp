@@ -22,6 +22,8 @@ struct Limits {
   std::size_t max_tensor_bytes = unlimited;
   /// Elements of any one tensor that a run makes.
   std::size_t max_tensor_elements = unlimited;
+  /// Iterations of one Loop, whose condition may never end it.
+  std::size_t max_loop_iterations = unlimited;
   /// Levels of functions and subgraphs inside each other.
   int max_nesting = 64;
   /// Nodes, after functions are inlined: a few nested ones can stand for more than fit in memory.

@@ -99,4 +99,12 @@ struct UInt2x4 {
   std::uint8_t bits = 0;
 };
 
+/// A byte of the stream of bits in which four elements take three bytes, the first one in the lowest bits of the first byte.
+struct Float6E2M3Packed {
+  std::uint8_t bits = 0;
+};
+struct Float6E3M2Packed {
+  std::uint8_t bits = 0;
+};
+
 }  // namespace hone::inline HONE_ABI

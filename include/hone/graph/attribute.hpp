@@ -99,11 +99,15 @@ class AttributeReader {
   /// The opset version by which the node is to be read, to be compared with numbers.
   [[nodiscard]] ReadingOpset& opset() noexcept { return opset_; }
 
-  /// Sets `field` to the attribute, or to `absent` when the node does not have it.
-  /// Errors: invalid_graph when the attribute is of another kind.
+  /// Sets `field` to the attribute, or to `absent` when the node does not have it. A DType is an integer of the node.
+  /// Errors: invalid_graph when the attribute is of another kind, or no element type where that is asked for.
   template <class T, class Default>
   void operator()(std::string_view name, T& field, const Default& absent) {
     const Attribute* found = take(name);
+    if constexpr (std::is_same_v<T, DType>) {
+      const auto* number = found != nullptr ? std::get_if<std::int64_t>(found) : nullptr;
+      if (number != nullptr && *number == static_cast<std::int64_t>(absent)) found = nullptr;  // undefined may be the default
+    }
     field = found != nullptr ? get<T>(name, *found) : T(absent);
   }
   /// Sets `field` to the attribute or empties it.
@@ -149,7 +153,11 @@ class AttributeReader {
 
   template <class T>
   static T get(std::string_view name, const Attribute& attribute) {
-    if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_same_v<T, DType>) {
+      const auto number = get<std::int64_t>(name, attribute);
+      if (!is_valid(number)) fail(ErrorCode::invalid_graph, "there is no element type ", number);
+      return static_cast<DType>(number);
+    } else if constexpr (std::is_integral_v<T>) {
       if (const auto* value = std::get_if<std::int64_t>(&attribute)) return static_cast<T>(*value);
     } else {
       if (const auto* value = std::get_if<T>(&attribute)) return *value;

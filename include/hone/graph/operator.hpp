@@ -12,6 +12,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/any_object.hpp>
+#include <hone/core/dtype.hpp>
 #include <hone/core/error.hpp>
 #include <hone/core/shape.hpp>
 #include <hone/core/tensor.hpp>
@@ -38,14 +39,22 @@ class DTypeSet {
     for (const DType dtype : dtypes) bits_ |= std::uint32_t{1} << static_cast<int>(dtype);
   }
   [[nodiscard]] constexpr bool contains(DType dtype) const noexcept { return (bits_ >> static_cast<int>(dtype) & 1u) != 0; }
+  [[nodiscard]] friend constexpr DTypeSet operator|(DTypeSet a, DTypeSet b) noexcept {
+    a.bits_ |= b.bits_;
+    return a;
+  }
 
  private:
+  static_assert(dtype_count <= 32);
   std::uint32_t bits_ = 0;
 };
 
 /// The element types that are real numbers, without those that are only stored.
 inline constexpr DTypeSet real_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8,   DType::int16,
                                        DType::int32,   DType::int64,   DType::uint8,   DType::uint16,   DType::uint32, DType::uint64};
+
+/// The floats that kernels compute with, in this type or a wider one.
+inline constexpr DTypeSet floating_point_numbers{DType::float32, DType::float64, DType::float16, DType::bfloat16};
 
 /// Inputs that have types of their own. The other inputs of a node have the type of the deciding one, which kernels rely on; those in
 /// OpTraits::shape_inputs are checked when they are read.

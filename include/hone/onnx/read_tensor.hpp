@@ -22,6 +22,7 @@
 #include <hone/core/file_identity.hpp>
 #include <hone/core/limits.hpp>
 #include <hone/core/mapped_file.hpp>
+#include <hone/core/packed_bits.hpp>
 #include <hone/core/value.hpp>
 #include <hone/graph/attribute.hpp>
 #include <hone/onnx/model_proto.hpp>
@@ -197,8 +198,19 @@ inline Constant read_tensor(const onnx::TensorProto& proto, const std::shared_pt
     default:
       break;
   }
-  // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of packed elements.
-  expect(element_size(dtype) == 0 ? bytes : elements, proto.int32_data_size());
+  // Everything of 16 bits or less travels in int32_data: one entry per element, or per byte of elements of 2 and 4 bits.
+  const bool by_byte = bit_width(dtype) == 2 || bit_width(dtype) == 4;
+  expect(by_byte ? bytes : elements, proto.int32_data_size());
+  if (bit_width(dtype) == 6) {
+    auto value = std::make_shared<Value>(Value::tensor(dtype, shape));
+    const TensorRef ref = value->ref();
+    std::int64_t i = 0;
+    for (const std::int32_t code : proto.int32_data()) {
+      if (code < 0 || code >= 1 << 6) broken("has element ", code, ", which is no ", name(dtype));
+      append_packed_bits(ref.as<std::uint8_t>(), i++, 6, static_cast<unsigned>(code));
+    }
+    return {ref, std::move(value)};
+  }
   return element_size(dtype) == 2 ? converted<std::uint16_t>(shape, dtype, proto.int32_data())
                                   : converted<std::uint8_t>(shape, dtype, proto.int32_data());
 }

@@ -13,7 +13,7 @@ namespace hone::inline HONE_ABI::detail {
 
 template <class ElementType>
 DType read_dtype(ElementType element_type) {
-  if (!is_valid(static_cast<int>(element_type))) {
+  if (!is_valid(element_type)) {
     fail(ErrorCode::invalid_graph, "element type ", static_cast<int>(element_type), " is none of ONNX's");
   }
   return static_cast<DType>(element_type);

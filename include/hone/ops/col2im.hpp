@@ -10,7 +10,8 @@
 
 namespace hone::inline HONE_ABI::ops {
 
-/// The sum of windows where they overlap: what undoes the gathering of windows into columns.
+/// The sum of windows where they overlap: what undoes the gathering of windows into columns. The sum of strings is one after the other, in
+/// the order of the elements of a block.
 /// Inputs: columns (N, C * block, windows), image shape, block shape -> y (N, C, *image shape). Source: ONNX Col2Im, opset 18.
 struct Col2Im {
   static constexpr std::string_view name = "Col2Im";

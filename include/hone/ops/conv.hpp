@@ -66,6 +66,8 @@ struct ConvTranspose {
     a("output_padding", output_padding, std::vector<std::int64_t>{});
     a("output_shape", output_shape, std::vector<std::int64_t>{});
     if (group < 1) fail(ErrorCode::invalid_graph, "the attribute 'group' is ", group, "; it must be at least 1");
+    for (const std::int64_t padding : output_padding)
+      if (padding < 0) fail(ErrorCode::invalid_graph, "the attribute 'output_padding' holds ", padding);
   }
   /// The window along spatial dimension `i`.
   [[nodiscard]] Window::Axis axis(std::size_t i, const Shape& x, const Shape& w) const {

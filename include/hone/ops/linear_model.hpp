@@ -15,6 +15,7 @@ namespace hone::inline HONE_ABI::ops {
 /// scores = transform(x coefficients^T + intercepts). Shapes: x (N, F), coefficients (outputs, F).
 struct LinearModel {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
 
   std::vector<float> coefficients;
   std::vector<float> intercepts;
@@ -69,6 +70,8 @@ struct LinearClassifier : LinearModel {
     a("classlabels_strings", labels.strings, std::vector<std::string>{});
     a.ignored("multi_class");
     if (intercepts.empty()) intercepts.assign(std::max<std::size_t>(labels.size() == 2 ? 1 : labels.size(), 1), 0.0f);
+    if (labels.size() != 0 && labels.size() != intercepts.size() && !one_score())
+      fail(ErrorCode::invalid_graph, "there are ", labels.size(), " classes, and ", intercepts.size(), " scores");
   }
   [[nodiscard]] std::int64_t outputs() const noexcept { return static_cast<std::int64_t>(intercepts.size()); }
   /// Whether the scores of two classes are one number.

@@ -114,6 +114,9 @@ struct Scan {
     check(input_directions, scans(), "scan_input_directions");
     check(output_axes, rows, "scan_output_axes");
     check(output_directions, rows, "scan_output_directions");
+    for (const std::vector<std::int64_t>* directions : {&input_directions, &output_directions})
+      for (const std::int64_t direction : *directions)
+        if (direction != 0 && direction != 1) fail(ErrorCode::invalid_graph, "the direction ", direction, " is neither 0 nor 1");
     for (std::size_t i = 0; i < c.output_count(); ++i) {
       const Type& type = body[body.outputs[i]].type;
       if (!type.is_tensor()) fail(ErrorCode::invalid_graph, "its body gives a ", type, ", not a tensor");

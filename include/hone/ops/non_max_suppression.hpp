@@ -21,7 +21,12 @@ struct NonMaxSuppression {
 
   bool center_point_box = false;
 
-  void attributes(auto& a) { a("center_point_box", center_point_box, false); }
+  void attributes(auto& a) {
+    std::int64_t number = 0;
+    a("center_point_box", number, 0);
+    if (number != 0 && number != 1) fail(ErrorCode::invalid_graph, "the attribute 'center_point_box' is ", number, "; expected 0 or 1");
+    center_point_box = number == 1;
+  }
   void types(const TypeContext& c) const { c.output(0, DType::int64); }
 };
 

@@ -51,8 +51,8 @@ struct BatchNormalization {
 };
 
 /// y = (x - mean(x)) / sqrt(variance(x) + epsilon) * scale + bias over the dimensions from `axis` on. Outputs 1 and 2 are the mean and the
-/// reciprocal of the root. Shapes: x (*), scale, bias (x's from axis on, or what broadcasts to them) -> y (*).
-/// Source: ONNX LayerNormalization, opset 17.
+/// reciprocal of the root, of the type that `stash_type` names; they are always taken in float or better. Shapes: x (*), scale, bias (x's
+/// from axis on, or what broadcasts to them) -> y (*). Source: ONNX LayerNormalization, opset 17.
 struct LayerNormalization {
   static constexpr std::string_view name = "LayerNormalization";
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 3, .max_outputs = 3};
@@ -60,15 +60,18 @@ struct LayerNormalization {
 
   std::int64_t axis = -1;
   float epsilon = 1e-5f;
+  DType statistics = DType::float32;
 
   void attributes(auto& a) {
     a("axis", axis, -1);
     a("epsilon", epsilon, 1e-5f);
-    a.ignored("stash_type");  // statistics are always taken in float or better
+    a("stash_type", statistics, DType::float32);
+    if (!floating_point_numbers.contains(statistics)) {
+      fail(ErrorCode::invalid_graph, "stash_type is ", hone::name(statistics), ", which is no type of floats");
+    }
   }
   void types(const TypeContext& c) const {
     c.output(0, c.input(0));
-    const DType statistics = c.input(0).dtype == DType::float64 ? DType::float64 : DType::float32;
     for (std::size_t i = 1; i < c.output_count(); ++i) c.output(i, statistics);
   }
   void shapes(const ShapeContext& c) const {
@@ -88,9 +91,11 @@ struct LayerNormalization {
   }
 };
 
-/// y = x / sqrt(mean(x^2) + epsilon) * scale over the dimensions from `axis` on. Source: ONNX RMSNormalization, opset 23.
+/// y = x / sqrt(mean(x^2) + epsilon) * scale over the dimensions from `axis` on, of the type of the scale. Source: ONNX RMSNormalization,
+/// opset 23.
 struct RMSNormalization {
   static constexpr std::string_view name = "RMSNormalization";
+  static constexpr InputTypes input_types[] = {{inputs(1), floating_point_numbers}};
   static constexpr Arity arity{.min_inputs = 2, .max_inputs = 2};
   static constexpr OpTraits traits{.in_place = inputs(0)};
 
@@ -102,6 +107,7 @@ struct RMSNormalization {
     a("epsilon", epsilon, 1e-5f);
     a.ignored("stash_type");
   }
+  void types(const TypeContext& c) const { c.output(0, c.input(1)); }
   void shapes(const ShapeContext& c) const {
     const Shape& x = c.shape(0);
     const Shape row(x.dims().subspan(normalized_axis(axis, x.rank())));

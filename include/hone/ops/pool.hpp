@@ -59,6 +59,7 @@ struct LpPool : Pool {
   void attributes(auto& a) {
     Pool::attributes(a);
     a("p", p, 2);
+    if (p < 1) fail(ErrorCode::invalid_graph, "the attribute 'p' is ", p, "; it must be at least 1");
   }
 };
 
@@ -81,7 +82,10 @@ struct GlobalMaxPool : GlobalPool {
 struct GlobalLpPool : GlobalPool {
   static constexpr std::string_view name = "GlobalLpPool";
   std::int64_t p = 2;
-  void attributes(auto& a) { a("p", p, 2); }
+  void attributes(auto& a) {
+    a("p", p, 2);
+    if (p < 1) fail(ErrorCode::invalid_graph, "the attribute 'p' is ", p, "; it must be at least 1");
+  }
 };
 
 }  // namespace hone::inline HONE_ABI::ops

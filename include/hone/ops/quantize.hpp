@@ -9,10 +9,13 @@
 
 namespace hone::inline HONE_ABI::ops {
 
-/// The element types that stand for others.
-inline constexpr DTypeSet quantized_numbers{
-    DType::int8, DType::uint8, DType::int16,        DType::uint16,     DType::int32,          DType::int4,           DType::uint4,
-    DType::int2, DType::uint2, DType::float8e4m3fn, DType::float8e5m2, DType::float8e4m3fnuz, DType::float8e5m2fnuz, DType::float4e2m1};
+/// The element types that numbers are quantized to.
+inline constexpr DTypeSet quantized_numbers{DType::int8,         DType::uint8,      DType::int16,          DType::uint16,
+                                            DType::int4,         DType::uint4,      DType::int2,           DType::uint2,
+                                            DType::float8e4m3fn, DType::float8e5m2, DType::float8e4m3fnuz, DType::float8e5m2fnuz,
+                                            DType::float4e2m1,   DType::float6e2m3, DType::float6e3m2};
+/// Those that stand for others: also int32, which products of quantized numbers are.
+inline constexpr DTypeSet dequantized_numbers = quantized_numbers | DTypeSet{DType::int32};
 inline constexpr DTypeSet quantization_scales{DType::float32,  DType::float64, DType::float16,
                                               DType::bfloat16, DType::int32,   DType::float8e8m0};
 
@@ -30,10 +33,7 @@ struct LinearQuantization {
     if (a.opset() < 21) return;
     a("block_size", block_size, 0);
     if (block_size < 0) fail(ErrorCode::invalid_graph, "block_size is ", block_size);
-    std::int64_t dtype = 0;
-    a("output_dtype", dtype, 0);
-    if (dtype < 0 || dtype >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", dtype);
-    output_dtype = static_cast<DType>(dtype);
+    a("output_dtype", output_dtype, DType::undefined);
   }
 
   /// The scale of element (outer, i, inner) is element outer * outer_stride + i / block * inner_count + inner * inner_stride of the scales.
@@ -81,7 +81,7 @@ struct LinearQuantization {
 };
 
 /// y = saturate(round(x / scale) + zero_point), with ties to even; to floats y = saturate(x / scale).
-/// Shapes: x (*) -> y (*). Source: ONNX QuantizeLinear, opsets 10 to 25.
+/// Shapes: x (*) -> y (*). Source: ONNX QuantizeLinear, opsets 10 to 28.
 struct QuantizeLinear : LinearQuantization {
   static constexpr std::string_view name = "QuantizeLinear";
   static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}, {inputs(1), quantization_scales}, {inputs(2), quantized_numbers}};
@@ -98,16 +98,23 @@ struct QuantizeLinear : LinearQuantization {
     if (zero.is_known() && output_dtype != DType::undefined && !(zero == Type(output_dtype))) {
       fail(ErrorCode::invalid_graph, "the zero points are ", zero, ", but output_dtype is ", hone::name(output_dtype));
     }
-    c.output(0, zero.is_known() ? zero : Type(output_dtype != DType::undefined ? output_dtype : DType::uint8));
+    const DType dtype = zero.is_known() ? zero.dtype : output_dtype != DType::undefined ? output_dtype : DType::uint8;
+    if (!quantized_numbers.contains(dtype)) fail(ErrorCode::invalid_graph, "there is no quantization to ", hone::name(dtype));
+    c.output(0, dtype);
   }
 };
 
-/// y = (x - zero_point) scale. Shapes: x (*) -> y (*). Source: ONNX DequantizeLinear, opsets 10 to 25.
+/// y = (x - zero_point) scale. Shapes: x (*) -> y (*). Source: ONNX DequantizeLinear, opsets 10 to 28.
 struct DequantizeLinear : LinearQuantization {
   static constexpr std::string_view name = "DequantizeLinear";
-  static constexpr InputTypes input_types[] = {{inputs(0), quantized_numbers}, {inputs(1), quantization_scales}};
+  static constexpr InputTypes input_types[] = {{inputs(0), dequantized_numbers}, {inputs(1), quantization_scales}};
 
-  void types(const TypeContext& c) const { c.output(0, output_dtype != DType::undefined ? Type(output_dtype) : c.input(1)); }
+  void types(const TypeContext& c) const {
+    if (output_dtype != DType::undefined && !quantization_scales.contains(output_dtype)) {
+      fail(ErrorCode::invalid_graph, "quantized numbers do not stand for ", hone::name(output_dtype));
+    }
+    c.output(0, output_dtype != DType::undefined ? Type(output_dtype) : c.input(1));
+  }
 };
 
 /// Quantizes to uint8 with the scale and zero point that the range of x, widened to hold 0, gives.

@@ -30,11 +30,9 @@ struct QuantizedPointwise {
     chain.attributes(a);
     a.required("scales", scales);
     a.required("zeros", zeros);
-    std::int64_t number = 0;
-    a.required("to", number);
-    to = static_cast<DType>(number);
+    a.required("to", to);
     if (to != DType::float32 && !is_byte(to))
-      fail(ErrorCode::invalid_graph, "the attribute 'to' is ", number, "; expected float32, int8 or uint8");
+      fail(ErrorCode::invalid_graph, "the attribute 'to' is ", hone::name(to), "; expected float32, int8 or uint8");
     if (scales.size() != zeros.size() || scales.size() < 2)
       fail(ErrorCode::invalid_graph, "it has ", scales.size(), " scales and ", zeros.size(), " zero points");
   }

@@ -10,6 +10,7 @@
 #include <hone/graph/operator.hpp>
 #include <hone/ops/conv.hpp>
 #include <hone/ops/matmul.hpp>
+#include <hone/ops/quantize.hpp>
 
 namespace hone::inline HONE_ABI::ops {
 
@@ -27,8 +28,13 @@ struct QuantizedInputs {
   }
 };
 
-/// A product P of integers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
-/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero). Scales and zero points of a are one or per row; those of b, the weights,
+/// The element types of the operands of products that have scales.
+inline constexpr DTypeSet quantized_operands{DType::int8,           DType::uint8,      DType::float8e4m3fn,
+                                             DType::float8e4m3fnuz, DType::float8e5m2, DType::float8e5m2fnuz};
+
+/// A product P of quantized numbers less their zero points: y = P(a - a_zero, b - b_zero), an int32, or, where there are scales,
+/// y = saturate(round(a_scale b_scale / y_scale P(...)) + y_zero), without rounding where y is a float. Operands may be floats of 8 bits
+/// then. Scales and zero points of a are one or per row; those of b, the weights,
 /// one or per column or output channel.
 template <class Product, bool Scaled, bool WithBias>
 struct QuantizedProduct {
@@ -38,7 +44,7 @@ struct QuantizedProduct {
   static constexpr Arity arity{.min_inputs = Scaled ? 8 : 2, .max_inputs = Scaled ? (WithBias ? 9 : 8) : 4};
   static constexpr InputTypes input_types[] = {{QuantizedInputs::present(at.a_scale, at.b_scale, at.y_scale), real_numbers},
                                                {QuantizedInputs::present(at.bias), DTypeSet{DType::int32}},
-                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), real_numbers}};
+                                               {QuantizedInputs::present(at.a_zero, at.b, at.b_zero, at.y_zero), quantized_numbers}};
 
   Product product;
 

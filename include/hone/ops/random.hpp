@@ -18,12 +18,18 @@ struct RandomOperator {
   DType dtype = DType::undefined;
 
  protected:
-  void read(auto& a, DType absent) {
-    std::int64_t number = 0;
+  /// `allowed`: what the generator can make.
+  void read(auto& a, DType absent, DTypeSet allowed) {
     a("seed", seed);
-    a("dtype", number, static_cast<std::int64_t>(absent));
-    if (number < 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
+    a("dtype", dtype, absent);
+    if (dtype != DType::undefined && !allowed.contains(dtype))
+      fail(ErrorCode::invalid_graph, "the attribute 'dtype' is ", hone::name(dtype), ", of which there are no random numbers");
+  }
+  /// The type of the input where the node does not tell another one. Errors: invalid_graph.
+  [[nodiscard]] DType like(const Type& input, DTypeSet allowed) const {
+    if (dtype != DType::undefined) return dtype;
+    if (input.is_tensor() && allowed.contains(input.dtype)) return input.dtype;
+    fail(ErrorCode::invalid_graph, "its input is ", input, ", of which there are no random numbers");
   }
 };
 
@@ -43,7 +49,7 @@ struct RandomLike : RandomOperator {
   float first = 0;
   float second = 1;
 
-  void types(const TypeContext& c) const { c.output(0, dtype != DType::undefined ? Type(dtype) : c.input(0)); }
+  void types(const TypeContext& c) const { c.output(0, like(c.input(0), floating_point_numbers)); }
 };
 
 /// Normally distributed numbers. Source: ONNX RandomNormal, opsets 1 to 22.
@@ -51,7 +57,7 @@ struct RandomNormal : RandomTensor {
   static constexpr std::string_view name = "RandomNormal";
   static constexpr bool normal = true;
   void attributes(auto& a) {
-    read(a, DType::float32);
+    read(a, DType::float32, floating_point_numbers);
     a.required("shape", shape);
     a("mean", first, 0.0f);
     a("scale", second, 1.0f);
@@ -62,7 +68,7 @@ struct RandomUniform : RandomTensor {
   static constexpr std::string_view name = "RandomUniform";
   static constexpr bool normal = false;
   void attributes(auto& a) {
-    read(a, DType::float32);
+    read(a, DType::float32, floating_point_numbers);
     a.required("shape", shape);
     a("low", first, 0.0f);
     a("high", second, 1.0f);
@@ -73,7 +79,7 @@ struct RandomNormalLike : RandomLike {
   static constexpr std::string_view name = "RandomNormalLike";
   static constexpr bool normal = true;
   void attributes(auto& a) {
-    read(a, DType::undefined);
+    read(a, DType::undefined, floating_point_numbers);
     a("mean", first, 0.0f);
     a("scale", second, 1.0f);
   }
@@ -83,7 +89,7 @@ struct RandomUniformLike : RandomLike {
   static constexpr std::string_view name = "RandomUniformLike";
   static constexpr bool normal = false;
   void attributes(auto& a) {
-    read(a, DType::undefined);
+    read(a, DType::undefined, floating_point_numbers);
     a("low", first, 0.0f);
     a("high", second, 1.0f);
   }
@@ -92,19 +98,20 @@ struct RandomUniformLike : RandomLike {
 /// y = 1 with probability x, else 0. Shapes: x (*) -> y (*). Source: ONNX Bernoulli, opsets 15 to 22.
 struct Bernoulli : RandomOperator {
   static constexpr std::string_view name = "Bernoulli";
-  void attributes(auto& a) { read(a, DType::undefined); }
-  void types(const TypeContext& c) const { c.output(0, dtype != DType::undefined ? Type(dtype) : c.input(0)); }
+  static constexpr InputTypes input_types[] = {{inputs(0), floating_point_numbers}};
+  static constexpr DTypeSet allowed = real_numbers | DTypeSet{DType::boolean};
+  void attributes(auto& a) { read(a, DType::undefined, allowed); }
+  void types(const TypeContext& c) const { c.output(0, like(c.input(0), allowed)); }
 };
 
 /// Classes drawn with the probabilities softmax(x). Shapes: x (B, C) -> y (B, sample_size). Source: ONNX Multinomial, opsets 7 to 22.
 struct Multinomial : RandomOperator {
   static constexpr std::string_view name = "Multinomial";
+  static constexpr InputTypes input_types[] = {{inputs(0), floating_point_numbers}};
   std::int64_t sample_size = 1;
   void attributes(auto& a) {
-    read(a, DType::int32);
+    read(a, DType::int32, {DType::int32, DType::int64});
     a("sample_size", sample_size, 1);
-    if (dtype != DType::int32 && dtype != DType::int64)
-      fail(ErrorCode::invalid_graph, "classes are int32 or int64, not ", hone::name(dtype));
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const {

@@ -32,12 +32,7 @@ struct SequenceEmpty : SequenceOperator {
   static constexpr std::string_view name = "SequenceEmpty";
   static constexpr Arity arity{.min_inputs = 0, .max_inputs = 0};
   DType dtype = DType::float32;
-  void attributes(auto& a) {
-    std::int64_t number = 0;
-    a("dtype", number, static_cast<std::int64_t>(DType::float32));
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
-  }
+  void attributes(auto& a) { a("dtype", dtype, DType::float32); }
   void types(const TypeContext& c) const { c.output(0, Type::sequence_of(dtype)); }
 };
 

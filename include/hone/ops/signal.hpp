@@ -90,6 +90,12 @@ struct STFT {
   }
 };
 
+/// The attribute output_datatype. Errors: invalid_graph when it names no real numbers.
+inline void read_output_datatype(auto& a, DType& dtype) {
+  a("output_datatype", dtype, DType::float32);
+  if (!real_numbers.contains(dtype)) fail(ErrorCode::invalid_graph, "the attribute 'output_datatype' is ", hone::name(dtype));
+}
+
 /// y[n] = a - b cos(2 pi n / N) + c cos(4 pi n / N), where N is the size, or one less when not periodic.
 /// Shapes: size () -> y (size). Source: ONNX, opset 17.
 struct CosineWindow {
@@ -99,11 +105,8 @@ struct CosineWindow {
   DType dtype = DType::float32;
 
   void attributes(auto& a) {
-    std::int64_t number = 0;
     a("periodic", periodic, 1);
-    a("output_datatype", number, static_cast<std::int64_t>(DType::float32));
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
+    read_output_datatype(a, dtype);
   }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const { c.output(0, {only_integer(c.tensor(0), "the size")}); }
@@ -132,12 +135,7 @@ struct MelWeightMatrix {
 
   DType dtype = DType::float32;
 
-  void attributes(auto& a) {
-    std::int64_t number = 0;
-    a("output_datatype", number, static_cast<std::int64_t>(DType::float32));
-    if (number <= 0 || number >= dtype_count) fail(ErrorCode::invalid_graph, "there is no element type ", number);
-    dtype = static_cast<DType>(number);
-  }
+  void attributes(auto& a) { read_output_datatype(a, dtype); }
   void types(const TypeContext& c) const { c.output(0, dtype); }
   void shapes(const ShapeContext& c) const {
     const std::int64_t length = only_integer(c.tensor(1), "the length");

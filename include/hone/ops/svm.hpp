@@ -15,6 +15,7 @@ namespace hone::inline HONE_ABI::ops {
 /// (gamma a b + c)^degree or exp(-gamma |a - b|^2).
 struct SupportVectors {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
   enum class Function : std::uint8_t { linear, poly, rbf, sigmoid };
 
   Function function = Function::linear;
@@ -96,7 +97,8 @@ struct SVMClassifier : SupportVectors {
     for (const std::int64_t count : per_class)
       if (count < 0 || count > 1 << 30) fail(ErrorCode::invalid_graph, "a class has ", count, " vectors");
     const bool fits = per_class.empty() || (rho.size() == pairs() && coefficients.size() == (classes() - 1) * supports());
-    if (!fits || prob_a.size() != prob_b.size() || (!prob_a.empty() && prob_a.size() != pairs()) || classes() < 1) {
+    if (!fits || prob_a.size() != prob_b.size() || (!prob_a.empty() && prob_a.size() != pairs()) || classes() < 1 ||
+        (labels.size() != 0 && labels.size() != classes())) {
       fail(ErrorCode::invalid_graph, "its lists do not fit ", classes(), " classes");
     }
   }

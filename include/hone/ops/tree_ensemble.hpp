@@ -69,6 +69,7 @@ struct Trees {
 /// What the tree operators share. Shapes: x (N, F) -> scores (N, targets).
 struct TreeModel {
   static constexpr std::string_view domain = "ai.onnx.ml";
+  static constexpr InputTypes input_types[] = {{inputs(0), real_numbers}};
   enum class Aggregate : std::int64_t { average, sum, min, max };
 
   Trees trees;
@@ -154,6 +155,8 @@ struct TreeModel {
       if (!place.emplace(name, at).second) fail(ErrorCode::invalid_graph, "tree ", tree[i], " has node ", id[i], " twice");
       if (i == 0 || tree[i] != tree[i - 1]) trees.roots.push_back(at);
     }
+    for (const auto& [name, listed] : weights_of)
+      if (!place.contains(name)) fail(ErrorCode::invalid_graph, "tree ", name.first, " has no node ", name.second, " for its weights");
     for (std::size_t i = 0; i < n; ++i) {
       const std::int64_t at = place[{tree[i], id[i]}];
       if (at < 0) continue;
@@ -206,6 +209,8 @@ struct TreeEnsemble : TreeModel {
       fail(ErrorCode::invalid_graph, "unknown aggregate_function or post_transform");
     aggregate = static_cast<Aggregate>(aggregation);
     transform = static_cast<PostTransform>(post);
+    if (std::any_of(trees.roots.begin(), trees.roots.end(), [](std::int64_t root) { return root < 0; }))
+      fail(ErrorCode::invalid_graph, "a tree begins at a negative index");
     const std::size_t n = feature.size();
     const auto count = static_cast<std::int64_t>(n);
     if (yes.size() != n || no.size() != n || true_leafs.size() != n || false_leafs.size() != n || modes.tensor.elements() != count ||
@@ -252,6 +257,8 @@ struct TreeEnsembleRegressor : TreeModel {
     aggregate = aggregate_of(text);
     read_listed(a, {"target_treeids", "target_nodeids", "target_ids", "target_weights", "target_weights_as_tensor"});
     trees.check();
+    if (!base.empty() && static_cast<std::int64_t>(base.size()) != trees.targets)
+      fail(ErrorCode::invalid_graph, "there are ", base.size(), " base values for ", trees.targets, " targets");
   }
   void types(const TypeContext& c) const { c.output(0, DType::float32); }
   void shapes(const ShapeContext& c) const {

@@ -33,15 +33,14 @@ struct EyeLike {
   static constexpr std::string_view name = "EyeLike";
   static constexpr OpTraits traits{.unread_inputs = inputs(0)};
 
-  std::optional<std::int64_t> dtype;
+  std::optional<DType> dtype;
   std::int64_t k = 0;
 
   void attributes(auto& a) {
     a("dtype", dtype);
     a("k", k, 0);
-    if (dtype && (*dtype <= 0 || *dtype >= dtype_count)) fail(ErrorCode::invalid_graph, "there is no element type ", *dtype);
   }
-  void types(const TypeContext& c) const { c.output(0, dtype ? Type(static_cast<DType>(*dtype)) : c.input(0)); }
+  void types(const TypeContext& c) const { c.output(0, dtype ? Type(*dtype) : c.input(0)); }
   void shapes(const ShapeContext& c) const {
     if (c.shape(0).rank() != 2) fail(ErrorCode::invalid_argument, "the input must be a matrix, but its shape is ", c.shape(0));
     c.output(0, c.shape(0));

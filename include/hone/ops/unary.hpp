@@ -159,6 +159,12 @@ struct Clip : Unary {
     a.moved_to_input("min", 1, true);
     a.moved_to_input("max", 2, true);
   }
+  void shapes(const ShapeContext& c) const {
+    for (const std::size_t i : {1, 2})
+      if (c.has_input(i) && c.shape(i).elements() != 1)
+        fail(ErrorCode::invalid_argument, "its input ", i, ", a bound, has shape ", c.shape(i), "; expected one element");
+    c.output(0, c.shape(0));
+  }
 };
 
 /// Whether x is NaN. Source: ONNX IsNaN, opsets 9 to 20.

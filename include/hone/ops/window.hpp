@@ -122,6 +122,7 @@ struct Window {
     axis.kernel = kernel_shape.empty() ? kernel : kernel_shape[i];
     if (!strides.empty()) axis.stride = strides[i];
     if (!dilations.empty()) axis.dilation = dilations[i];
+    if (axis.kernel < 1) fail(ErrorCode::invalid_argument, "the window of spatial dimension ", i, " has ", axis.kernel, " elements");
     // Sizes beyond 2^40 would overflow the products below, and no memory holds them.
     for (const std::int64_t value : {axis.kernel, axis.stride, axis.dilation})
       if (value > (std::int64_t{1} << 30)) fail(ErrorCode::invalid_argument, "the window of spatial dimension ", i, " is too large");

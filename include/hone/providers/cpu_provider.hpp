@@ -75,19 +75,27 @@ class CpuProvider final : public Provider {
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
     const DType from = node.input_dtype(entry.op->type_input);
-    const std::span<const DType> wider = wider_types(from, node.node().op->traits().integers);
-    if (wider.empty() || !WidenedKernel::supports(node)) return false;
-    for (const DType to : wider) {
-      std::unique_ptr<Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
-      const NodeView wide(node, *widening);
-      const KernelChoice<CpuDevice> choice = choose(entry, wide);
-      if (choice.kernel == nullptr) continue;
-      placement.kernel = std::make_unique<WidenedKernel>(choice.kernel->create(wide, device_), std::move(widening));
-      placement.name = text(choice.name, " ", simd::name(device_.isa), ", ", hone::name(from), " converted");
-      placement.refusal.clear();
-      return true;
+    if (!WidenedKernel::supports(node)) return false;
+    for (const DType to : wider_types(from, node.node().op->traits().integers))
+      if (place_widened(entry, node, DTypeSet{from}, hone::name(from), to, placement)) return true;
+    // Inputs of several types of floats: a kernel of the widest one.
+    if (from != DType::float64 && !narrower_floats(DType::float64).contains(from)) return false;
+    for (const DType to : {DType::float32, DType::float64}) {
+      const DTypeSet floats = narrower_floats(to);
+      if ((from == to || floats.contains(from)) && place_widened(entry, node, floats, "narrower floats", to, placement)) return true;
     }
     return false;
+  }
+  bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, DTypeSet from, std::string_view converted, DType to,
+                     Placement& placement) const {
+    std::unique_ptr<Widening> widening = WidenedKernel::widen(node, from, to, ThreadPool::shared(1));
+    const NodeView wide(node, *widening);
+    const KernelChoice<CpuDevice> choice = choose(entry, wide);
+    if (choice.kernel == nullptr) return false;
+    placement.kernel = std::make_unique<WidenedKernel>(choice.kernel->create(wide, device_), std::move(widening));
+    placement.name = text(choice.name, " ", simd::name(device_.isa), ", ", converted, " converted");
+    placement.refusal.clear();
+    return true;
   }
 
   static simd::Isa isa_of(std::string_view arch) {

@@ -38,15 +38,15 @@ struct Support {
   explicit operator bool() const noexcept { return supported; }
 };
 
-/// Shows tensors of one type as tensors of a wider one, to a kernel that another one converts for.
+/// Shows tensors of some types as tensors of a wider one, to a kernel that another one converts for.
 struct Widening {
-  DType from = DType::undefined;
+  DTypeSet from{};
   DType to = DType::undefined;
   InputSet shape_inputs = 0;
-  /// One per input: constants of type `from` in the wider type, else none.
+  /// One per input: constants of the types `from` in the wider type, else none.
   std::vector<std::optional<Constant>> constants;
 
-  [[nodiscard]] Type operator()(const Type& type) const { return type == Type(from) ? Type(to) : type; }
+  [[nodiscard]] Type operator()(const Type& type) const { return type.is_tensor() && from.contains(type.dtype) ? Type(to) : type; }
 };
 
 /// A node in its graph, as kernels see it while a session is created.
@@ -163,6 +163,13 @@ class Context {
   [[nodiscard]] Slot& output_slot(std::size_t i) const noexcept { return *outputs_[i]; }
   [[nodiscard]] std::span<Slot* const> output_slots() const noexcept { return outputs_; }
   [[nodiscard]] std::span<Slot* const> input_slots() const noexcept { return inputs_; }
+
+  /// What the session may use; null when that is not limited.
+  [[nodiscard]] const Limits* limits() const noexcept {
+    for (const Slot* slot : outputs_)
+      if (slot != nullptr) return slot->limits;
+    return nullptr;
+  }
 
   /// Memory for an output whose shape only the kernel knows (OpTraits::data_dependent), kept from run to run.
   /// Errors: resource_exhausted, beyond a limit of the session too.

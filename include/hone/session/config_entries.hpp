@@ -69,6 +69,7 @@ inline constexpr std::array config_table{
               &apply_flag<&SessionOptions::disable_cpu_fallback>},
     ConfigKey{"session.intra_op.allow_spinning", "0 or 1: SessionOptions::allow_spinning", &apply_flag<&SessionOptions::allow_spinning>},
     ConfigKey{"session.limits.max_arena_bytes", "bytes: Limits", &apply_limit<&Limits::max_arena_bytes>},
+    ConfigKey{"session.limits.max_loop_iterations", "a number: Limits", &apply_limit<&Limits::max_loop_iterations>},
     ConfigKey{"session.limits.max_nesting", "a number: Limits", &apply_limit<&Limits::max_nesting>},
     ConfigKey{"session.limits.max_nodes", "a number: Limits", &apply_limit<&Limits::max_nodes>},
     ConfigKey{"session.limits.max_tensor_bytes", "bytes: Limits", &apply_limit<&Limits::max_tensor_bytes>},

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -79,15 +82,117 @@ TEST_CASE("Cast-1 names the type") {
 }
 
 TEST_CASE("Every code of the small floats survives a round trip") {
-  for (const DType dtype : {DType::float8e4m3fn, DType::float8e4m3fnuz, DType::float8e5m2, DType::float8e5m2fnuz, DType::float4e2m1}) {
+  for (const DType dtype : {DType::float8e4m3fn, DType::float8e4m3fnuz, DType::float8e5m2, DType::float8e5m2fnuz, DType::float4e2m1,
+                            DType::float6e2m3, DType::float6e3m2}) {
     CAPTURE(hone::name(dtype));
     const hone::SmallFloat format = hone::SmallFloat::of(dtype);
-    for (unsigned code = 0; code < (dtype == DType::float4e2m1 ? 16U : 256U); ++code) {
+    for (unsigned code = 0; code < 1U << hone::bit_width(dtype); ++code) {
       const float value = format.decode(static_cast<std::uint8_t>(code));
       if (std::isnan(value)) continue;
       CAPTURE(code);
       CHECK(format.encode(value, false) == code);
     }
+  }
+}
+
+/// A type of 6 bits as the OCP Microscaling Formats define it: (-1)^sign 2^(exponent - bias) 1.mantissa, or, where the exponent is 0,
+/// (-1)^sign 2^(1 - bias) 0.mantissa.
+struct SixBits {
+  DType dtype;
+  int mantissa_bits;
+  int bias;
+
+  [[nodiscard]] float value(unsigned code) const {
+    const unsigned steps = 1U << mantissa_bits;
+    const unsigned exponent = (code & 0x1f) / steps;
+    const float fraction = static_cast<float>(code % steps) / static_cast<float>(steps);
+    const float magnitude = std::ldexp(exponent == 0 ? fraction : 1 + fraction, static_cast<int>(exponent == 0 ? 1 : exponent) - bias);
+    return (code & 0x20) != 0 ? -magnitude : magnitude;
+  }
+  /// The codes that Cast gives for numbers, read bit by bit.
+  template <class T>
+  [[nodiscard]] std::vector<unsigned> cast_of(const std::vector<T>& numbers, const hone::Attributes& further = {}) const {
+    auto all = attributes({{"to", integer(static_cast<std::int64_t>(dtype))}});
+    for (const auto& [name, attribute] : further) all.set(name, attribute);
+    const Values y = run_node<Cast>(28, all, values(hone::Tensor<T>({static_cast<std::int64_t>(numbers.size())}, numbers)));
+    CHECK(y[0].dtype() == dtype);
+    CHECK(y[0].ref().bytes() == (6 * numbers.size() + 7) / 8);
+    std::vector<unsigned> codes(numbers.size());
+    for (std::size_t bit = 0; bit < 6 * codes.size(); ++bit)
+      codes[bit / 6] |= (y[0].ref().as<const std::uint8_t>()[bit / 8] >> bit % 8 & 1U) << bit % 6;
+    return codes;
+  }
+  [[nodiscard]] unsigned code_of(float number) const { return cast_of<float>({number})[0]; }
+};
+
+constexpr SixBits six_bits[]{{DType::float6e2m3, 3, 1}, {DType::float6e3m2, 2, 3}};
+
+TEST_CASE("Cast from the floats of 6 bits: all codes") {
+  CHECK(six_bits[0].value(0x1f) == 7.5F);
+  CHECK(six_bits[0].value(0x01) == 0.125F);
+  CHECK(six_bits[1].value(0x1f) == 28);
+  CHECK(six_bits[1].value(0x21) == -0.0625F);
+  for (const SixBits& format : six_bits) {
+    CAPTURE(hone::name(format.dtype));
+    // More than a block, and an end within a byte.
+    const std::int64_t count = 64 * 20 + 1;
+    hone::Value x = hone::Value::tensor(format.dtype, {count});
+    std::fill_n(x.ref().as<std::uint8_t>(), x.ref().bytes(), std::uint8_t{0});
+    for (std::int64_t bit = 0; bit < 6 * count; ++bit)
+      x.ref().as<std::uint8_t>()[bit / 8] |= static_cast<std::uint8_t>((bit / 6 % 64 >> bit % 6 & 1) << bit % 8);
+    const hone::Value y = cast(std::move(x), DType::float32);
+    for (unsigned i = 0; i < count; ++i) {
+      CAPTURE(i);
+      CHECK(y.view<float>()[i] == format.value(i % 64));
+      CHECK(std::signbit(y.view<float>()[i]) == (i % 64 >= 32));
+    }
+  }
+}
+
+TEST_CASE("Cast to the floats of 6 bits rounds to nearest, ties to even, and saturates") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const SixBits& format : six_bits) {
+    CAPTURE(hone::name(format.dtype));
+    for (const unsigned sign : {0U, 0x20U}) {
+      for (unsigned code = 0; code < 0x1f; ++code) {
+        CAPTURE(code);
+        const float low = format.value(code | sign);
+        const float high = format.value(code + 1 | sign);
+        const float middle = low / 2 + high / 2;
+        CHECK(format.code_of(low) == (code | sign));
+        CHECK(format.code_of(std::nextafter(middle, low)) == (code | sign));
+        CHECK(format.code_of(middle) == (code + code % 2 | sign));
+        CHECK(format.code_of(std::nextafter(middle, high)) == (code + 1 | sign));
+      }
+      const float most = format.value(0x1f | sign);
+      for (const float beyond : {most, std::nextafter(most, most * 2), most * 1.5F, most * 1e30F, std::copysign(infinity, most)}) {
+        CHECK(format.code_of(beyond) == (0x1f | sign));
+        CHECK(format.cast_of<float>({beyond}, attributes({{"saturate", integer(0)}}))[0] == (0x1f | sign));
+      }
+      CHECK(format.code_of(std::copysign(1e-30F, most)) == sign);
+      CHECK(format.code_of(std::copysign(0.0F, most)) == sign);
+    }
+    // There is no NaN: ml_dtypes makes it a zero of the other sign.
+    CHECK(format.code_of(std::copysign(std::nanf(""), 1.0F)) == 0x20);
+    CHECK(format.code_of(std::copysign(std::nanf(""), -1.0F)) == 0);
+  }
+}
+
+TEST_CASE("Cast between the floats of 6 bits and other types") {
+  for (const SixBits& format : six_bits) {
+    CHECK(format.cast_of<std::int64_t>({0, 1, -2, 1000}) == std::vector<unsigned>{0, format.code_of(1), format.code_of(-2), 0x1f});
+    CHECK(format.cast_of<std::uint8_t>({200, 0}) == std::vector<unsigned>{0x1f, 0});
+    CHECK(format.cast_of<hone::Half>({hone::Half(0.5F)}) == std::vector<unsigned>{format.code_of(0.5F)});
+    CHECK(format.cast_of<std::string>({"-1.5", "1e9"}) == std::vector<unsigned>{format.code_of(-1.5F), 0x1f});
+    // Slightly above the middle of 1 and the next number, by less than a float can tell.
+    const double step = static_cast<double>(format.value(format.code_of(1) + 1)) - 1;
+    CHECK(format.cast_of<double>({1 + step / 2, 1 + step / 2 + 0x1p-40}) ==
+          std::vector<unsigned>{format.code_of(1), format.code_of(1) + 1});
+    const auto one = [&] { return cast(tensor<float>({3}, {1, -2.5F, 0}), format.dtype); };
+    check_tensor<std::int32_t>(cast(one(), DType::int32), {3}, {1, -2, 0});
+    check_tensor<bool>(cast(one(), DType::boolean), {3}, {true, true, false});
+    check_tensor<std::string>(cast(one(), DType::string), {3}, {"1", "-2.5", "0"});
+    check_tensor<double>(cast(cast(one(), DType::float4e2m1), DType::float64), {3}, {1, -2, 0});
   }
 }
 

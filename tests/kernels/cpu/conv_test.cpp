@@ -9,6 +9,7 @@
 #include <hone/ops/conv.hpp>
 #include <hone/ops/pool.hpp>
 
+#include "kernels/cpu/one_node.hpp"
 #include "support/model.hpp"
 #include "support/rewriting.hpp"
 
@@ -201,6 +202,18 @@ TEST_CASE("pools of any geometry agree with the formula") {
     CAPTURE(round);
     CHECK(equal);
   }
+}
+
+TEST_CASE("windows without elements, roots of no order and less than no padding are refused") {
+  const auto x = [] { return iota<float>({1, 1, 4, 4}); };
+  CHECK_THROWS_AS(run_node<hone::ops::Conv>(11, {}, values(x(), iota<float>({1, 1, 0, 3}))), hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::ConvTranspose>(11, {}, values(x(), iota<float>({1, 1, 3, 0}))), hone::Error);
+  CHECK_THROWS_AS(
+      run_node<hone::ops::ConvTranspose>(11, attributes({{"output_padding", integers({-1, 0})}}), values(x(), iota<float>({1, 1, 3, 3}))),
+      hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::LpPool>(11, attributes({{"kernel_shape", integers({2, 2})}, {"p", integer(0)}}), values(x())),
+                  hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::GlobalLpPool>(2, attributes({{"p", integer(-1)}}), values(x())), hone::Error);
 }
 
 TEST_CASE("groups that the channels do not have are refused, however many") {

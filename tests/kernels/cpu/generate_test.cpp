@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <hone/core/packed_bits.hpp>
 #include <hone/ops/generate.hpp>
 #include <hone/ops/shape.hpp>
 #include <hone/ops/tile.hpp>
@@ -50,6 +51,15 @@ TEST_CASE("ConstantOfShape repeats elements of any size, packed ones too") {
   const Values packed = run_node<ConstantOfShape>(21, value(std::move(four)), values(list({4})));
   CHECK(packed[0].ref().as<std::uint8_t>()[0] == 0x33);
   CHECK(packed[0].ref().as<std::uint8_t>()[1] == 0x33);
+  // Elements of 6 bits, more than one block of memory and an end within a byte.
+  hone::Value six = hone::Value::tensor(hone::DType::float6e2m3, {1});
+  *six.ref().as<std::uint8_t>() = 0x15;
+  for (const std::int64_t n : {1, 5, 200001}) {
+    const Values many = run_node<ConstantOfShape>(25, value(six.clone()), values(list({n})));
+    bool same = many[0].ref().bytes() == static_cast<std::size_t>(6 * n + 7) / 8;
+    for (std::int64_t i = 0; same && i < n; ++i) same = hone::packed_bits(many[0].ref().as<std::uint8_t>(), i, 6) == 0x15;
+    CHECK(same);
+  }
   CHECK_THROWS_AS(run_node<ConstantOfShape>(9, {}, values(list({-1}))), hone::Error);
   CHECK_THROWS_AS(run_node<ConstantOfShape>(9, value(iota<float>({2})), values(list({1}))), hone::Error);
 }

@@ -51,6 +51,11 @@ TEST_CASE("Col2Im of complex numbers and booleans") {
   CHECK(y.view<std::complex<double>>()[1] == std::complex<double>(2, 3));
 }
 
+TEST_CASE("Col2Im of strings puts those that meet one after the other") {
+  const Values y = run_node<hone::ops::Col2Im>(18, {}, values(tensor<std::string>({1, 2, 2}, {"a", "b", "c", "d"}), list({3}), list({2})));
+  check_tensor<std::string>(y[0], {1, 1, 3}, {"a", "bc", "d"});
+}
+
 TEST_CASE("GridSample of other types than those of the grid") {
   const auto sample = [](hone::Value x, const char* mode, hone::Value grid) {
     return std::move(run_node<hone::ops::GridSample>(20, attributes({{"mode", string(mode)}}), values(std::move(x), std::move(grid)))[0]);

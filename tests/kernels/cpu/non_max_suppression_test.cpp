@@ -33,6 +33,9 @@ TEST_CASE("NonMaxSuppression selects nothing without a number of boxes, and only
   const Values y =
       run_node<NonMaxSuppression>(10, {}, values(boxes(), tensor<float>({1, 1, 3}, {1, 2, 3}), list({3}), hone::Value(), number(2)));
   check_tensor<std::int64_t>(y[0], {1, 3}, {0, 0, 2});
+  CHECK_THROWS_AS(
+      run_node<NonMaxSuppression>(10, attributes({{"center_point_box", integer(2)}}), values(boxes(), tensor<float>({1, 1, 3}, {1, 2, 3}))),
+      hone::Error);
 }
 
 }  // namespace non_max_suppression_test

@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <hone/graph/graph.hpp>
+#include <hone/graph/infer_types.hpp>
 #include <hone/providers/cpu.hpp>
 #include <hone/providers/cpu_kernels.hpp>
 #include <hone/session/evaluate.hpp>
@@ -85,6 +86,7 @@ Values run_node(int opset, const hone::Attributes& attributes, Values inputs, st
     input_refs.push_back(input.has_value() ? &input.ref() : nullptr);
   }
   std::vector<hone::Type> output_types(outputs);
+  hone::detail::check_input_types(node.op->info(), input_types);
   node.op->types(hone::TypeContext(input_types, output_types, {}));
   for (const hone::Type& type : output_types) node.outputs.push_back(add({nullptr, type.dtype, {}}));
 

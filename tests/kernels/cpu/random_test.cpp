@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -26,6 +27,29 @@ inline Moments moments(const hone::Value& value) {
   for (const float x : view)
     m.variance += (static_cast<double>(x) - m.mean) * (static_cast<double>(x) - m.mean) / static_cast<double>(view.size());
   return m;
+}
+
+TEST_CASE("types of which there are no random numbers are errors, not memory that is written as if it were numbers") {
+  using hone::DType;
+  for (const DType dtype : {DType::string, DType::complex64, DType::complex128, DType::int4, DType::float8e5m2, DType::float6e2m3}) {
+    CAPTURE(hone::name(dtype));
+    const hone::Attribute number = integer(static_cast<std::int64_t>(dtype));
+    const auto typed = attributes({{"dtype", number}});
+    const auto shaped = attributes({{"dtype", number}, {"shape", integers({2})}});
+    CHECK_THROWS_AS(run_node<hone::ops::RandomNormal>(1, shaped, {}), hone::Error);
+    CHECK_THROWS_AS(run_node<hone::ops::RandomUniform>(1, shaped, {}), hone::Error);
+    CHECK_THROWS_AS(run_node<hone::ops::RandomNormalLike>(1, typed, values(iota<float>({2}))), hone::Error);
+    CHECK_THROWS_AS(run_node<hone::ops::RandomUniformLike>(1, typed, values(iota<float>({2}))), hone::Error);
+    CHECK_THROWS_AS(run_node<hone::ops::Bernoulli>(15, typed, values(iota<float>({2}))), hone::Error);
+    CHECK_THROWS_AS(run_node<hone::ops::Multinomial>(7, typed, values(iota<float>({1, 2}))), hone::Error);
+  }
+  const auto real = attributes({{"dtype", integer(static_cast<std::int64_t>(DType::int32))}});
+  CHECK_THROWS_AS(run_node<hone::ops::Bernoulli>(15, real, values(tensor<std::string>({1}, {"a"}))), hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::Bernoulli>(15, real, values(tensor<bool>({1}, {true}))), hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::Multinomial>(7, real, values(tensor<std::string>({1, 1}, {"a"}))), hone::Error);
+  CHECK_THROWS_AS(run_node<hone::ops::RandomNormalLike>(1, {}, values(tensor<std::string>({2}, {"a", "b"}))), hone::Error);
+  const auto half = attributes({{"dtype", integer(static_cast<std::int64_t>(DType::float16))}});
+  CHECK(run_node<hone::ops::RandomNormalLike>(1, half, values(tensor<std::string>({2}, {"a", "b"})))[0].dtype() == DType::float16);
 }
 
 TEST_CASE("random numbers have the distribution asked for, repeat with a seed, and differ without") {

@@ -1,5 +1,7 @@
+#include <complex>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -55,6 +57,37 @@ TEST_CASE("Resize needs exactly one of scales and sizes; empty ones do not count
   CHECK_THROWS_AS(run(iota<float>({0}), hone::Value(), list({1})), hone::Error);
   CHECK_THROWS_AS(run_node<Resize>(13, attributes({{"mode", string("area")}}), values(iota<float>({2}), hone::Value(), scales({2}))),
                   hone::Error);
+}
+
+TEST_CASE("Resize interpolates every type of numbers") {
+  const auto linear = attributes({{"mode", string("linear")}, {"coordinate_transformation_mode", string("asymmetric")}});
+  const auto twice = [&](hone::Value x) {
+    const std::int64_t n = x.shape()[0];
+    return std::move(run_node<Resize>(13, linear, values(std::move(x), hone::Value(), hone::Value(), list({2 * n})))[0]);
+  };
+  check_tensor<std::uint16_t>(twice(tensor<std::uint16_t>({2}, {1, 65535})), {4}, {1, 32768, 65535, 65535});
+  check_tensor<std::uint32_t>(twice(tensor<std::uint32_t>({2}, {1, 4294967295U})), {4}, {1, 2147483648U, 4294967295U, 4294967295U});
+  check_tensor<std::uint64_t>(twice(tensor<std::uint64_t>({2}, {0, 1ULL << 63})), {4}, {0, 1ULL << 62, 1ULL << 63, 1ULL << 63});
+  // Half of true rounds to even.
+  check_tensor<bool>(twice(tensor<bool>({3}, {true, true, false})), {6}, {true, true, true, false, false, false});
+  const hone::Value y = twice(tensor<std::complex<float>>({2}, {{1, 4}, {3, -2}}));
+  CHECK(y.view<std::complex<float>>()[1] == std::complex<float>(2, 1));
+  CHECK(y.view<std::complex<float>>()[3] == std::complex<float>(3, -2));
+  CHECK(twice(tensor<std::complex<double>>({2}, {{0, 1}, {1, 0}})).view<std::complex<double>>()[1] == std::complex<double>(0.5, 0.5));
+  CHECK_THROWS_AS(twice(tensor<std::string>({2}, {"a", "b"})), hone::Error);
+}
+
+TEST_CASE("complex numbers outside of what is resized are the extrapolation value, a real number") {
+  for (const char* mode : {"linear", "nearest"}) {
+    const auto crop = attributes({{"mode", string(mode)},
+                                  {"coordinate_transformation_mode", string("tf_crop_and_resize")},
+                                  {"extrapolation_value", hone::Attribute(7.0F)}});
+    const Values y = run_node<Resize>(
+        13, crop,
+        values(tensor<std::complex<float>>({2, 1}, {{1, 4}, {3, -2}}), tensor<float>({4}, {0, 0, 3, 1}), hone::Value(), list({2, 1})));
+    CHECK(y[0].view<std::complex<float>>()[0] == std::complex<float>(1, 4));
+    CHECK(y[0].view<std::complex<float>>()[1] == std::complex<float>(7, 0));
+  }
 }
 
 TEST_CASE("Resize of integers rounds to even and saturates") {

@@ -1,9 +1,11 @@
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
 #include <doctest/doctest.h>
 
+#include <hone/core/packed_bits.hpp>
 #include <hone/kernels/cpu/loop.hpp>
 #include <hone/kernels/cpu/sequence.hpp>
 #include <hone/providers/cpu.hpp>
@@ -157,6 +159,7 @@ TEST_CASE("Scan cuts its inputs along an axis, from either end") {
   CHECK(forward["rows"].shape() == hone::Shape{2, 3});
   CHECK(values_of<float>(forward["rows"]) == std::vector<float>{0, 1, 3, 3, 7, 12});
   CHECK(values_of<float>(run(1, {2, 3})["rows"]) == std::vector<float>{2, 3, 3, 5, 9, 12});
+  CHECK(contains(error_of([&] { (void)run(2, {2, 3}); }), "the direction 2 is neither 0 nor 1"));
   CHECK(values_of<float>(run(0, {2, 0})["last"]) == std::vector<float>{0, 0});
 }
 
@@ -211,6 +214,57 @@ TEST_CASE("Loop keeps elements that share bytes when it never runs, and stacks t
   };
   CHECK(low(run_packed(loop(0), {3}, "y")) == std::vector<std::uint8_t>{0x10, 0x02});
   CHECK(run_packed(loop(2), {3}, "rows") == std::vector<std::uint8_t>{0x10, 0x02, 0x21});
+}
+
+TEST_CASE("a Loop that would not end, and rows without end, stop at the limits; the session stays usable") {
+  const auto body = GraphBuilder()
+                        .input("i", DType::int64, {})
+                        .input("on", DType::boolean, {})
+                        .node(NodeBuilder("Identity", {"on"}, {"again"}))
+                        .node(NodeBuilder("Identity", {"x"}, {"row"}))
+                        .output("again", DType::boolean)
+                        .output("row", DType::float32);
+  const auto proto = model(21, GraphBuilder()
+                                   .input("x", DType::float32, {2})
+                                   .input("n", DType::int64, {})
+                                   .input("on", DType::boolean, {})
+                                   .node(NodeBuilder("Loop", {"n", "on"}, {"rows"}).attribute("body", body.proto()))
+                                   .output("rows", DType::float32));
+  const auto rows = [](const Session& session, std::int64_t n) {
+    const Tensor<float> x({2}, {1, 2});
+    const Tensor<std::int64_t> trips({}, {n});
+    const Tensor<bool> on({}, {true});
+    return session.run({{"x", x}, {"n", trips}, {"on", on}})["rows"].shape()[0];
+  };
+  constexpr std::int64_t endless = std::numeric_limits<std::int64_t>::max();
+  const Session few(proto, {.limits = {.max_loop_iterations = 100}});
+  const std::string message = error_of([&] { (void)rows(few, endless); });
+  CHECK(contains(message, "limits.max_loop_iterations is 100"));
+  CHECK(contains(message, "Loop_node"));
+  CHECK(rows(few, 100) == 100);
+  CHECK_THROWS_AS((void)rows(few, 101), hone::Error);
+  const Session small(proto, {.limits = {.max_tensor_bytes = 1 << 10}});
+  CHECK(contains(error_of([&] { (void)rows(small, endless); }), "limits.max_tensor_bytes is 1024"));
+  CHECK(rows(small, 128) == 128);
+}
+
+TEST_CASE("Scan reverses and stacks elements of 6 bits, which begin within bytes") {
+  const auto body = GraphBuilder()
+                        .input("part", DType::float6e3m2, {3})
+                        .node(NodeBuilder("Identity", {"part"}, {"row"}))
+                        .output("row", DType::float6e3m2);
+  auto node = NodeBuilder("Scan", {"x"}, {"rows"})
+                  .attribute("body", body.proto())
+                  .attribute("num_scan_inputs", std::int64_t{1})
+                  .attribute("scan_input_directions", Dims{1});
+  const auto proto = model(25, GraphBuilder().input("x", DType::float6e3m2, {5, 3}).node(node).output("rows", DType::float6e3m2));
+  hone::Value x = hone::Value::tensor(DType::float6e3m2, {5, 3});
+  for (std::int64_t i = 0; i < 15; ++i) hone::append_packed_bits(x.ref().as<std::uint8_t>(), i, 6, static_cast<unsigned>(3 * i + 7));
+  const hone::Outputs y = Session(proto).run({{"x", x}});
+  for (std::int64_t i = 0; i < 15; ++i) {
+    const std::int64_t from = (4 - i / 3) * 3 + i % 3;
+    CHECK(hone::packed_bits(y["rows"].ref().as<std::uint8_t>(), i, 6) == static_cast<unsigned>(3 * from + 7));
+  }
 }
 
 }  // namespace sequence_test

@@ -53,6 +53,20 @@ TEST_CASE("DFT: half a spectrum and back, and lengths and axes that do not exist
   CHECK_THROWS_AS(run_node<hone::ops::DFT>(20, {}, values(iota<float>({1, 4, 3}))), hone::Error);
 }
 
+TEST_CASE("the windows are of real numbers alone") {
+  using hone::DType;
+  const auto scalar = [](auto x) { return hone::Value(hone::Tensor<decltype(x)>({}, {x})); };
+  for (const DType dtype : {DType::string, DType::complex64, DType::boolean, DType::int4, DType::float8e5m2}) {
+    CAPTURE(hone::name(dtype));
+    const auto typed = attributes({{"output_datatype", integer(static_cast<std::int64_t>(dtype))}});
+    CHECK_THROWS_AS(run_node<hone::ops::HannWindow>(17, typed, values(scalar(std::int64_t{4}))), hone::Error);
+    CHECK_THROWS_AS(
+        run_node<hone::ops::MelWeightMatrix>(
+            17, typed, values(scalar(std::int64_t{4}), scalar(std::int64_t{8}), scalar(std::int64_t{100}), scalar(0.0F), scalar(50.0F))),
+        hone::Error);
+  }
+}
+
 TEST_CASE("STFT and the windows refuse sizes that make no sense") {
   const auto run = [](std::int64_t step, std::int64_t length) {
     return run_node<hone::ops::STFT>(

@@ -28,7 +28,7 @@ class Kernel<ops::Col2Im, Cpu, T> {
     c.parallel_for(y[0] * y[1], 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t channel = begin; channel < end; ++channel) {
         T* to = c.out<T>(0) + channel * plane;
-        std::fill_n(to, plane, T(0));
+        std::fill_n(to, plane, T());
         for (std::int64_t k = 0; k < taps; ++k) geometry.scatter_tap(c.in<T>(0) + (channel * taps + k) * windows, k, to);
       }
     });

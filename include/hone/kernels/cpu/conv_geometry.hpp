@@ -62,7 +62,7 @@ struct ConvGeometry {
 
   /// y at tap `k` of window j += columns[j], for all windows; taps in the padding fall away.
   template <class T>
-  void scatter_tap(const T* columns, std::int64_t k, T* y) const noexcept {
+  void scatter_tap(const T* columns, std::int64_t k, T* y) const {
     for_segments(k, 0, output_size(), [&](std::int64_t row, std::int64_t begin, std::int64_t end, std::int64_t at) {
       if (row < 0) return;
       const auto& last = axes[rank - 1];
@@ -144,7 +144,7 @@ struct ConvGeometry {
   /// visit(row, begin, end, at): windows [begin, end) along the last axis, for each run of windows of [first, first + count) that share
   /// the other axes. `row`: the row of the input that the tap touches, -1 in the padding. `at`: where the run starts, from `first`.
   template <class Visit>
-  void for_segments(std::int64_t k, std::int64_t first, std::int64_t count, const Visit& visit) const noexcept {
+  void for_segments(std::int64_t k, std::int64_t first, std::int64_t count, const Visit& visit) const {
     const std::int64_t width = axes[rank - 1].output;
     for (std::int64_t j = first; j < first + count;) {
       const std::int64_t begin = j % width;

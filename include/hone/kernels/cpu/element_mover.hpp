@@ -8,6 +8,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/dtype.hpp>
+#include <hone/core/packed_bits.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
@@ -101,21 +102,15 @@ class ElementMover {
 /// Copies n elements of any type, from index `at` of `from` to index `to_at` of `to`; also of those that share bytes, whose neighbours
 /// stay as they are.
 inline void copy_elements(DType dtype, const void* from, std::int64_t at, std::int64_t n, void* to, std::int64_t to_at) {
-  const std::int64_t width = bit_width(dtype);
+  const int width = bit_width(dtype);
   if (width >= 8) {
     const ElementMover mover(dtype);
     mover.copy(mover.at(from, at), n, mover.at(to, to_at));
     return;
   }
-  const unsigned mask = (1U << width) - 1;
   const auto* x = static_cast<const std::uint8_t*>(from);
   auto* y = static_cast<std::uint8_t*>(to);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const unsigned bits = static_cast<unsigned>(x[(at + i) * width / 8]) >> ((at + i) * width % 8) & mask;
-    const auto shift = static_cast<unsigned>((to_at + i) * width % 8);
-    std::uint8_t& byte = y[(to_at + i) * width / 8];
-    byte = static_cast<std::uint8_t>((byte & ~(mask << shift)) | bits << shift);
-  }
+  for (std::int64_t i = 0; i < n; ++i) set_packed_bits(y, to_at + i, width, packed_bits(x, at + i, width));
 }
 
 }  // namespace hone::inline HONE_ABI

@@ -27,8 +27,7 @@ template <class T>
 
 inline Support real_numbers(const NodeView& node) {
   const DType dtype = node.input_dtype(0);
-  return dtype != DType::string && dtype != DType::boolean && element_size(dtype) != 0 ? Support::yes()
-                                                                                       : Support::no("no numbers in ", name(dtype));
+  return hone::real_numbers.contains(dtype) ? Support::yes() : Support::no("no numbers in ", name(dtype));
 }
 
 }  // namespace cpu

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
 #include <hone/config.hpp>
+#include <hone/kernels/cpu/element_mover.hpp>
 #include <hone/kernels/cpu/strided_copy.hpp>
 #include <hone/ops/generate.hpp>
 #include <hone/providers/cpu_device.hpp>
@@ -22,35 +25,31 @@ class Kernel<ops::ConstantOfShape, Cpu> {
   Kernel(const NodeView& node, const CpuDevice&) {
     const auto& value = node.op<ops::ConstantOfShape>().value;
     if (!value) return;
-    const int bits = bit_width(value->tensor.dtype);
-    std::array<std::byte, 16> element{};
-    std::memcpy(element.data(), value->tensor.data, value->tensor.bytes());
-    if (bits < 8) {
-      // Elements that share a byte: one of them, repeated.
-      unsigned packed = std::to_integer<unsigned>(element[0]) & ((1U << bits) - 1);
-      for (int filled = bits; filled < 8; filled *= 2) packed |= packed << filled;
-      element[0] = static_cast<std::byte>(packed);
-    }
-    const std::size_t size = value->tensor.bytes();
-    for (std::size_t i = 0; i < pattern_.size(); ++i) pattern_[i] = element[i % size];
+    const TensorRef& element = value->tensor;
+    const auto count = static_cast<std::int64_t>(8 * pattern_.size()) / bit_width(element.dtype);
+    for (std::int64_t i = 0; i < count; ++i) copy_elements(element.dtype, element.data, 0, 1, pattern_.data(), i);
   }
   void run(Context& c) const {
+    constexpr auto size = static_cast<std::int64_t>(std::tuple_size_v<Pattern>);
     const auto bytes = static_cast<std::int64_t>(c.output(0).bytes());
     std::byte* y = c.out<std::byte>(0);
     const bool same = std::all_of(pattern_.begin(), pattern_.end(), [&](std::byte byte) { return byte == pattern_[0]; });
-    c.parallel_for(bytes, copy_block_bytes, [&](std::int64_t begin, std::int64_t end) {
+    c.parallel_for((bytes + size - 1) / size, copy_block_bytes / size, [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t last = std::min(end * size, bytes);
+      std::int64_t i = begin * size;
       if (same) {
-        std::memset(y + begin, std::to_integer<int>(pattern_[0]), static_cast<std::size_t>(end - begin));
+        std::memset(y + i, std::to_integer<int>(pattern_[0]), static_cast<std::size_t>(last - i));
         return;
       }
-      std::int64_t i = begin;
-      for (; i + 64 <= end; i += 64) std::memcpy(y + i, pattern_.data(), 64);
-      std::memcpy(y + i, pattern_.data(), static_cast<std::size_t>(end - i));
+      for (; i + size <= last; i += size) std::memcpy(y + i, pattern_.data(), size);
+      std::memcpy(y + i, pattern_.data(), static_cast<std::size_t>(last - i));
     });
   }
 
  private:
-  alignas(64) std::array<std::byte, 64> pattern_{};
+  /// Holds whole elements of each size, also those of 6 bits, four of which take three bytes.
+  using Pattern = std::array<std::byte, 3 * 64>;
+  alignas(64) Pattern pattern_{};
 };
 
 template <class T>

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/limits.hpp>
 #include <hone/kernels/cpu/element_mover.hpp>
+#include <hone/kernels/cpu/strided_copy.hpp>
 #include <hone/ops/loop.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
@@ -25,7 +27,7 @@ class Rows {
   /// What a row is like when there is none.
   Rows(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {}
 
-  /// False after a failure: rows of other shapes do not fit.
+  /// False after a failure: rows of other shapes do not fit. Errors: resource_exhausted when all of them are more than a tensor may have.
   bool add(Context& c, const TensorRef& row) {
     if (count_ == 0) {
       dtype_ = row.dtype;
@@ -36,6 +38,11 @@ class Rows {
       return false;
     }
     ++count_;
+    if (const Limits* limits = c.limits()) {
+      Shape all = shape_;
+      all.insert(0, count_);
+      (void)limited_bytes(dtype_, all, *limits);
+    }
     if (dtype_ == DType::string) {
       strings_.insert(strings_.end(), row.as<const std::string>(), row.as<const std::string>() + row.elements());
     } else {
@@ -165,7 +172,10 @@ class Kernel<ops::Loop, Cpu> {
     inputs[0] = &number;
     inputs[1] = &condition;
     for (std::size_t i = 0; i < variables_; ++i) inputs[i + 2] = &c.input_slot(i + 2);
+    const Limits* limits = c.limits();
     for (; goes_on && iteration < trips; ++iteration) {
+      if (const auto next = static_cast<std::size_t>(iteration) + 1; limits != nullptr && next > limits->max_loop_iterations)
+        detail::fail_limit("a loop, in iterations,", next, "max_loop_iterations", limits->max_loop_iterations);
       if (!c.run_subgraph(0, inputs, outputs)) return;
       for (std::size_t i = 0; i < rows.size(); ++i)
         if (!rows[i].add(c, after[variables_ + 1 + i].tensor)) return;
@@ -182,11 +192,7 @@ class Kernel<ops::Loop, Cpu> {
         const Slot& initial = *inputs[i + 2];
         if (initial.tensor.dtype != DType::undefined) {
           before[i].allocate(initial.tensor.dtype, initial.tensor.shape);
-          if (element_size(initial.tensor.dtype) == 0) {
-            std::memcpy(before[i].tensor.data, initial.tensor.data, initial.tensor.bytes());
-          } else {
-            copy_elements(initial.tensor.dtype, initial.tensor.data, 0, initial.tensor.elements(), before[i].tensor.data, 0);
-          }
+          copy_tensor(c, initial.tensor, before[i].tensor);
         } else {
           before[i].object.assign(initial.object);
           before[i].tensor = {};

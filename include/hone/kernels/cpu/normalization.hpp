@@ -85,6 +85,12 @@ class Kernel<ops::LayerNormalization, Cpu, T> {
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::LayerNormalization>()), rows_(&simd::table<simd::NormalizeRow<T>>(device.isa)) {}
 
+  static Support supports(const NodeView& node) {
+    for (const std::size_t i : {1, 2})
+      if (node.has_output(i) && node.output_dtype(i) != dtype_of<T>) return Support::no("statistics of another type than the data");
+    return Support::yes();
+  }
+
   void run(Context& c) const {
     const Shape& x = c.input(0).shape;
     const std::size_t axis = normalized_axis(op_.axis, x.rank());
@@ -122,6 +128,10 @@ class Kernel<ops::RMSNormalization, Cpu, T> {
  public:
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::RMSNormalization>()), rows_(&simd::table<simd::NormalizeRow<T>>(device.isa)) {}
+
+  static Support supports(const NodeView& node) {
+    return node.input_dtype(1) == dtype_of<T> ? Support::yes() : Support::no("a scale of another type than the data");
+  }
 
   void run(Context& c) const {
     const Shape& x = c.input(0).shape;

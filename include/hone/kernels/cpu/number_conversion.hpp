@@ -8,6 +8,7 @@
 
 #include <hone/config.hpp>
 #include <hone/core/dtype.hpp>
+#include <hone/core/packed_bits.hpp>
 #include <hone/kernels/cpu/small_float.hpp>
 #include <hone/ops/dimensions.hpp>
 
@@ -26,20 +27,6 @@ struct ConversionOptions {
 }
 
 namespace detail {
-
-/// Element `i` of packed integers of `bits` bits.
-[[nodiscard]] inline unsigned packed_bits(const std::uint8_t* data, std::int64_t i, int bits) noexcept {
-  const std::int64_t per_byte = 8 / bits;
-  return (static_cast<unsigned>(data[i / per_byte]) >> (i % per_byte * bits)) & ((1U << bits) - 1);
-}
-
-/// Sets element `i`. Precondition: elements are set in order, from the first one of a byte on.
-inline void set_packed_bits(std::uint8_t* data, std::int64_t i, int bits, unsigned value) noexcept {
-  const std::int64_t per_byte = 8 / bits;
-  std::uint8_t& byte = data[i / per_byte];
-  const unsigned shifted = (value & ((1U << bits) - 1)) << (i % per_byte * bits);
-  byte = static_cast<std::uint8_t>(i % per_byte == 0 ? shifted : byte | shifted);
-}
 
 /// `value` as a float from which rounding to a narrower type gives what rounding `value` itself would: inexact results are odd.
 [[nodiscard]] inline float narrowed(float value) noexcept { return value; }
@@ -108,11 +95,11 @@ void load_numbers(DType from, const void* data, std::int64_t first, std::int64_t
       return plain(static_cast<const std::int64_t*>(nullptr));
     case DType::uint4:
     case DType::uint2:
-      return bytes([&](const std::uint8_t* x, std::int64_t i) { return detail::packed_bits(x, i, bits); });
+      return bytes([&](const std::uint8_t* x, std::int64_t i) { return packed_bits(x, i, bits); });
     case DType::int4:
     case DType::int2:
       return bytes([&](const std::uint8_t* x, std::int64_t i) {
-        const auto value = static_cast<int>(detail::packed_bits(x, i, bits));
+        const auto value = static_cast<int>(packed_bits(x, i, bits));
         return value >> (bits - 1) != 0 ? value - (1 << bits) : value;
       });
     default:
@@ -130,19 +117,21 @@ void load_numbers(DType from, const void* data, std::int64_t first, std::int64_t
         return plain(static_cast<const BFloat16*>(nullptr));
       case DType::float8e8m0:
         return bytes([](const std::uint8_t* x, std::int64_t i) { return PowerOfTwoFloat::decode(x[i]); });
-      case DType::float4e2m1:
-        return bytes([](const std::uint8_t* x, std::int64_t i) {
-          return SmallFloat::of(DType::float4e2m1).decode(static_cast<std::uint8_t>(detail::packed_bits(x, i, 4)));
-        });
       default: {
         const SmallFloat format = SmallFloat::of(from);
+        if (bits < 8) {
+          return bytes([format, bits](const std::uint8_t* x, std::int64_t i) {
+            return format.decode(static_cast<std::uint8_t>(packed_bits(x, i, bits)));
+          });
+        }
         return bytes([format](const std::uint8_t* x, std::int64_t i) { return format.decode(x[i]); });
       }
     }
   }
 }
 
-/// Element first + i of `data` = from[i], for n elements. Precondition: as for load_numbers; `first` starts a byte.
+/// Element first + i of `data` = from[i], for n elements. Precondition: as for load_numbers; `first` starts a byte (a multiple of 8
+/// does for all types).
 template <class Pivot>
 void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, const Pivot* from, const ConversionOptions& options) noexcept {
   const auto integers = [&]<class T>(T* y) {
@@ -155,15 +144,9 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
       }
     }
   };
-  const auto bits = [&](int width) {
+  const auto packed = [&](auto convert) {
     auto* y = static_cast<std::uint8_t*>(data);
-    for (std::int64_t i = 0; i < n; ++i) {
-      if constexpr (std::is_same_v<Pivot, std::int64_t>) {
-        detail::set_packed_bits(y, first + i, width, static_cast<unsigned>(from[i]));
-      } else {
-        detail::set_packed_bits(y, first + i, width, static_cast<unsigned>(detail::truncated<std::int32_t>(from[i])));
-      }
-    }
+    for (std::int64_t i = 0; i < n; ++i) append_packed_bits(y, first + i, bit_width(to), static_cast<unsigned>(convert(from[i])));
   };
   switch (to) {
     case DType::boolean: {
@@ -189,10 +172,15 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
       return integers(static_cast<std::int64_t*>(nullptr));
     case DType::uint4:
     case DType::int4:
-      return bits(4);
     case DType::uint2:
     case DType::int2:
-      return bits(2);
+      return packed([](Pivot x) {
+        if constexpr (std::is_same_v<Pivot, std::int64_t>) {
+          return x;
+        } else {
+          return detail::truncated<std::int32_t>(x);
+        }
+      });
     default:
       break;
   }
@@ -214,15 +202,10 @@ void store_numbers(DType to, void* data, std::int64_t first, std::int64_t n, con
       case DType::float8e8m0:
         return reals(static_cast<std::uint8_t*>(nullptr),
                      [o](Pivot x) { return PowerOfTwoFloat::encode(detail::narrowed(x), o.saturate, o.rounding); });
-      case DType::float4e2m1: {
-        auto* y = static_cast<std::uint8_t*>(data);
-        const SmallFloat format = SmallFloat::of(to);
-        for (std::int64_t i = 0; i < n; ++i) detail::set_packed_bits(y, first + i, 4, format.encode(detail::narrowed(from[i]), true));
-        return;
-      }
       default: {
         const SmallFloat format = SmallFloat::of(to);
-        return reals(static_cast<std::uint8_t*>(nullptr), [=](Pivot x) { return format.encode(detail::narrowed(x), o.saturate); });
+        const auto encode = [=](Pivot x) { return format.encode(detail::narrowed(x), o.saturate); };
+        return bit_width(to) < 8 ? packed(encode) : reals(static_cast<std::uint8_t*>(nullptr), encode);
       }
     }
   }

@@ -121,18 +121,14 @@ class QuantizedProductKernel {
     const TensorRef& from = c.input(input);
     const TensorRef* zero = c.has_input(zero_input) ? &c.input(zero_input) : nullptr;
     const std::int64_t zeros = zero != nullptr ? zero->elements() : 0;
-    const std::int64_t same = zeros == 1 ? ops::integer_at(*zero, 0) : 0;
+    const double same = zeros == 1 ? number(*zero, 0) : 0;
     c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t x[block];
+      double x[block];
       for (std::int64_t i = begin; i < end; i += block) {
         const std::int64_t n = std::min(block, end - i);
-        load_numbers(from.dtype, from.data, i, n, x);
-        for (std::int64_t k = 0; k < n; ++k) x[k] -= zeros > 1 ? ops::integer_at(*zero, (i + k) / inner % zeros) : same;
-        if (wide_ == DType::float64) {
-          for (std::int64_t k = 0; k < n; ++k) to.as<double>()[i + k] = static_cast<double>(x[k]);
-        } else {
-          store_numbers(wide_, to.data, i, n, x, {});
-        }
+        load_as_double(from, i, n, x);
+        for (std::int64_t k = 0; k < n; ++k) x[k] -= zeros > 1 ? number(*zero, (i + k) / inner % zeros) : same;
+        store_numbers(wide_, to.data, i, n, x, {});
       }
     });
   }
@@ -141,7 +137,8 @@ class QuantizedProductKernel {
     const TensorRef& to = c.output(0);
     const bool scaled = c.has_input(at_.y_scale);
     const double y_scale = scaled ? ops::number_at(c.input(at_.y_scale), 0) : 1;
-    const double zero = scaled ? ops::number_at(c.input(at_.y_zero), 0) : 0;
+    const double zero = scaled ? number(c.input(at_.y_zero), 0) : 0;
+    const bool rounds = is_integer_like(to.dtype);
     const QuantizedRange range(scaled ? to.dtype : DType::int8);
     const std::int64_t row = to.shape.rank() > 0 ? to.shape.back() : 1;
     const std::int64_t b_inner = convolution_ ? to.shape.stride(1) : 1;
@@ -149,10 +146,14 @@ class QuantizedProductKernel {
       double y[block];
       for (std::int64_t i = begin; i < end; i += block) {
         const std::int64_t n = std::min(block, end - i);
-        load_numbers_as_double(from, i, n, y);
+        load_as_double(from, i, n, y);
         for (std::int64_t k = 0; scaled && k < n; ++k) {
           const double scale =
               parameter(c.input(at_.a_scale), (i + k) / row) * parameter(c.input(at_.b_scale), (i + k) / b_inner) / y_scale;
+          if (!rounds) {
+            y[k] = y[k] * scale + zero;
+            continue;
+          }
           const double value = std::nearbyint(y[k] * scale) + zero;
           y[k] = value > static_cast<double>(range.least) ? std::min(value, static_cast<double>(range.most))
                                                           : static_cast<double>(range.least);
@@ -162,12 +163,17 @@ class QuantizedProductKernel {
     });
   }
   static double parameter(const TensorRef& tensor, std::int64_t i) { return ops::number_at(tensor, i % tensor.elements()); }
-  static void load_numbers_as_double(const TensorRef& from, std::int64_t first, std::int64_t n, double* to) {
-    if (from.dtype == DType::float64) {
-      std::copy_n(from.as<const double>() + first, n, to);
-    } else {
-      std::copy_n(from.as<const std::int32_t>() + first, n, to);
-    }
+  /// Precondition: n is at most `block`.
+  static void load_as_double(const TensorRef& from, std::int64_t first, std::int64_t n, double* to) {
+    if (from.dtype == DType::float64 || is_integer_like(from.dtype)) return load_numbers(from.dtype, from.data, first, n, to);
+    float x[block];
+    load_numbers(from.dtype, from.data, first, n, x);
+    std::copy_n(x, n, to);
+  }
+  static double number(const TensorRef& tensor, std::int64_t i) {
+    double result;
+    load_as_double(tensor, i, 1, &result);
+    return result;
   }
 
   std::shared_ptr<const AnyKernel> product_;
@@ -185,31 +191,39 @@ concept QuantizedProductOp = requires(const Op& op) {
 
 }  // namespace cpu
 
-/// Matrices are multiplied as int32; convolutions run in double, which holds the same sums.
+/// Matrices of integers are multiplied as int32; those of floats, and convolutions, in double, which holds the same sums.
 template <cpu::QuantizedProductOp Op>
 class Kernel<Op, Cpu> : public cpu::QuantizedProductKernel {
   using Product = decltype(Op::product);
   static constexpr bool convolution = std::same_as<Product, ops::Conv>;
-  using Wide = std::conditional_t<convolution, double, std::int32_t>;
+  static constexpr bool scaled = Op::at.y_scale != ops::QuantizedInputs::no_input;
 
  public:
   static Support supports(const NodeView& node) {
     for (const std::size_t i : {Op::at.a, Op::at.b}) {
-      if (!is_byte(node.input_dtype(i))) return Support::no("no kernel for operands of ", name(node.input_dtype(i)));
+      const DType dtype = node.input_dtype(i);
+      if (scaled ? !ops::quantized_operands.contains(dtype) : !is_byte(dtype))
+        return Support::no("no kernel for operands of ", name(dtype));
     }
     return Support::yes();
   }
   Kernel(const NodeView& node, const CpuDevice& device)
-      : QuantizedProductKernel(product(node.op<Op>().product, device), dtype_of<Wide>, Op::at, convolution,
+      : QuantizedProductKernel(product(node.op<Op>().product, wide(node), device), wide(node), Op::at, convolution,
                                convolution ? nullptr : std::make_shared<const cpu::IntegerMatMul>(node, Op::at, device)) {}
 
  private:
+  static DType wide(const NodeView& node) {
+    const bool integers = is_byte(node.input_dtype(Op::at.a)) && is_byte(node.input_dtype(Op::at.b));
+    return integers && !convolution ? DType::int32 : DType::float64;
+  }
   /// The kernel of the plain product, made for a node of its own, whose operands are no constants.
-  static std::unique_ptr<AnyKernel> product(const Product& op, const CpuDevice& device) {
+  static std::unique_ptr<AnyKernel> product(const Product& op, DType wide, const CpuDevice& device) {
     Graph graph;
     Node node;
     node.op = std::make_unique<Operator>(op_info<Product>, AnyObject::make<Product>(op));
-    return detail::create_kernel<Kernel<Product, Cpu, Wide>>(NodeView(graph, node), device);
+    if constexpr (!convolution)
+      if (wide == DType::int32) return detail::create_kernel<Kernel<Product, Cpu, std::int32_t>>(NodeView(graph, node), device);
+    return detail::create_kernel<Kernel<Product, Cpu, double>>(NodeView(graph, node), device);
   }
 };
 

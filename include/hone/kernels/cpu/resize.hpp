@@ -24,6 +24,11 @@ inline ops::Resize::Resampling resampling(const ops::Resize& op, const Context& 
   return op.resolve(c.input(0).shape, op.inputs_of(given));
 }
 
+/// The type of the parts of a complex number, and of what has no parts.
+[[nodiscard]] constexpr DType real_part(DType dtype) noexcept {
+  return dtype == DType::complex64 ? DType::float32 : dtype == DType::complex128 ? DType::float64 : dtype;
+}
+
 /// y[i] = x[offsets[i]] for elements of type T, or `outside` where the offset is negative.
 template <class T>
 void copy_nearest(const void* from, const std::int64_t* offsets, std::int64_t n, const void* outside, void* to) {
@@ -55,11 +60,12 @@ class NearestResize {
  public:
   NearestResize(const ops::Resize& op, DType dtype) : op_(op), mover_(dtype), copy_(copy_nearest_of(dtype)) {
     const float value = op.extrapolation_value;
-    if (dtype == DType::float64) {
+    const DType number = real_part(dtype);
+    if (number == DType::float64) {
       const auto wide = static_cast<double>(value);
-      store_numbers(dtype, outside_, 0, 1, &wide, {});
-    } else if (dtype != DType::complex64 && dtype != DType::complex128 && dtype != DType::string) {
-      store_numbers(dtype, outside_, 0, 1, &value, {});
+      store_numbers(number, outside_, 0, 1, &wide, {});
+    } else if (number != DType::string) {
+      store_numbers(number, outside_, 0, 1, &value, {});
     }
   }
 
@@ -136,11 +142,11 @@ class NearestResize {
 };
 
 /// Linear and cubic: one axis after the other, the slice behind the first resized axis in the scratch of its thread. Real is double
-/// where float would lose digits; elements of other types are converted to it and back.
+/// where float would lose digits; elements of other types are converted to it and back. Complex numbers are two real ones.
 template <class Real>
 class InterpolatingResize {
  public:
-  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(dtype) {}
+  InterpolatingResize(const ops::Resize& op, DType dtype) : op_(op), dtype_(real_part(dtype)), parts_(dtype == real_part(dtype) ? 1 : 2) {}
 
   [[nodiscard]] std::size_t workspace(const Context& c) const { return plan(c).bytes(c.pool().size()); }
 
@@ -178,7 +184,7 @@ class InterpolatingResize {
         }
         if (!direct) {
           // The last slice that was computed is in b now.
-          if (is_integral(dtype_)) round(b, plan.to_slice);
+          if (is_integer_like(dtype_)) round(b, plan.to_slice);
           store_numbers(dtype_, y, slice * plan.to_slice, plan.to_slice, static_cast<const Real*>(b), {});
         }
       }
@@ -216,15 +222,15 @@ class InterpolatingResize {
     std::size_t first = 0;
     while (first < to.rank() && !axes[first].resized) ++first;
     plan.slices = to.elements(0, first);
-    plan.from_slice = from.elements(first, from.rank());
-    plan.to_slice = to.elements(first, to.rank());
+    plan.from_slice = from.elements(first, from.rank()) * parts_;
+    plan.to_slice = to.elements(first, to.rank()) * parts_;
     std::int64_t largest = plan.from_slice;
     for (std::size_t d = first; d < to.rank(); ++d) {
       if (!axes[d].resized) continue;
       Pass& pass = plan.passes[plan.count++];
       pass.axis = axes[d];
       pass.rows = to.elements(first, d);
-      pass.block = from.stride(d);
+      pass.block = from.stride(d) * parts_;
       largest = std::max(largest, pass.rows * pass.axis.out * pass.block);
       plan.tables += WeightTable<Real>::bytes(op_, pass.axis);
     }
@@ -241,7 +247,8 @@ class InterpolatingResize {
         const Real* w = pass.table.weights + i * taps;
         const std::int64_t* s = pass.table.sources + i * taps;
         if (s[0] < 0) {
-          std::fill_n(y, n, outside);
+          std::fill_n(y, n, Real(0));
+          for (std::int64_t k = 0; k < n; k += parts_) y[k] = outside;
         } else if (n == 1) {
           Real sum = w[0] * x[s[0]];
           for (std::int64_t t = 1; t < taps; ++t) sum += w[t] * x[s[t]];
@@ -275,6 +282,7 @@ class InterpolatingResize {
 
   ops::Resize op_;
   DType dtype_;
+  std::int64_t parts_;
 };
 
 /// The nearest elements move whatever they are, the other modes compute with numbers.
@@ -284,20 +292,8 @@ class ResizeKernel {
 
   static Support supports(const ops::Resize& op, DType dtype) {
     if (op.mode == ops::Resize::Mode::nearest) return ElementMover::support(dtype);
-    switch (dtype) {
-      case DType::float32:
-      case DType::float64:
-      case DType::float16:
-      case DType::bfloat16:
-      case DType::uint8:
-      case DType::int8:
-      case DType::int16:
-      case DType::int32:
-      case DType::int64:
-        return Support::yes();
-      default:
-        return Support::no("no interpolation of ", hone::name(dtype));
-    }
+    const bool numbers = real_numbers.contains(real_part(dtype)) || dtype == DType::boolean;
+    return numbers ? Support::yes() : Support::no("no interpolation of ", hone::name(dtype));
   }
   ResizeKernel(const ops::Resize& op, DType dtype) : resizer_(resizer(op, dtype)) {}
   [[nodiscard]] std::size_t workspace(const Context& c) const {
@@ -312,7 +308,7 @@ class ResizeKernel {
 
   static Resizer resizer(const ops::Resize& op, DType dtype) {
     if (op.mode == ops::Resize::Mode::nearest) return NearestResize(op, dtype);
-    const bool wide = dtype == DType::float64 || dtype == DType::int32 || dtype == DType::int64;
+    const bool wide = dtype == DType::float64 || dtype == DType::complex128 || (is_integral(dtype) && bit_width(dtype) > 16);
     return wide ? Resizer(InterpolatingResize<double>(op, dtype)) : Resizer(InterpolatingResize<float>(op, dtype));
   }
 

@@ -8,15 +8,16 @@
 
 namespace hone::inline HONE_ABI {
 
-/// The layout of a float of 8 or 4 bits: sign, exponent, mantissa, from the highest bit down.
-/// Source: ONNX "Float stored in 8 bits" and "Float stored in 4 bits"; OCP Microscaling Formats 1.0.
+/// The layout of a float of 8, 6 or 4 bits: sign, exponent, mantissa, from the highest bit down.
+/// Source: ONNX "Float stored in 8 bits" and "Float stored in 4 bits"; OCP Microscaling Formats 1.0. What those leave open, NaN for the
+/// types without one, is what the package ml_dtypes does, by which ONNX defines its reference.
 struct SmallFloat {
   int exponent_bits;
   int mantissa_bits;
   int bias;
   std::uint8_t largest;   ///< code of the largest finite number
   std::uint8_t overflow;  ///< code that stands for larger ones unless they saturate, infinity or NaN, without the sign
-  std::uint8_t nan;       ///< code of NaN
+  std::uint8_t nan;       ///< code that a positive NaN becomes
   bool unsigned_nan;      ///< there is one NaN, and no negative zero
 
   [[nodiscard]] static constexpr SmallFloat of(DType dtype) noexcept {
@@ -29,8 +30,13 @@ struct SmallFloat {
         return {5, 2, 15, 0x7b, 0x7c, 0x7e, false};
       case DType::float8e5m2fnuz:
         return {5, 2, 16, 0x7f, 0x80, 0x80, true};
+      // Those of fewer than 8 bits have neither infinity, which becomes the largest number, nor NaN, which becomes zero.
+      case DType::float6e2m3:
+        return {2, 3, 1, 0x1f, 0x1f, 0x20, false};
+      case DType::float6e3m2:
+        return {3, 2, 3, 0x1f, 0x1f, 0x20, false};
       default:
-        return {2, 1, 1, 0x7, 0x7, 0x8, false};  // float4e2m1 has neither infinity nor NaN, which becomes -0
+        return {2, 1, 1, 0x7, 0x7, 0x8, false};  // float4e2m1
     }
   }
 
@@ -53,7 +59,7 @@ struct SmallFloat {
   [[nodiscard]] constexpr std::uint8_t encode(float value, bool saturate) const noexcept {
     const auto word = std::bit_cast<std::uint32_t>(value);
     const auto sign = static_cast<std::uint8_t>((word >> 31) << (exponent_bits + mantissa_bits));
-    if (value != value) return static_cast<std::uint8_t>(unsigned_nan ? nan : nan | sign);
+    if (value != value) return static_cast<std::uint8_t>(unsigned_nan ? nan : nan ^ sign);
     const float magnitude = std::bit_cast<float>(word & 0x7fffffffU);
     unsigned code = overflow_code;
     if (magnitude < 65536.0F * 4) {

@@ -10,11 +10,18 @@
 #include <vector>
 
 #include <hone/config.hpp>
+#include <hone/core/packed_bits.hpp>
 #include <hone/core/value.hpp>
 #include <hone/kernels/cpu/number_conversion.hpp>
 #include <hone/providers/kernel.hpp>
 
 namespace hone::inline HONE_ABI {
+
+/// The floats that are narrower than `to`, which is one that kernels compute with: what a node may mix with it.
+[[nodiscard]] inline DTypeSet narrower_floats(DType to) noexcept {
+  const DTypeSet narrow{DType::float16, DType::bfloat16};
+  return to == DType::float64 ? narrow | DTypeSet{DType::float32} : narrow;
+}
 
 /// The types whose kernels can stand in for one of `dtype`, narrowest first: wider floats, bytes for elements that share a byte, and, where
 /// `for_integers` allows it, int32 and int64, or double, for integers.
@@ -28,15 +35,10 @@ namespace hone::inline HONE_ABI {
       return floats;
     case DType::float32:
       return std::span(floats).subspan(1);
-    case DType::uint4:
-    case DType::int4:
-    case DType::uint2:
-    case DType::int2:
-    case DType::float4e2m1:
-      return bytes;
     default:
       break;
   }
+  if (element_size(dtype) == 0) return bytes;
   if (!is_integral(dtype)) return {};
   if (for_integers == StandIn::real_numbers) return std::span(floats).subspan(1);
   if (for_integers == StandIn::none || dtype == DType::int32 || dtype == DType::int64) return {};
@@ -47,9 +49,15 @@ namespace hone::inline HONE_ABI {
 /// and elements that share a byte are taken as the bits that they are.
 inline void convert_elements(const TensorRef& from, const TensorRef& to, const Context& c) {
   constexpr std::int64_t block = 512;
-  const auto bits_of = [](DType dtype) { return bit_width(dtype) == 4 ? DType::uint4 : bit_width(dtype) == 2 ? DType::uint2 : dtype; };
-  const DType source = bits_of(from.dtype);
-  const DType target = bits_of(to.dtype);
+  const DType source = from.dtype;
+  const DType target = to.dtype;
+  if (element_size(source) == 0 || element_size(target) == 0) {
+    return c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
+      const auto* x = from.as<const std::uint8_t>();
+      for (std::int64_t i = begin; i < end; ++i)
+        append_packed_bits(to.as<std::uint8_t>(), i, bit_width(target), packed_bits(x, i, bit_width(source)));
+    });
+  }
   c.parallel_for(from.elements(), 32 * block, [&](std::int64_t begin, std::int64_t end) {
     if (source == DType::float64) return store_numbers(target, to.data, begin, end - begin, from.as<double>() + begin, {});
     float real[block];
@@ -74,7 +82,7 @@ inline void convert_elements(const TensorRef& from, const TensorRef& to, const C
   });
 }
 
-/// Lets the kernel of a wider type compute: tensors of the narrow type are converted before and after. That makes one kernel serve all
+/// Lets the kernel of a wider type compute: tensors of the narrow types are converted before and after. That makes one kernel serve all
 /// types where conversions are cheap next to the computation, or where nobody waits for it.
 class WidenedKernel final : public AnyKernel {
  public:
@@ -97,7 +105,7 @@ class WidenedKernel final : public AnyKernel {
   }
 
   /// The constants of the node in the wider type.
-  static std::unique_ptr<Widening> widen(const NodeView& node, DType from, DType to, ThreadPool& pool) {
+  static std::unique_ptr<Widening> widen(const NodeView& node, DTypeSet from, DType to, ThreadPool& pool) {
     auto widening = std::make_unique<Widening>();
     widening->from = from;
     widening->to = to;
@@ -141,7 +149,7 @@ class WidenedKernel final : public AnyKernel {
     kernel_->run(wide);
     if (wide.failed()) return c.fail_as(wide);
     for (std::size_t i = 0; i < c.output_count(); ++i) {
-      if (c.has_output(i) && c.output(i).dtype == widening_->from) convert_elements(wide.output(i), c.output(i), c);
+      if (c.has_output(i) && widening_->from.contains(c.output(i).dtype)) convert_elements(wide.output(i), c.output(i), c);
     }
   }
 
@@ -171,7 +179,7 @@ class WidenedKernel final : public AnyKernel {
   }
   /// Integers that decide shapes are what they are, whatever the type of the others.
   [[nodiscard]] static bool widens(const Widening& widening, std::size_t input, DType dtype) noexcept {
-    return dtype == widening.from && !(is_integral(dtype) && contains(widening.shape_inputs, input));
+    return widening.from.contains(dtype) && !(is_integral(dtype) && contains(widening.shape_inputs, input));
   }
   [[nodiscard]] bool is_converted(const Context& c, std::size_t input) const {
     return c.has_input(input) && widens(*widening_, input, c.input(input).dtype) && !widening_->constants[input];
@@ -200,7 +208,7 @@ class WidenedKernel final : public AnyKernel {
       pointers[at] = c.has_output(i) ? &slots[at] : nullptr;
       if (!c.has_output(i)) continue;
       slots[at].tensor = c.output(i);
-      if (c.output(i).dtype == widening_->from) convert(slots[at].tensor);
+      if (widening_->from.contains(c.output(i).dtype)) convert(slots[at].tensor);
     }
     return bytes;
   }

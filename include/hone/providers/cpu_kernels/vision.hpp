@@ -19,7 +19,7 @@ namespace hone::inline HONE_ABI {
 using CpuVisionKernels = KernelList<
     entry<ops::AffineGrid, float, double>,
     entry<ops::CenterCropPad>,
-    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, bool, std::complex<float>, std::complex<double>>,
+    entry<ops::Col2Im, float, double, std::int32_t, std::int64_t, bool, std::complex<float>, std::complex<double>, std::string>,
     entry<ops::DeformConv, float, double>,
     entry<ops::GridSample, float, double, bool, std::complex<float>, std::complex<double>, std::string>,
     entry<ops::MaxRoiPool, float, double>,
