@@ -32,6 +32,7 @@
 #include <hone/rewrites/merge_reshapes.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
 #include <hone/rewrites/move_quantization.hpp>
+#include <hone/rewrites/permute_matmul.hpp>
 #include <hone/rewrites/push_transposes.hpp>
 #include <hone/rewrites/widen_halves.hpp>
 #include <hone/session/options.hpp>
@@ -162,6 +163,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
+    run(extended, rewrites::PermuteMatMul{});
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
   }
