@@ -22,6 +22,8 @@ void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_st
     std::copy_n(from, n, to);
   } else if (to_stride == 1 && from_stride == 0) {
     std::fill_n(to, n, *from);
+  } else if (to_stride == 1 && from_stride == 2) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * 2];  // compilers shuffle registers when they know the stride
   } else if (to_stride == 1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
   } else {
