@@ -8,6 +8,7 @@
 #include <hone/kernels/cpu/element_mover.hpp>
 #include <hone/kernels/cpu/strided_box.hpp>
 #include <hone/providers/kernel.hpp>
+#include <hone/simd/transpose_four.hpp>
 
 namespace hone::inline HONE_ABI {
 
@@ -68,8 +69,14 @@ void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HO
   for (; r + edge <= rows; r += edge) {
     std::int64_t c = 0;
     for (; c + edge <= columns; c += edge) {
-      for (std::int64_t i = 0; i < edge; ++i)
-        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      if constexpr (sizeof(T) == 4) {
+        for (std::int64_t i = 0; i < edge; i += 4)
+          for (std::int64_t j = 0; j < edge; j += 4)
+            simd::transpose_four(from + (r + j) * from_stride + c + i, from_stride, to + (c + i) * to_stride + r + j, to_stride);
+      } else {
+        for (std::int64_t i = 0; i < edge; ++i)
+          for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      }
     }
     for (; c < columns; ++c)
       for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
