@@ -1479,6 +1479,10 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
+  /// Output 0 is the inputs one after the other along a dimension (Concat): where they are so in memory too, they may stand in it.
+  bool joins = false;
+  /// The outputs are input 0 in parts along a dimension (Split): where they are so in memory too, they may stand in it.
+  bool splits = false;
   StandIn integers = StandIn::none;
 };
 
@@ -5504,6 +5508,65 @@ struct MatMul {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_PERMUTED_MATMUL_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// MatMul of tensors of two and more dimensions, which may lie in memory with their dimensions in other orders.
+/// Shapes: a (*, M, K), b (*, K, N) -> y (*, M, N). A tensor whose `perm` is not empty is given with its dimensions in another order:
+/// dimension i of the shapes here is dimension perm[i] of the tensor. The last dimension of y stays the last.
+struct PermutedMatMul : MatMul {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "PermutedMatMul";
+
+  using Perm = std::vector<std::int64_t>;
+  Perm a_perm, b_perm, y_perm;
+
+  void attributes(auto& a) {
+    const auto read = [&](std::string_view attribute, Perm& perm) {
+      a(attribute, perm, Perm{});
+      if (!is_permutation(perm) || perm.size() == 1)
+        fail(ErrorCode::invalid_graph, "the attribute '", attribute, "' is (", join(perm, ", "), "), no order of two and more dimensions");
+    };
+    read("a_perm", a_perm);
+    read("b_perm", b_perm);
+    read("y_perm", y_perm);
+    if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
+  }
+
+  /// The dimension of a tensor that is dimension `i` of the shapes above.
+  [[nodiscard]] static std::size_t source(const Perm& perm, std::size_t i) noexcept {
+    return perm.empty() ? i : static_cast<std::size_t>(perm[i]);
+  }
+
+  void shapes(const ShapeContext& c) const {
+    const auto permuted = [&](std::size_t k, const Perm& perm) {
+      const Shape& from = c.shape(k);
+      check_rank(perm, from);
+      Shape to = from;
+      for (std::size_t i = 0; i < from.rank(); ++i) to[i] = from[source(perm, i)];
+      return TensorRef{nullptr, c.dtype(k), to};
+    };
+    const TensorRef a = permuted(0, a_perm);
+    const TensorRef b = permuted(1, b_perm);
+    const TensorRef* const inputs[] = {&a, &b};
+    Shape product[1];
+    MatMul::shapes(ShapeContext(inputs, product));
+    check_rank(y_perm, product[0]);
+    Shape y = product[0];
+    for (std::size_t i = 0; i < y.rank(); ++i) y[source(y_perm, i)] = product[0][i];
+    c.output(0, y);
+  }
+
+ private:
+  static void check_rank(const Perm& perm, const Shape& shape) {
+    if (shape.rank() < 2 || (!perm.empty() && perm.size() != shape.rank()))
+      fail(ErrorCode::invalid_argument, "an order of (", join(perm, ", "), ") for the shape ", shape);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_QUANTIZED_PRODUCT_HPP
 
 namespace hone::inline HONE_ABI::ops {
@@ -5924,6 +5987,8 @@ template <>
 inline constexpr std::string_view fused_name<Gemm> = "FusedGemm";
 template <>
 inline constexpr std::string_view fused_name<MatMul> = "FusedMatMul";
+template <>
+inline constexpr std::string_view fused_name<PermutedMatMul> = "FusedPermutedMatMul";
 template <>
 inline constexpr std::string_view fused_name<ScaledMatMulInteger> = "FusedScaledMatMulInteger";
 
@@ -7027,8 +7092,9 @@ using CpuLossKernels = KernelList<
 namespace hone::inline HONE_ABI {
 
 using CpuMatrixKernels =
-    KernelList<entry<ops::Fused<ops::Gemm>, float>, entry<ops::Fused<ops::MatMul>, float>,
-               entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>>;
+    KernelList<entry<ops::Fused<ops::Gemm>, float>, entry<ops::Fused<ops::MatMul>, float>, entry<ops::Fused<ops::PermutedMatMul>, float>,
+               entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>,
+               entry<ops::PermutedMatMul, float, double, std::int32_t, std::int64_t>>;
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ML_HPP
@@ -7894,6 +7960,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Concat {
   static constexpr std::string_view name = "Concat";
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = Arity::any};
+  static constexpr OpTraits traits{.joins = true};
 
   std::int64_t axis = 1;
 
@@ -8431,7 +8498,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Split {
   static constexpr std::string_view name = "Split";
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = Arity::any};
-  static constexpr OpTraits traits{.shape_inputs = inputs(1)};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1), .splits = true};
 
   std::int64_t axis = 0;
   std::optional<std::int64_t> num_outputs;
@@ -12164,6 +12231,43 @@ void gemm_dot_columns(std::size_t m, std::size_t n, std::size_t k, const T* a, s
 }
 
 }  // namespace hone::inline HONE_ABI::simd::detail
+#define HONE_SINGLE_SIMD_TRANSPOSE_FOUR_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// to[c * to_stride + r] = from[r * from_stride + c] for r < 4 and c < 4: 4 x 4 elements of 4 bytes, through registers of 16 bytes, which
+/// every instruction set has. Precondition: the two do not overlap.
+template <class T>
+HONE_ALWAYS_INLINE void transpose_four(const T* from, std::ptrdiff_t from_stride, T* to, std::ptrdiff_t to_stride) noexcept {
+  static_assert(sizeof(T) == 4, "elements must have 4 bytes");
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+  typedef std::uint32_t Quad __attribute__((vector_size(16)));
+  Quad x0, x1, x2, x3;
+  std::memcpy(&x0, from, 16);
+  std::memcpy(&x1, from + from_stride, 16);
+  std::memcpy(&x2, from + 2 * from_stride, 16);
+  std::memcpy(&x3, from + 3 * from_stride, 16);
+  const Quad low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5);
+  const Quad low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5);
+  const Quad high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
+  const Quad high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+  x0 = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+  x1 = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+  x2 = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  x3 = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+  std::memcpy(to, &x0, 16);
+  std::memcpy(to + to_stride, &x1, 16);
+  std::memcpy(to + 2 * to_stride, &x2, 16);
+  std::memcpy(to + 3 * to_stride, &x3, 16);
+  return;
+#endif
+#endif
+  for (std::ptrdiff_t c = 0; c < 4; ++c)
+    for (std::ptrdiff_t r = 0; r < 4; ++r) to[c * to_stride + r] = from[r * from_stride + c];
+}
+
+}  // namespace hone::inline HONE_ABI::simd
 
 namespace hone::inline HONE_ABI::simd {
 
@@ -12250,44 +12354,6 @@ struct GemmShape {
   static constexpr int fetch_step = nr < line ? nr : line;
 };
 
-/// The part of pack_panels that reads along contiguous lines, four lines and four steps at a time through registers of 16 bytes.
-/// Returns how many lines it did: multiples of four, none where `count` is no multiple of four.
-template <int Width, class T, class Arch>
-HONE_ALWAYS_INLINE int transpose_quads(const T* from, std::ptrdiff_t line_stride, int used, std::size_t count, T* packed) noexcept {
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-  typedef T Quad __attribute__((vector_size(16)));
-  if (count % 4 != 0) return 0;
-  int line = 0;
-  for (; line + 4 <= used; line += 4) {
-    const T* in = from + line * line_stride;
-    for (std::size_t p = 0; p < count; p += 4) {
-      Quad x0, x1, x2, x3;
-      std::memcpy(&x0, in + p, 16);
-      std::memcpy(&x1, in + line_stride + p, 16);
-      std::memcpy(&x2, in + 2 * line_stride + p, 16);
-      std::memcpy(&x3, in + 3 * line_stride + p, 16);
-      const Quad low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5);
-      const Quad low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5);
-      const Quad high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
-      const Quad high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
-      x0 = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-      x1 = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-      x2 = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
-      x3 = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
-      T* out = packed + p * Width + line;
-      std::memcpy(out, &x0, 16);
-      std::memcpy(out + Width, &x1, 16);
-      std::memcpy(out + 2 * Width, &x2, 16);
-      std::memcpy(out + 3 * Width, &x3, 16);
-    }
-  }
-  return line;
-#endif
-#endif
-  return 0;
-}
-
 /// Panels of Width lines: packed[panel][p][line] = source[line * line_stride + p * step]. `lines` lines of `k` elements.
 template <int Width, class T, class Arch>
 void pack_panels(const T* source, std::ptrdiff_t line_stride, std::ptrdiff_t step, std::size_t lines, std::size_t k, T* packed,
@@ -12305,7 +12371,11 @@ void pack_panels(const T* source, std::ptrdiff_t line_stride, std::ptrdiff_t ste
       const std::size_t p1 = p0 + block < k ? p0 + block : k;
       int line = 0;
       if constexpr (sizeof(T) == 4) {
-        if (step == 1) line = transpose_quads<Width, T, Arch>(from + p0, line_stride, used, p1 - p0, packed + p0 * Width);
+        if (step == 1 && (p1 - p0) % 4 == 0) {
+          for (; line + 4 <= used; line += 4)
+            for (std::size_t p = p0; p < p1; p += 4)
+              transpose_four(from + line * line_stride + p, line_stride, packed + p * Width + line, Width);
+        }
       }
       for (; line < used; ++line) {
         const T* in = from + line * line_stride;
@@ -13259,6 +13329,37 @@ HONE_ALWAYS_INLINE __m512 error_function_of_16(__m512 x) noexcept {
 }
 #endif
 
+#if defined(__AVX512BW__)
+/// x / (1 + e^-t). e^-t = 2^(n / 16) e^r with n = round(-16 t / ln 2) and |r| <= ln(2) / 32: 2^(n / 16) comes from a table of 16 and the
+/// bits of the exponent, and 1 + r + r^2 / 2 + r^3 / 6 has a relative error of 1e-8. All of that takes fewer instructions than one
+/// polynomial.
+HONE_ALWAYS_INLINE __m512 logistic_of_16(__m512 x, __m512 t) noexcept {
+  // The bounds keep e^-t and the estimate below normal numbers; the order of the operands keeps NaN.
+  const __m512 bounded = _mm512_min_ps(_mm512_set1_ps(87.0f), _mm512_max_ps(_mm512_set1_ps(-87.0f), t));
+  // The sum with 3 * 2^22 has n in its last bits.
+  const __m512 shift = _mm512_set1_ps(12582912.0f);
+  const __m512 sum = _mm512_fmadd_ps(bounded, _mm512_set1_ps(-23.0831206542234144f), shift);
+  const __m512 n = _mm512_sub_ps(sum, shift);
+  // ln(2) / 16 in two parts, as above.
+  __m512 r = _mm512_fnmsub_ps(n, _mm512_set1_ps(0.0433349609375f), bounded);
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-1.32621552e-5f), r);
+  // The bits of 2^(k / 16) less k << 19, so that n << 19 adds to the exponent what n has beyond k = n mod 16.
+  const __m512i table = _mm512_setr_epi32(0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+                                          0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
+  const __m512i bits = _mm512_castps_si512(sum);
+  const __m512 power = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(bits, table), _mm512_slli_epi32(bits, 19)));
+  const __m512 one = _mm512_set1_ps(1.0f);
+  __m512 q = _mm512_fmadd_ps(_mm512_set1_ps(0.166666667f), r, _mm512_set1_ps(0.5f));
+  q = _mm512_fmadd_ps(q, r, one);
+  const __m512 divisor = _mm512_fmadd_ps(_mm512_mul_ps(power, r), q, _mm512_add_ps(power, one));
+  // A quotient takes nearly as long as all the rest: an estimate of 14 bits and one step of Newton's iteration.
+  const __m512 estimate = _mm512_rcp14_ps(divisor);
+  const __m512 rest = _mm512_fnmadd_ps(divisor, estimate, one);
+  const __mmask16 above = _mm512_cmp_ps_mask(t, _mm512_set1_ps(-87.0f), _CMP_NLT_UQ);
+  return _mm512_mul_ps(x, _mm512_maskz_fmadd_ps(above, estimate, rest, estimate));
+}
+#endif
+
 }  // namespace detail
 
 /// e^x, within 1.5 ulp; 0 where that is no normal number: products with denormal ones, such as weights of masked scores, take many times
@@ -13284,17 +13385,7 @@ HONE_LANE V error_function(V x) noexcept {
 template <class V>
 HONE_LANE V logistic(V x, V t) noexcept {
 #if defined(__AVX512BW__)
-  if constexpr (detail::has_own_exponential<V>) {
-    // A quotient takes longer than all the rest: an estimate of 14 bits and one step of Newton's iteration. The bound keeps the estimate a
-    // normal number; the order of the operands keeps NaN.
-    const __m512 one = _mm512_set1_ps(1.0f);
-    const __m512 negated = _mm512_min_ps(_mm512_set1_ps(87.0f), _mm512_sub_ps(_mm512_setzero_ps(), t));
-    const __m512 divisor = _mm512_add_ps(one, detail::exponential_of_16(negated));
-    const __m512 estimate = _mm512_rcp14_ps(divisor);
-    const __m512 rest = _mm512_fnmadd_ps(divisor, estimate, one);
-    const __mmask16 above = _mm512_cmp_ps_mask(t, _mm512_set1_ps(-87.0f), _CMP_NLT_UQ);
-    return x * V(_mm512_maskz_fmadd_ps(above, estimate, rest, estimate));
-  }
+  if constexpr (detail::has_own_exponential<V>) return V(detail::logistic_of_16(x, t));
 #endif
   return x / (V(1) + exp(-t));
 }
@@ -14305,6 +14396,8 @@ void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_st
     std::copy_n(from, n, to);
   } else if (to_stride == 1 && from_stride == 0) {
     std::fill_n(to, n, *from);
+  } else if (to_stride == 1 && from_stride == 2) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * 2];  // compilers shuffle registers when they know the stride
   } else if (to_stride == 1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
   } else {
@@ -14349,8 +14442,14 @@ void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HO
   for (; r + edge <= rows; r += edge) {
     std::int64_t c = 0;
     for (; c + edge <= columns; c += edge) {
-      for (std::int64_t i = 0; i < edge; ++i)
-        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      if constexpr (sizeof(T) == 4) {
+        for (std::int64_t i = 0; i < edge; i += 4)
+          for (std::int64_t j = 0; j < edge; j += 4)
+            simd::transpose_four(from + (r + j) * from_stride + c + i, from_stride, to + (c + i) * to_stride + r + j, to_stride);
+      } else {
+        for (std::int64_t i = 0; i < edge; ++i)
+          for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      }
     }
     for (; c < columns; ++c)
       for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
@@ -15373,8 +15472,8 @@ void for_window_runs(const BlockedProblem& p, const float* x, std::int64_t row, 
   }
 }
 
-/// body(plane, first row, last row, x, y) for parts of each image and block of channels, on the threads of the session; `y` is at the first
-/// row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
+/// body(plane, first row, last row, x, y, thread) for parts of each image and block of channels, on the threads of the session; `y` is at
+/// the first row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
 template <class Body>
 void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& body) {
   const std::int64_t bytes = p.input_blocks * p.input_plane() * static_cast<std::int64_t>(sizeof(float));
@@ -15382,13 +15481,13 @@ void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& bod
                                                   : std::clamp<std::int64_t>(bytes / blocked_band_bytes, 1,
                                                                              std::min<std::int64_t>(p.h.output, 4 * c.pool().size()));
   const std::int64_t work = p.output_plane() * p.h.kernel * p.w.kernel / parts;
-  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t part = task / p.output_blocks % parts;
       const std::int64_t plane = task / (p.output_blocks * parts) * p.output_blocks + task % p.output_blocks;
       const std::int64_t first = p.h.output * part / parts;
       const std::int64_t last = p.h.output * (part + 1) / parts;
-      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block);
+      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block, thread);
     }
   });
 }
@@ -15412,7 +15511,7 @@ class BlockedDepthwise {
 
   void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
     const std::int64_t weights_row = p.w.kernel * channel_block;
-    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y) {
+    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y, int) {
       const std::int64_t block = plane % p.output_blocks;
       const float* weights = static_cast<const float*>(packed_.data()) + block * taps_ * channel_block;
       for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {
@@ -15465,8 +15564,8 @@ struct BlockedConvRun {
   float upper;
 };
 
-/// y[r, q, m] = clamp(bias[m] + sum over blocks b, taps t and channels c of
-///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + residual[r, q, m])
+/// y[r, q, m] = clamp(sum over blocks b, taps t and channels c of
+///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + bias[m] + residual[r, q, m])
 /// for up to max_output_blocks blocks of output channels m. The step is channel_block when x is blocked, else 1.
 /// Each output is one chain of multiply-adds in the order of b, t, c, whatever the rectangle.
 struct BlockedConv {
@@ -15512,9 +15611,8 @@ void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexc
   V sums[Pixels][columns];
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < columns; ++v) {
-    const V start = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
 #pragma GCC unroll 16
-    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = start;
+    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = V(0.0f);
   }
   const float* weights = run.weights;
   const float* fetch = tile.fetch;
@@ -15548,10 +15646,13 @@ void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexc
   for (std::size_t v = 0; v < columns; ++v) {
     const std::ptrdiff_t first =
         tile.y + static_cast<std::ptrdiff_t>(v / registers) * run.y_block + static_cast<std::ptrdiff_t>(v % registers * width);
+    // Last, because every sum before it would be rounded to its size.
+    const V bias = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
 #pragma GCC unroll 16
     for (std::size_t p = 0; p < Pixels; ++p) {
       const std::ptrdiff_t at = first + (p < half ? static_cast<std::ptrdiff_t>(p) * channel_block
                                                   : tile.y_second + static_cast<std::ptrdiff_t>(p - half) * channel_block);
+      sums[p][v] = sums[p][v] + bias;
       if (run.residual != nullptr) sums[p][v] = sums[p][v] + V::load_unaligned(run.residual + at);
       clamp(sums[p][v]).store_unaligned(run.y + at);
     }
@@ -17230,7 +17331,7 @@ template <class Body>
 void for_pooled_windows(const Context& c, const ops::Window& window, const Body& body) {
   const BlockedProblem p(window, c, 1, 1);
   if (p.empty()) return;
-  for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+  for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y, int) {
     for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {
       for_window_runs(p, x, row, [&](const BlockedWindowRun& run) {
         body(run, static_cast<std::int64_t>(run.windows.rows * run.windows.columns), y + run.first * channel_block);
@@ -17246,17 +17347,62 @@ class Kernel<ops::BlockedMaxPool, Cpu, float> {
  public:
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::BlockedMaxPool>()), kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::BlockedProblem p(op_.window, c, 1, 1);
+    return is_separated(p) && !p.empty() ? row_maxima_bytes(p) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
+
   void run(Context& c) const {
-    cpu::for_pooled_windows(c, op_.window, [&](const cpu::BlockedWindowRun& run, std::int64_t taps, float* y) {
-      if (taps == 0) {
-        std::fill_n(y, run.count * cpu::channel_block, -std::numeric_limits<float>::infinity());
-      } else {
-        kernels_->max(run.windows, static_cast<std::size_t>(run.count), y);
+    if (const cpu::BlockedProblem p(op_.window, c, 1, 1); is_separated(p) && !p.empty()) return run_separated(c, p);
+    cpu::for_pooled_windows(c, op_.window,
+                            [&](const cpu::BlockedWindowRun& run, std::int64_t, float* y) { max(run.windows, run.count, y); });
+  }
+
+ private:
+  /// Large windows take the maxima of their rows first, which overlapping windows share.
+  [[nodiscard]] static bool is_separated(const cpu::BlockedProblem& p) noexcept {
+    return p.h.kernel * p.w.kernel >= 2 * (p.h.kernel + p.w.kernel) && p.h.stride < p.h.kernel && p.h.dilation == 1;
+  }
+  /// Bytes of the maxima of a block of channels.
+  [[nodiscard]] static std::size_t row_maxima_bytes(const cpu::BlockedProblem& p) noexcept {
+    return align_up(static_cast<std::size_t>(p.h.input * p.w.output * cpu::channel_block) * sizeof(float));
+  }
+
+  void run_separated(const Context& c, const cpu::BlockedProblem& p) const {
+    cpu::BlockedProblem rows = p;  // windows of one row
+    rows.h = {.input = p.h.input, .output = p.h.input, .kernel = 1, .stride = 1, .dilation = 1};
+    const std::int64_t row_size = p.w.output * cpu::channel_block;
+    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y, int thread) {
+      auto* const maxima = reinterpret_cast<float*>(c.workspace() + static_cast<std::size_t>(thread) * row_maxima_bytes(p));
+      std::int64_t done = 0;  // rows of the input that no later window needs, or whose maxima are there
+      for (std::int64_t row = first; row < last; ++row, y += row_size) {
+        const cpu::WindowSpan span = cpu::window_span(p.h, row);
+        const std::int64_t end = span.count > 0 ? span.first + span.count : 0;
+        for (done = std::max(done, span.first); done < end; ++done) {
+          cpu::for_window_runs(rows, x, done, [&](const cpu::BlockedWindowRun& run) {
+            max(run.windows, run.count, maxima + done * row_size + run.first * cpu::channel_block);
+          });
+        }
+        max({.x = maxima + (span.count > 0 ? span.first * row_size : 0),
+             .step = cpu::channel_block,
+             .row = row_size,
+             .column = 0,
+             .rows = static_cast<std::size_t>(span.count),
+             .columns = 1},
+            p.w.output, y);
       }
     });
   }
 
- private:
+  void max(const simd::BlockedWindows& windows, std::int64_t count, float* y) const noexcept {
+    if (windows.rows * windows.columns == 0) {
+      std::fill_n(y, count * cpu::channel_block, -std::numeric_limits<float>::infinity());
+    } else {
+      kernels_->max(windows, static_cast<std::size_t>(count), y);
+    }
+  }
+
   ops::BlockedMaxPool op_;
   const simd::BlockedWindow* kernels_;
 };
@@ -19653,45 +19799,45 @@ namespace hone::inline HONE_ABI {
 
 /// A constant right operand is packed when the kernel is made. A left operand with any number of leading dimensions times one matrix is
 /// one product. Otherwise the products of the batch are shared among the threads when there are enough of them, else each is split.
+/// Operands are read, and results written, where they lie.
 template <class T>
-class Kernel<ops::MatMul, Cpu, T> {
+class Kernel<ops::PermutedMatMul, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::MatMul>(), device) {}
-  Kernel(const NodeView& node, const ops::MatMul&, const CpuDevice& device) : product_(device.isa) {
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::PermutedMatMul>(), device) {}
+  Kernel(const NodeView& node, const ops::PermutedMatMul& op, const CpuDevice& device) : op_(op), product_(device.isa) {
     const TensorRef* b = node.constant(1);
     if (b == nullptr || b->shape.rank() != 2) return;
-    const std::int64_t k = b->shape[0];
-    const std::int64_t n = b->shape[1];
-    packed_ = Buffer(product_.pack_b_bytes(k, n));
-    product_.pack_b({b->as<const T>(), n, 1}, k, n, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
+    const Matrices right(b->shape, op_.b_perm);
+    packed_ = Buffer(product_.pack_b_bytes(right.rows, right.columns));
+    product_.pack_b(right.at(b->as<const T>()), right.rows, right.columns, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
   }
 
   [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? inputs(1) : 0; }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
-    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
+    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape, op_);
     return per_product(batch) * static_cast<std::size_t>(shares_batch(batch, c.pool()) ? c.pool().size() : 1);
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
-    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
+    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape, op_);
     const T* a = c.in<T>(0);
     const T* b = c.in<T>(1);
     T* y = c.out<T>(0);
     const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
-      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * batch.n - y, columns);
+      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * batch.y_row_stride - y, columns);
     };
     const typename cpu::ProductOptions<T>::Finish finish(finish_block);
     cpu::ProductOptions<T> options;
     if (epilogue != nullptr) options.finish = &finish;
     const auto one = [&](std::int64_t i, std::byte* scratch, const ThreadPool& pool) {
-      const cpu::MatrixRef<T> left{a + batch.offset_a(i), batch.k, 1};
-      T* out = y + i * batch.m * batch.n;
+      const auto [left, right, out] = batch.offsets(i);
       if (is_packed()) {
-        product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, options, scratch, pool);
+        product_.run_packed(batch.m, batch.n, batch.k, batch.a.at(a + left), static_cast<const T*>(packed_.data()), y + out,
+                            batch.y_row_stride, options, scratch, pool);
       } else {
-        const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
-        product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, options, scratch, pool);
+        product_.run(batch.m, batch.n, batch.k, batch.a.at(a + left), batch.b.at(b + right), y + out, batch.y_row_stride, options, scratch,
+                     pool);
       }
     };
     if (!shares_batch(batch, c.pool())) {
@@ -19705,51 +19851,89 @@ class Kernel<ops::MatMul, Cpu, T> {
   }
 
  private:
+  using Perm = ops::PermutedMatMul::Perm;
+
+  /// The last two dimensions of a tensor of two and more, in the order that `perm` says.
+  struct Matrices {
+    Matrices(const Shape& tensor, const Perm& perm) {
+      const std::size_t row = ops::PermutedMatMul::source(perm, tensor.rank() - 2);
+      const std::size_t column = ops::PermutedMatMul::source(perm, tensor.rank() - 1);
+      rows = tensor[row];
+      columns = tensor[column];
+      row_stride = tensor.stride(row);
+      column_stride = tensor.stride(column);
+    }
+    [[nodiscard]] cpu::MatrixRef<T> at(const T* data) const noexcept { return {data, row_stride, column_stride}; }
+
+    std::int64_t rows;
+    std::int64_t columns;
+    std::ptrdiff_t row_stride;
+    std::ptrdiff_t column_stride;
+  };
+
   /// The products that a MatMul consists of.
   struct Batch {
-    Batch(Shape a, Shape b, const Shape& y) {
-      const bool vector_a = a.rank() == 1;
-      const bool vector_b = b.rank() == 1;
-      if (vector_a) a.insert(0, 1);
-      if (vector_b) b.push_back(1);
-      m = a[a.rank() - 2];
-      k = a.back();
-      n = b.back();
-      const std::size_t rank = y.rank() - (vector_a ? 0 : 1) - (vector_b ? 0 : 1);
-      if (b.rank() == 2) {
-        m *= a.elements(0, a.rank() - 2);
-        return;
+    Batch(const Shape& a_tensor, const Shape& b_tensor, const Shape& y, const ops::PermutedMatMul& op)
+        : Batch(as_matrix(a_tensor, 0), as_matrix(b_tensor, 1), y, op, a_tensor.rank() != 1, b_tensor.rank() != 1) {}
+
+    struct Offsets {
+      std::int64_t a, b, y;
+    };
+    /// Elements from the start of each tensor to the matrix of product `i`.
+    [[nodiscard]] Offsets offsets(std::int64_t i) const noexcept {
+      Offsets result{};
+      for (std::size_t axis = dims.rank(); axis-- > 0;) {
+        const std::int64_t at = i % dims[axis];
+        result.a += at * a_strides[axis];
+        result.b += at * b_strides[axis];
+        result.y += at * y_strides[axis];
+        i /= dims[axis];
       }
-      dims = Shape(y.dims().first(rank));
-      count = dims.elements();
-      set_strides(a, strides_a);
-      set_strides(b, strides_b);
+      return result;
     }
 
-    /// Elements from the start of `a` to the matrix of product `i`.
-    [[nodiscard]] std::int64_t offset_a(std::int64_t i) const noexcept { return offset(i, strides_a); }
-    [[nodiscard]] std::int64_t offset_b(std::int64_t i) const noexcept { return offset(i, strides_b); }
-
+    Matrices a;
+    Matrices b;
+    std::int64_t m;
+    std::int64_t n;
+    std::int64_t k;
+    std::ptrdiff_t y_row_stride;
     Shape dims;
-    Shape strides_a;
-    Shape strides_b;
+    Shape a_strides;
+    Shape b_strides;
+    Shape y_strides;
     std::int64_t count = 1;
-    std::int64_t m = 0;
-    std::int64_t n = 0;
-    std::int64_t k = 0;
 
    private:
-    void set_strides(const Shape& operand, Shape& strides) const {
-      strides = Shape::filled(dims.rank(), 0);
-      const std::size_t own = operand.rank() - 2;
-      for (std::size_t i = 0; i < own; ++i)
-        if (operand[i] != 1) strides[dims.rank() - own + i] = operand.stride(i);
+    Batch(const Shape& a_tensor, const Shape& b_tensor, const Shape& y, const ops::PermutedMatMul& op, bool has_rows, bool has_columns)
+        : a(a_tensor, op.a_perm), b(b_tensor, op.b_perm), m(a.rows), n(b.columns), k(a.columns), y_row_stride(n) {
+      if (b_tensor.rank() == 2 && op.a_perm.empty() && op.y_perm.empty()) {
+        m *= a_tensor.elements(0, a_tensor.rank() - 2);
+        return;
+      }
+      const std::size_t rank = y.rank() - (has_rows ? 1 : 0) - (has_columns ? 1 : 0);
+      for (std::size_t i = 0; i < rank; ++i) {
+        const std::size_t axis = ops::PermutedMatMul::source(op.y_perm, i);
+        dims.push_back(y[axis]);
+        y_strides.push_back(y.stride(axis));
+      }
+      count = dims.elements();
+      a_strides = strides(a_tensor, op.a_perm);
+      b_strides = strides(b_tensor, op.b_perm);
+      if (!op.y_perm.empty()) y_row_stride = y.stride(ops::PermutedMatMul::source(op.y_perm, rank));
     }
-    [[nodiscard]] std::int64_t offset(std::int64_t i, const Shape& strides) const noexcept {
-      std::int64_t result = 0;
-      for (std::size_t axis = dims.rank(); axis-- > 0;) {
-        result += i % dims[axis] * strides[axis];
-        i /= dims[axis];
+
+    /// A tensor of one dimension is a matrix of one row or column.
+    static Shape as_matrix(Shape tensor, std::size_t at) {
+      if (tensor.rank() == 1) tensor.insert(at, 1);
+      return tensor;
+    }
+    [[nodiscard]] Shape strides(const Shape& tensor, const Perm& perm) const {
+      Shape result = Shape::filled(dims.rank(), 0);
+      const std::size_t own = tensor.rank() - 2;
+      for (std::size_t i = 0; i < own; ++i) {
+        const std::size_t axis = ops::PermutedMatMul::source(perm, i);
+        if (tensor[axis] != 1) result[dims.rank() - own + i] = tensor.stride(axis);
       }
       return result;
     }
@@ -19763,8 +19947,17 @@ class Kernel<ops::MatMul, Cpu, T> {
     return align_up(product_.workspace_bytes(batch.m, batch.n, batch.k, is_packed()));
   }
 
+  ops::PermutedMatMul op_;
   cpu::MatrixProduct<T> product_;
   Buffer packed_;
+};
+
+template <class T>
+class Kernel<ops::MatMul, Cpu, T> : public Kernel<ops::PermutedMatMul, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::MatMul>(), device) {}
+  Kernel(const NodeView& node, const ops::MatMul&, const CpuDevice& device)
+      : Kernel<ops::PermutedMatMul, Cpu, T>(node, ops::PermutedMatMul{}, device) {}
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -20810,6 +21003,16 @@ class Kernel<Op, Cpu> {
 
 namespace hone::inline HONE_ABI {
 
+namespace detail {
+
+/// Whether `part` stands in the memory of `whole`, at its element `first`, for which the planner has cared. `outer`: rows of either.
+[[nodiscard]] inline bool is_part(const TensorRef& whole, std::int64_t outer, std::int64_t first, const TensorRef& part) noexcept {
+  return outer == 1 && ElementMover(whole.dtype).at(static_cast<const void*>(whole.data), first) == part.data;
+}
+
+}  // namespace detail
+
+/// Parts that already stand where they belong are not copied.
 template <>
 class Kernel<ops::Concat, Cpu> {
  public:
@@ -20823,10 +21026,12 @@ class Kernel<ops::Concat, Cpu> {
     std::int64_t first = 0;
     for (std::size_t i = 0; i < c.input_count(); ++i) {
       const std::int64_t part = c.input(i).shape.elements(along, to.rank());
-      StridedBox<2> box;
-      box.push_back(outer, {part, row});
-      box.push_back(part, {1, 1});
-      strided_copy(c, box, c.input(i), 0, c.output(0), first);
+      if (!detail::is_part(c.output(0), outer, first, c.input(i))) {
+        StridedBox<2> box;
+        box.push_back(outer, {part, row});
+        box.push_back(part, {1, 1});
+        strided_copy(c, box, c.input(i), 0, c.output(0), first);
+      }
       first += part;
     }
   }
@@ -20835,6 +21040,7 @@ class Kernel<ops::Concat, Cpu> {
   std::int64_t axis_;
 };
 
+/// The same.
 template <>
 class Kernel<ops::Split, Cpu> {
  public:
@@ -20852,7 +21058,7 @@ class Kernel<ops::Split, Cpu> {
     for (std::int64_t i = 0; i < parts; ++i) {
       const std::int64_t part = ops::Split::part(i, parts, from[along], sizes) * inner;
       const auto output = static_cast<std::size_t>(i);
-      if (c.has_output(output)) {
+      if (c.has_output(output) && !detail::is_part(c.input(0), outer, first, c.output(output))) {
         StridedBox<2> box;
         box.push_back(outer, {row, part});
         box.push_back(part, {1, 1});
@@ -30512,18 +30718,21 @@ namespace hone::inline HONE_ABI::rewrites {
 
 /// Side of the tiles by which Winograd's algorithm takes a 3 x 3 convolution of `inputs` to `outputs` channels and `height` x `width`
 /// results soonest, 0 where the definition is faster. Costs in cycles: 32 multiply-adds each, or 4 bytes of weights from beyond the caches,
-/// whichever take longer, and what the transforms of a tile take.
-[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width) {
+/// whichever take longer, and what the transforms of a tile take. With `few_planes`, the definition reads the input as it is, while for
+/// Winograd's algorithm it has to be blocked.
+[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width,
+                                                     bool few_planes = false) {
   const double c = static_cast<double>(inputs);
   const double m = static_cast<double>(ops::channel_blocks(outputs) * ops::channel_block);
   const double transformed = static_cast<double>(ops::channel_blocks(inputs) * ops::channel_block) + m;
   const auto cost = [&](double products, double weights) { return std::max(products * c * m / 32, 4 * weights * c * m / 4); };
+  const double blocking = few_planes ? 16 * static_cast<double>(height * width) : 0;
   double best = 0.9 * cost(static_cast<double>(height * width) * 9, 9);
   std::int64_t tile = 0;
   for (const auto& [side, transform] : {std::pair<std::int64_t, double>(2, 6), {4, 14}}) {
     const double tiles = static_cast<double>((height + side - 1) / side * ((width + side - 1) / side));
     const double points = static_cast<double>((side + 2) * (side + 2));
-    const double total = cost(tiles * points, points) + tiles * transform * transformed;
+    const double total = cost(tiles * points, points) + tiles * transform * transformed + blocking;
     if (total < best) {
       best = total;
       tile = side;
@@ -30649,12 +30858,13 @@ struct BlockChannels {
     const auto ones = [](const std::vector<std::int64_t>& list) {
       return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
     };
+    // A few planes are read as they are; neighbours in many of them lie too far apart.
+    const bool few_planes = x == no_value && op.group == 1 && inputs < ops::channel_block;
     if (op.group == 1 && w[2] == 3 && w[3] == 3 && ones(op.window.strides) && ones(op.window.dilations)) {
-      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3));
+      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3), few_planes);
     }
     attributes.set("winograd_tile", conv.winograd_tile);
-    // A few planes are read as they are; neighbours in many of them lie too far apart.
-    const bool planar = op.group == 1 && conv.winograd_tile == 0 && inputs <= 4;
+    const bool planar = few_planes && conv.winograd_tile == 0;
     std::vector<ValueId> args = node.inputs;
     args[0] = x != no_value ? x : planar ? node.inputs[0] : b.block(node.inputs[0]);
     if (chain == nullptr) return b.finish(conv, std::move(attributes), std::move(args), outputs);
@@ -32194,7 +32404,7 @@ struct FusePointwise {
 
  private:
   /// What a chain may follow while the result is in cache.
-  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
+  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::PermutedMatMul, ops::ScaledMatMulInteger>;
 
   /// Whether the result is known to have more elements than the value that it is made of.
   static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {
@@ -33043,6 +33253,165 @@ struct MergeReshapes {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_SLICES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A Concat of Slices that take every b-th element of some axes of one value, from each of the b first ones on, moves all of its elements
+/// once: it becomes a Transpose between two Reshapes. So are YOLO's Focus and Swin's patch merging written.
+///   Concat(x[:, :, 0::2, 0::2], x[:, :, 1::2, 0::2], x[:, :, 0::2, 1::2], x[:, :, 1::2, 1::2])
+///     ->  x as (N, C, H/2, 2, W/2, 2), transposed to (N, 2 of W, 2 of H, C, H/2, W/2), as (N, 4 C, H/2, W/2)
+/// The sizes of those axes must be known, and nothing else may use the Slices.
+struct MergeSlices {
+  static constexpr std::string_view name = "merge_slices";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto* concat = node.as<ops::Concat>();
+    if (concat == nullptr || node.inputs.size() < 2) return std::nullopt;
+    Patch patch;
+    std::vector<Samples> pieces;
+    for (const ValueId id : node.inputs) {
+      auto piece = flow.used_once(id) ? read(flow, id, patch.absorbed) : std::nullopt;
+      if (!piece || (!pieces.empty() && !piece->fits(pieces[0]))) return std::nullopt;
+      pieces.push_back(std::move(*piece));
+    }
+    const ValueId x = pieces[0].of;
+    const SymbolicShape& dims = *flow.dims(x);
+    const auto rank = static_cast<std::int64_t>(dims.size());
+    if (concat->axis < -rank || concat->axis >= rank || !flow.varies(x)) return std::nullopt;
+    const auto axis = static_cast<std::size_t>(concat->axis < 0 ? concat->axis + rank : concat->axis);
+    const auto order = axes_in_order(pieces);
+    if (!order || pieces[0].axes[axis].step != 1 || !build(flow, node, x, pieces[0], axis, *order, patch)) return std::nullopt;
+    return patch;
+  }
+
+ private:
+  /// Every `step`-th element of an axis, from `start` on.
+  struct Axis {
+    std::int64_t start = 0;
+    std::int64_t step = 1;
+  };
+  /// A value as elements of another one.
+  struct Samples {
+    ValueId of;
+    std::vector<Axis> axes;
+
+    [[nodiscard]] bool fits(const Samples& other) const {
+      const auto same_step = [](const Axis& a, const Axis& b) { return a.step == b.step; };
+      return of == other.of && std::equal(axes.begin(), axes.end(), other.axes.begin(), other.axes.end(), same_step);
+    }
+  };
+
+  static std::optional<Samples> read(const DataFlow& flow, ValueId id, std::vector<const Node*>& slices) {
+    Samples result{id, {}};
+    while (const Node* slice = flow.made_by<ops::Slice>(result.of)) {
+      if (!enter(flow, *slice, result.axes)) return std::nullopt;
+      result.of = slice->inputs[0];
+      slices.push_back(slice);
+    }
+    return result.axes.empty() ? std::nullopt : std::optional(std::move(result));
+  }
+
+  /// Adds what one Slice does, where that is nothing but taking every `step`-th element of axes that were whole.
+  static bool enter(const DataFlow& flow, const Node& slice, std::vector<Axis>& axes) {
+    const SymbolicShape* x = flow.dims(slice.inputs[0]);
+    if (x == nullptr) return false;
+    const TensorRef* lists[5] = {};
+    for (std::size_t k = 1; k < slice.inputs.size(); ++k) {
+      lists[k] = flow.constant(slice.inputs[k]);
+      if (slice.inputs[k] != no_value && lists[k] == nullptr) return false;
+    }
+    axes.resize(x->size());
+    Shape from;
+    for (const SymbolicInteger& dim : *x) from.push_back(dim.is_number() ? dim.number : std::numeric_limits<std::int64_t>::max());
+    try {
+      const ops::Slice::Ranges ranges = ops::Slice::resolve(from, *lists[1], *lists[2], lists[3], lists[4]);
+      for (std::size_t i = 0; i < x->size(); ++i) {
+        const ops::Slice::Range& range = ranges[i];
+        if (range.count == from[i] && range.step == 1) continue;
+        if (!(*x)[i].is_number() || axes[i].step != 1 || range.step < 2 || range.start >= range.step ||
+            from[i] != range.count * range.step) {
+          return false;
+        }
+        axes[i] = {range.start, range.step};
+      }
+    } catch (const Error&) {
+      return false;  // a run that needs the node reports what is wrong with it
+    }
+    return true;
+  }
+
+  /// The axes that are sampled, the one whose start changes from piece to piece last; nothing unless the pieces are all there are, in
+  /// order.
+  static std::optional<std::vector<std::size_t>> axes_in_order(const std::vector<Samples>& pieces) {
+    std::vector<std::size_t> order;
+    std::int64_t count = 1;
+    for (std::size_t i = 0; i < pieces[0].axes.size(); ++i) {
+      if (pieces[0].axes[i].step == 1) continue;
+      order.push_back(i);
+      count *= pieces[0].axes[i].step;
+      if (count > static_cast<std::int64_t>(pieces.size())) return std::nullopt;
+    }
+    if (order.empty() || count != static_cast<std::int64_t>(pieces.size())) return std::nullopt;
+    do {
+      const auto is_in_place = [&](std::size_t piece) {
+        auto left = static_cast<std::int64_t>(piece);
+        for (std::size_t k = order.size(); k-- > 0;) {
+          const Axis& axis = pieces[piece].axes[order[k]];
+          if (left % axis.step != axis.start) return false;
+          left /= axis.step;
+        }
+        return true;
+      };
+      std::size_t piece = 0;
+      while (piece < pieces.size() && is_in_place(piece)) ++piece;
+      if (piece == pieces.size()) return order;
+    } while (std::next_permutation(order.begin(), order.end()));
+    return std::nullopt;
+  }
+
+  static bool build(const DataFlow& flow, const Node& node, ValueId x, const Samples& samples, std::size_t axis,
+                    const std::vector<std::size_t>& order, Patch& patch) {
+    const SymbolicShape& dims = *flow.dims(x);
+    const SymbolicShape* result = flow.dims(node.outputs[0]);
+    if (result == nullptr || dims.size() + order.size() > Shape::max_rank) return false;
+    SymbolicShape split;
+    std::vector<std::int64_t> whole(dims.size());  // dimension of `split` that each axis becomes, its remainder being the next one
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      const std::int64_t step = samples.axes[i].step;
+      whole[i] = static_cast<std::int64_t>(split.size());
+      if (step == 1) {
+        split.push_back(dims[i]);
+      } else {
+        split.push_back({dims[i].number / step});
+        split.push_back({step});
+      }
+    }
+    Permutation perm;
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      for (const std::size_t sampled : i == axis ? order : std::vector<std::size_t>{}) perm.push_back(whole[sampled] + 1);
+      perm.push_back(whole[i]);
+    }
+    SymbolicShape moved;
+    for (const std::int64_t from : perm) moved.push_back(split[static_cast<std::size_t>(from)]);
+    const auto to_split = reshape_target(dims, split);
+    const auto to_result = reshape_target(moved, *result);
+    if (!to_split || !to_result) return false;
+    const auto value = [&](const char* suffix) { return patch.add_value(flow.graph(), made_value(node.name + suffix, flow[x].type)); };
+    const auto list = [&](const char* suffix, const std::vector<std::int64_t>& numbers) {
+      return patch.add_value(flow.graph(), list_constant(node.name + suffix, numbers));
+    };
+    const ValueId split_x = value("/split");
+    const ValueId moved_x = value("/moved");
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {x, list("/split_shape", *to_split)}, {split_x}));
+    patch.nodes.push_back(make_transpose(node, perm, split_x, moved_x));
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {moved_x, list("/shape", *to_result)}, {node.outputs[0]}));
+    return true;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_MERGE_TRANSPOSES_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -33140,6 +33509,87 @@ struct MoveQuantization {
                        node.as<ops::Slice>() != nullptr || node.as<ops::DepthToSpace>() != nullptr ||
                        node.as<ops::SpaceToDepth>() != nullptr;
     return moves ? 1 : 0;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_PERMUTE_MATMUL_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Transposes around a MatMul become attributes of a PermutedMatMul, which reads its operands and writes its result where they lie: those
+/// of operands that nobody else reads and whose elements stay contiguous along rows or columns, and one of a result that leaves the rows
+/// whole. A left operand or a result that is no longer one matrix for a single right one stays as it is when products would have few rows.
+struct PermuteMatMul {
+  static constexpr std::string_view name = "permute_matmul";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.as<ops::Transpose>() != nullptr) return result(flow, node);
+    return operands(flow, node);
+  }
+
+ private:
+  /// Rows from which on a product with packed weights loses nothing by being one of several.
+  static constexpr std::int64_t enough_rows = 64;
+
+  static std::optional<ops::PermutedMatMul> read(const DataFlow& flow, const Node& node) {
+    if (!std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return flow.rank(id).value_or(0) >= 2; }))
+      return std::nullopt;
+    if (const auto* permuted = node.as<ops::PermutedMatMul>()) return *permuted;
+    return node.as<ops::MatMul>() != nullptr ? std::optional(ops::PermutedMatMul{}) : std::nullopt;
+  }
+
+  static std::optional<Patch> operands(const DataFlow& flow, const Node& node) {
+    std::optional<ops::PermutedMatMul> op = read(flow, node);
+    if (!op) return std::nullopt;
+    Patch patch;
+    std::vector<ValueId> inputs = node.inputs;
+    for (const std::size_t k : {0, 1}) {
+      const Node* transpose = flow.used_once(inputs[k]) ? flow.made_by<ops::Transpose>(inputs[k]) : nullptr;
+      const auto perm = transpose != nullptr ? permutation(flow, *transpose) : std::nullopt;
+      ops::PermutedMatMul::Perm& own = k == 0 ? op->a_perm : op->b_perm;
+      if (!perm || !own.empty() || !keeps_lines(*perm) || (k == 0 && !may_be_apart(flow, node))) continue;
+      own = *perm;
+      inputs[k] = transpose->inputs[0];
+      patch.absorbed.push_back(transpose);
+    }
+    if (patch.absorbed.empty()) return std::nullopt;
+    patch.nodes.push_back(replace(node, std::move(*op), std::move(inputs), node.outputs[0]));
+    return patch;
+  }
+
+  static std::optional<Patch> result(const DataFlow& flow, const Node& node) {
+    const auto perm = permutation(flow, node);
+    const Node* product = flow.used_once(node.inputs[0]) ? flow.producer(node.inputs[0]) : nullptr;
+    std::optional<ops::PermutedMatMul> op = product != nullptr ? read(flow, *product) : std::nullopt;
+    if (!op || !perm || !op->y_perm.empty() || perm->size() < 2 || perm->back() != static_cast<std::int64_t>(perm->size()) - 1 ||
+        !may_be_apart(flow, *product)) {
+      return std::nullopt;
+    }
+    op->y_perm = inverse(*perm);
+    Patch patch;
+    patch.nodes.push_back(replace(node, std::move(*op), product->inputs, node.outputs[0]));
+    patch.absorbed.push_back(product);
+    return patch;
+  }
+
+  /// Whether the last dimension, along which elements are contiguous, is one of the last two.
+  static bool keeps_lines(const Permutation& perm) {
+    const auto last = static_cast<std::int64_t>(perm.size()) - 1;
+    return perm.size() >= 2 && (perm[perm.size() - 1] == last || perm[perm.size() - 2] == last);
+  }
+  /// Whether the products of the batch may be computed one by one.
+  static bool may_be_apart(const DataFlow& flow, const Node& product) {
+    if (flow.rank(product.inputs[0]) == 2 || flow.rank(product.inputs[1]) != 2) return true;
+    if (const auto* op = product.as<ops::PermutedMatMul>(); op != nullptr && !op->a_perm.empty()) return true;
+    const SymbolicShape* a = flow.dims(product.inputs[0]);
+    return a != nullptr && (*a)[a->size() - 2].is_number() && (*a)[a->size() - 2].number >= enough_rows;
+  }
+
+  static Node replace(const Node& node, ops::PermutedMatMul op, std::vector<ValueId> inputs, ValueId y) {
+    Attributes attributes{{"a_perm", op.a_perm}, {"b_perm", op.b_perm}, {"y_perm", op.y_perm}};
+    return make_node(node, std::move(op), std::move(attributes), std::move(inputs), {y});
   }
 };
 
@@ -33907,6 +34357,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::MergeTransposes{});
     run(basic, rewrites::MergeReshapes{});
     run(basic, rewrites::MergeIntoSplit{});
+    run(basic, rewrites::MergeSlices{});
     run(basic, rewrites::FoldPad{});
     if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
@@ -33922,6 +34373,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
+    run(extended, rewrites::PermuteMatMul{});
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
   }
@@ -34266,6 +34718,90 @@ struct Lifetime {
 }
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_VALUE_PARTS_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// A value in the memory of another one.
+struct Part {
+  ValueId whole;
+  std::size_t offset = 0;  ///< bytes
+};
+
+/// Which values of a plan may stand in each other, so that Concat and Split have nothing to copy.
+class ValueParts {
+ public:
+  /// `plan`: its steps, in their order, and the shapes and places of its values are known. `last_use`: when each value is last read.
+  ValueParts(const Graph& graph, const Plan& plan, const std::vector<std::size_t>& last_use)
+      : plan_(plan), wholes_(plan.values.size(), Part{no_value}) {
+    std::vector<std::size_t> made_by(plan.values.size(), 0);
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+      const Node& node = graph.nodes[plan.steps[s].node];
+      const auto may_move = [&](ValueId id) {
+        const std::size_t maker = made_by[index(id)];
+        // The memory of the whole is taken as long as that of a part: neither long before it is made, nor after it is needed.
+        return in_arena(id) && last_use[index(id)] <= last_use[index(node.outputs[0])] && wholes_[index(id)].whole == no_value &&
+               maker + most_steps >= s && !graph.nodes[plan.steps[maker].node].op->traits().alias;
+      };
+      if (node.op->traits().joins && in_arena(node.outputs[0])) join(node, may_move);
+      for (const ValueId id : node.outputs)
+        if (id != no_value) made_by[index(id)] = s;
+    }
+  }
+
+  /// Where a value is made in the result of a Concat, that in the result of another one, and so on; in itself where it is no part.
+  [[nodiscard]] Part outermost(ValueId id) const {
+    Part result{id};
+    while (wholes_[index(result.whole)].whole != no_value) {
+      const Part& next = wholes_[index(result.whole)];
+      result = {next.whole, result.offset + next.offset};
+    }
+    return result;
+  }
+
+  /// Where output `k` of a Split stands in its input; no_value where it does not.
+  [[nodiscard]] Part in_input(const Node& node, std::size_t k) const {
+    if (!node.op->traits().splits || !in_arena(node.inputs[0])) return {no_value};
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < k; ++i) {
+      if (node.outputs[i] == no_value) return {no_value};
+      offset += ref(node.outputs[i]).bytes();
+    }
+    return offset % buffer_alignment == 0 && is_stretch(node.outputs[k], node.inputs[0]) ? Part{node.inputs[0], offset} : Part{no_value};
+  }
+
+ private:
+  /// Steps from what makes a part to what makes the whole.
+  static constexpr std::size_t most_steps = 16;
+
+  [[nodiscard]] const TensorRef& ref(ValueId id) const { return plan_.values[index(id)].ref; }
+  [[nodiscard]] bool in_arena(ValueId id) const { return plan_.values[index(id)].place == PlannedValue::Place::arena; }
+
+  /// Whether a part along some dimension is one stretch of the memory of the whole: the dimensions before that one are 1.
+  [[nodiscard]] bool is_stretch(ValueId part, ValueId whole) const {
+    const Shape& dims = ref(whole).shape;
+    for (std::size_t d = 0; d < dims.rank(); ++d) {
+      if (ref(part).shape[d] != dims[d]) return true;
+      if (dims[d] != 1) return false;
+    }
+    return false;
+  }
+
+  template <class MayMove>
+  void join(const Node& node, const MayMove& may_move) {
+    std::size_t offset = 0;
+    for (const ValueId id : node.inputs) {
+      if (!is_stretch(id, node.outputs[0])) return;
+      if (offset % buffer_alignment == 0 && may_move(id)) wholes_[index(id)] = {node.outputs[0], offset};
+      offset += ref(id).bytes();
+    }
+  }
+
+  const Plan& plan_;
+  std::vector<Part> wholes_;  // by ValueId
+};
+
+}  // namespace hone::inline HONE_ABI::detail
 
 namespace hone::inline HONE_ABI {
 
@@ -34471,8 +35007,10 @@ class Planner {
       if (value.place == Place::arena) value.place = Place::output;
     }
 
+    const ValueParts parts(graph_, *plan_, last_use);
     std::vector<Lifetime> blocks;
     std::vector<std::size_t> block_of(graph_.values.size(), none);
+    std::vector<std::size_t> offset_in(graph_.values.size(), 0);  // of a value, in its block
     std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
     for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
       const PlannedStep& step = plan_->steps[s];
@@ -34481,13 +35019,23 @@ class Planner {
         if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
         const std::size_t value = index(node.outputs[k]);
         const std::size_t last = std::max(last_use[value], time[s]);
-        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
+        const Part part = parts.outermost(node.outputs[k]);
+        std::size_t block = block_of[index(part.whole)];
+        if (block == none && part.whole == node.outputs[k]) {
+          const Part input = k == 0 ? shared_memory(node, time[s], blocks, block_of) : Part{no_value};
+          const Part source = input.whole == no_value ? parts.in_input(node, k) : input;
+          if (source.whole != no_value) block = block_of[index(source.whole)];
+          if (block != none) offset_in[value] = offset_in[index(source.whole)] + source.offset;
+        } else {
+          offset_in[value] = part.offset;
+        }
         if (block == none) {
           block = blocks.size();
-          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
+          blocks.push_back({time[s], last, planned(part.whole).ref.bytes(), 0});
         }
         blocks[block].last = std::max(blocks[block].last, last);
         block_of[value] = block;
+        block_of[index(part.whole)] = block;
       }
       if (step.dynamic) continue;
       if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
@@ -34497,14 +35045,14 @@ class Planner {
     }
     plan_->arena_bytes = plan_memory(blocks);
     for (std::size_t i = 0; i < block_of.size(); ++i)
-      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
+      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset + offset_in[i];
     for (std::size_t s = 0; s < plan_->steps.size(); ++s)
       if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
   }
 
-  /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
-  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
-                                         const std::vector<std::size_t>& block_of) const {
+  /// The input in whose memory output 0 of the node may stand.
+  [[nodiscard]] Part shared_memory(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
+                                   const std::vector<std::size_t>& block_of) const {
     const OpTraits& traits = node.op->traits();
     const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
@@ -34512,14 +35060,14 @@ class Planner {
       const std::size_t block = block_of[index(node.inputs[k])];
       if (block == std::numeric_limits<std::size_t>::max()) continue;
       const PlannedValue& input = planned(node.inputs[k]);
-      if (traits.alias && k == 0) return block;
+      if (traits.alias && k == 0) return {node.inputs[k]};
       if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
           input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
           !is_other_input(node, k, block, block_of)) {
-        return block;
+        return {node.inputs[k]};
       }
     }
-    return std::numeric_limits<std::size_t>::max();
+    return Part{no_value};
   }
 
   /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.
