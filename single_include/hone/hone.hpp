@@ -652,6 +652,38 @@ class Shape {
 #include <sys/mman.h>
 #endif
 
+#define HONE_SINGLE_CORE_DEVICE_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// Work of a device, done in the order in which it is asked for while the host goes on. One run at a time uses a queue.
+class DeviceQueue {
+ public:
+  virtual ~DeviceQueue() = default;
+  /// Copies `bytes` from one memory to another; either may be that of the host. Host memory must stay until wait() returns.
+  /// Errors: runtime_exception, with the words of the device.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// Returns when all that was asked for is done. Errors: runtime_exception, for what has failed on the way too.
+  virtual void wait() = 0;
+};
+
+/// An accelerator with memory of its own. Where memory belongs to a Device, null stands for the host.
+class Device {
+ public:
+  virtual ~Device() = default;
+  /// "CUDA device 0 (NVIDIA H200)" and the like.
+  [[nodiscard]] virtual std::string name() const = 0;
+  /// Memory aligned to 256 bytes at least. Errors: resource_exhausted.
+  [[nodiscard]] virtual void* allocate(std::size_t bytes) const = 0;
+  /// Gives back what allocate(bytes) gave; waits for work that still uses it.
+  virtual void release(void* memory, std::size_t bytes) const noexcept = 0;
+  /// Copies before it returns; either memory may be that of the host. Errors: runtime_exception.
+  virtual void copy(void* to, const void* from, std::size_t bytes) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<DeviceQueue> make_queue() const = 0;
+};
+
+}  // namespace hone::inline HONE_ABI
+
 namespace hone::inline HONE_ABI {
 
 /// Alignment in bytes of all memory that hone allocates: a cache line, and the widest vector register.
@@ -661,8 +693,8 @@ inline constexpr std::size_t buffer_alignment = 64;
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/// Bytes in the Buffers that this thread has made, less those that it has destroyed. The difference over a piece of code is what the code
-/// keeps; that is how packed weights are counted, whichever kernel packs them.
+/// Bytes of host memory in the Buffers that this thread has made, less those that it has destroyed. The difference over a piece of code is
+/// what the code keeps; that is how packed weights are counted, whichever kernel packs them.
 [[nodiscard]] inline std::int64_t& thread_buffer_bytes() noexcept {
   thread_local std::int64_t bytes = 0;
   return bytes;
@@ -688,9 +720,14 @@ inline void prefer_large_pages(void* data, std::size_t bytes) noexcept {
 class Buffer {
  public:
   Buffer() = default;
+  /// In the memory of `device`, which must outlive the buffer; null: of the host.
   /// Errors: resource_exhausted when there is no such memory.
-  explicit Buffer(std::size_t bytes) : bytes_(bytes) {
+  explicit Buffer(std::size_t bytes, const Device* device = nullptr) : bytes_(bytes), device_(device) {
     if (bytes == 0) return;
+    if (device != nullptr) {
+      data_ = device->allocate(bytes);
+      return;
+    }
     data_ = ::operator new (bytes, std::align_val_t{buffer_alignment}, std::nothrow);
     if (data_ == nullptr) fail(ErrorCode::resource_exhausted, "there is no memory for ", bytes, " bytes");
     detail::prefer_large_pages(data_, bytes);
@@ -702,16 +739,24 @@ class Buffer {
     for (std::size_t i = 0; i < strings_; ++i) ::new (static_cast<void*>(static_cast<std::string*>(data_) + i)) std::string;
   }
   Buffer(Buffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), strings_(std::exchange(other.strings_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        strings_(std::exchange(other.strings_, 0)),
+        device_(std::exchange(other.device_, nullptr)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     Buffer taken(std::move(other));
     std::swap(data_, taken.data_);
     std::swap(bytes_, taken.bytes_);
     std::swap(strings_, taken.strings_);
+    std::swap(device_, taken.device_);
     return *this;
   }
   ~Buffer() {
     if (data_ == nullptr) return;
+    if (device_ != nullptr) {
+      device_->release(data_, bytes_);
+      return;
+    }
     for (std::size_t i = 0; i < strings_; ++i) static_cast<std::string*>(data_)[i].~basic_string();
     ::operator delete (data_, std::align_val_t{buffer_alignment});
     thread_buffer_bytes() -= static_cast<std::int64_t>(bytes_);
@@ -721,14 +766,15 @@ class Buffer {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
   /// Makes the buffer hold at least `bytes`; the contents are lost when it grows. Not for strings.
-  void reserve(std::size_t bytes) {
-    if (bytes > bytes_) *this = Buffer(bytes);
+  void reserve(std::size_t bytes, const Device* device = nullptr) {
+    if (bytes > bytes_) *this = Buffer(bytes, device);
   }
 
  private:
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   std::size_t strings_ = 0;
+  const Device* device_ = nullptr;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -1545,6 +1591,10 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
+  /// Output 0 is the inputs one after the other along a dimension (Concat): where they are so in memory too, they may stand in it.
+  bool joins = false;
+  /// The outputs are input 0 in parts along a dimension (Split): where they are so in memory too, they may stand in it.
+  bool splits = false;
   StandIn integers = StandIn::none;
 };
 
@@ -2354,6 +2404,8 @@ struct Slot {
   Value object;
   /// Null: none.
   const Limits* limits = nullptr;
+  /// Where the tensor is; null: in the memory of the host.
+  const Device* device = nullptr;
 
   /// Makes `tensor` a tensor of its own memory, which is kept and reused from run to run.
   /// Errors: resource_exhausted beyond a limit; std::bad_alloc.
@@ -2362,7 +2414,7 @@ struct Slot {
     if (dtype == DType::string) {
       storage = Buffer(dtype, shape);
     } else {
-      storage.reserve(bytes);
+      storage.reserve(bytes, device);
     }
     tensor = {storage.data(), dtype, shape};
   }
@@ -2435,6 +2487,10 @@ class Context {
   [[nodiscard]] std::byte* workspace() const noexcept { return workspace_; }
   void set_workspace(std::byte* memory) noexcept { workspace_ = memory; }
 
+  /// Where a kernel of a device puts its work; null for kernels of the host.
+  [[nodiscard]] DeviceQueue* queue() const noexcept { return queue_; }
+  void set_queue(DeviceQueue* queue) noexcept { queue_ = queue; }
+
   /// The object of type T that the kernel had in the last run of this node in this context, a new one in the first: memory that is taken
   /// once. A kernel asks for one type alone. Precondition: the kernel runs in a session, as those of nodes with subgraphs always do.
   template <class T>
@@ -2485,6 +2541,7 @@ class Context {
   std::span<Slot* const> outputs_;
   ThreadPool* pool_;
   std::byte* workspace_ = nullptr;
+  DeviceQueue* queue_ = nullptr;
   std::unique_ptr<KernelMemory>* kept_ = nullptr;
   SubgraphRunner* runner_ = nullptr;
   bool failed_ = false;
@@ -2626,6 +2683,8 @@ class Provider {
   [[nodiscard]] virtual std::vector<const OpInfo*> operators() const = 0;
   /// A kernel for the node, or why there is none. Called once per node, while a session is created.
   [[nodiscard]] virtual Placement place(const NodeView& node) const = 0;
+  /// The device in whose memory its kernels expect their inputs, but for OpTraits::shape_inputs, and leave their outputs; null: the host.
+  [[nodiscard]] virtual std::shared_ptr<const Device> device() const { return nullptr; }
   /// Whether place() would give a kernel. Rewrites ask before they fuse nodes.
   [[nodiscard]] virtual bool supports(const NodeView& node) const { return place(node).kernel != nullptr; }
   /// Whether the other provider has the same operators, places every node alike and makes the same kernels: sessions of one model with
@@ -4754,12 +4813,12 @@ struct EntryOf;
 
 template <class P, class Op, class... T>
 struct EntryOf<P, entry<Op, T...>> {
-  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
+  static constexpr KernelVariant<typename P::Device> kernels[sizeof...(T)]{variant_of<P, Kernel<Op, P, T>>(KindOf<T>::value)...};
 };
 
 template <class P, class Op>
 struct EntryOf<P, entry<Op>> {
-  static constexpr KernelVariant<typename P::Device> kernels[]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
+  static constexpr KernelVariant<typename P::Device> kernels[1]{variant_of<P, Kernel<Op, P>>(ElementKind{})};
 };
 
 template <class P, class Op, class... T>
@@ -5734,6 +5793,65 @@ struct MatMul {
 };
 
 }  // namespace hone::inline HONE_ABI::ops
+#define HONE_SINGLE_OPS_PERMUTED_MATMUL_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// MatMul of tensors of two and more dimensions, which may lie in memory with their dimensions in other orders.
+/// Shapes: a (*, M, K), b (*, K, N) -> y (*, M, N). A tensor whose `perm` is not empty is given with its dimensions in another order:
+/// dimension i of the shapes here is dimension perm[i] of the tensor. The last dimension of y stays the last.
+struct PermutedMatMul : MatMul {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "PermutedMatMul";
+
+  using Perm = std::vector<std::int64_t>;
+  Perm a_perm, b_perm, y_perm;
+
+  void attributes(auto& a) {
+    const auto read = [&](std::string_view attribute, Perm& perm) {
+      a(attribute, perm, Perm{});
+      if (!is_permutation(perm) || perm.size() == 1)
+        fail(ErrorCode::invalid_graph, "the attribute '", attribute, "' is (", join(perm, ", "), "), no order of two and more dimensions");
+    };
+    read("a_perm", a_perm);
+    read("b_perm", b_perm);
+    read("y_perm", y_perm);
+    if (!y_perm.empty() && y_perm.back() != static_cast<std::int64_t>(y_perm.size()) - 1)
+      fail(ErrorCode::invalid_graph, "the attribute 'y_perm' moves the last dimension");
+  }
+
+  /// The dimension of a tensor that is dimension `i` of the shapes above.
+  [[nodiscard]] static std::size_t source(const Perm& perm, std::size_t i) noexcept {
+    return perm.empty() ? i : static_cast<std::size_t>(perm[i]);
+  }
+
+  void shapes(const ShapeContext& c) const {
+    const auto permuted = [&](std::size_t k, const Perm& perm) {
+      const Shape& from = c.shape(k);
+      check_rank(perm, from);
+      Shape to = from;
+      for (std::size_t i = 0; i < from.rank(); ++i) to[i] = from[source(perm, i)];
+      return TensorRef{nullptr, c.dtype(k), to};
+    };
+    const TensorRef a = permuted(0, a_perm);
+    const TensorRef b = permuted(1, b_perm);
+    const TensorRef* const inputs[] = {&a, &b};
+    Shape product[1];
+    MatMul::shapes(ShapeContext(inputs, product));
+    check_rank(y_perm, product[0]);
+    Shape y = product[0];
+    for (std::size_t i = 0; i < y.rank(); ++i) y[source(y_perm, i)] = product[0][i];
+    c.output(0, y);
+  }
+
+ private:
+  static void check_rank(const Perm& perm, const Shape& shape) {
+    if (shape.rank() < 2 || (!perm.empty() && perm.size() != shape.rank()))
+      fail(ErrorCode::invalid_argument, "an order of (", join(perm, ", "), ") for the shape ", shape);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_OPS_QUANTIZED_PRODUCT_HPP
 
 #define HONE_SINGLE_OPS_QUANTIZE_HPP
@@ -6297,6 +6415,8 @@ template <>
 inline constexpr std::string_view fused_name<Gemm> = "FusedGemm";
 template <>
 inline constexpr std::string_view fused_name<MatMul> = "FusedMatMul";
+template <>
+inline constexpr std::string_view fused_name<PermutedMatMul> = "FusedPermutedMatMul";
 template <>
 inline constexpr std::string_view fused_name<ScaledMatMulInteger> = "FusedScaledMatMulInteger";
 
@@ -7401,8 +7521,9 @@ using CpuLossKernels = KernelList<
 namespace hone::inline HONE_ABI {
 
 using CpuMatrixKernels =
-    KernelList<entry<ops::Fused<ops::Gemm>, float>, entry<ops::Fused<ops::MatMul>, float>,
-               entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>>;
+    KernelList<entry<ops::Fused<ops::Gemm>, float>, entry<ops::Fused<ops::MatMul>, float>, entry<ops::Fused<ops::PermutedMatMul>, float>,
+               entry<ops::Gemm, float, double, std::int32_t, std::int64_t>, entry<ops::MatMul, float, double, std::int32_t, std::int64_t>,
+               entry<ops::PermutedMatMul, float, double, std::int32_t, std::int64_t>>;
 
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_ML_HPP
@@ -8280,6 +8401,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Concat {
   static constexpr std::string_view name = "Concat";
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = Arity::any};
+  static constexpr OpTraits traits{.joins = true};
 
   std::int64_t axis = 1;
 
@@ -8817,7 +8939,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Split {
   static constexpr std::string_view name = "Split";
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = Arity::any};
-  static constexpr OpTraits traits{.shape_inputs = inputs(1)};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1), .splits = true};
 
   std::int64_t axis = 0;
   std::optional<std::int64_t> num_outputs;
@@ -11509,8 +11631,6 @@ class CpuProvider final : public Provider {
     return cpu != nullptr && cpu->device_ == device_ && cpu->entries_ == entries_;
   }
 
-  [[nodiscard]] const CpuDevice& device() const noexcept { return device_; }
-
  private:
   /// Places the node on a kernel for a wider type.
   bool place_widened(const KernelEntry<CpuDevice>& entry, const NodeView& node, Placement& placement) const {
@@ -12441,6 +12561,43 @@ void gemm_dot_columns(std::size_t m, std::size_t n, std::size_t k, const T* a, s
 }
 
 }  // namespace hone::inline HONE_ABI::simd::detail
+#define HONE_SINGLE_SIMD_TRANSPOSE_FOUR_HPP
+
+namespace hone::inline HONE_ABI::simd {
+
+/// to[c * to_stride + r] = from[r * from_stride + c] for r < 4 and c < 4: 4 x 4 elements of 4 bytes, through registers of 16 bytes, which
+/// every instruction set has. Precondition: the two do not overlap.
+template <class T>
+HONE_ALWAYS_INLINE void transpose_four(const T* from, std::ptrdiff_t from_stride, T* to, std::ptrdiff_t to_stride) noexcept {
+  static_assert(sizeof(T) == 4, "elements must have 4 bytes");
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+  typedef std::uint32_t Quad __attribute__((vector_size(16)));
+  Quad x0, x1, x2, x3;
+  std::memcpy(&x0, from, 16);
+  std::memcpy(&x1, from + from_stride, 16);
+  std::memcpy(&x2, from + 2 * from_stride, 16);
+  std::memcpy(&x3, from + 3 * from_stride, 16);
+  const Quad low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5);
+  const Quad low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5);
+  const Quad high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
+  const Quad high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+  x0 = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+  x1 = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+  x2 = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  x3 = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+  std::memcpy(to, &x0, 16);
+  std::memcpy(to + to_stride, &x1, 16);
+  std::memcpy(to + 2 * to_stride, &x2, 16);
+  std::memcpy(to + 3 * to_stride, &x3, 16);
+  return;
+#endif
+#endif
+  for (std::ptrdiff_t c = 0; c < 4; ++c)
+    for (std::ptrdiff_t r = 0; r < 4; ++r) to[c * to_stride + r] = from[r * from_stride + c];
+}
+
+}  // namespace hone::inline HONE_ABI::simd
 
 namespace hone::inline HONE_ABI::simd {
 
@@ -12527,44 +12684,6 @@ struct GemmShape {
   static constexpr int fetch_step = nr < line ? nr : line;
 };
 
-/// The part of pack_panels that reads along contiguous lines, four lines and four steps at a time through registers of 16 bytes.
-/// Returns how many lines it did: multiples of four, none where `count` is no multiple of four.
-template <int Width, class T, class Arch>
-HONE_ALWAYS_INLINE int transpose_quads(const T* from, std::ptrdiff_t line_stride, int used, std::size_t count, T* packed) noexcept {
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-  typedef T Quad __attribute__((vector_size(16)));
-  if (count % 4 != 0) return 0;
-  int line = 0;
-  for (; line + 4 <= used; line += 4) {
-    const T* in = from + line * line_stride;
-    for (std::size_t p = 0; p < count; p += 4) {
-      Quad x0, x1, x2, x3;
-      std::memcpy(&x0, in + p, 16);
-      std::memcpy(&x1, in + line_stride + p, 16);
-      std::memcpy(&x2, in + 2 * line_stride + p, 16);
-      std::memcpy(&x3, in + 3 * line_stride + p, 16);
-      const Quad low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5);
-      const Quad low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5);
-      const Quad high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
-      const Quad high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
-      x0 = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-      x1 = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-      x2 = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
-      x3 = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
-      T* out = packed + p * Width + line;
-      std::memcpy(out, &x0, 16);
-      std::memcpy(out + Width, &x1, 16);
-      std::memcpy(out + 2 * Width, &x2, 16);
-      std::memcpy(out + 3 * Width, &x3, 16);
-    }
-  }
-  return line;
-#endif
-#endif
-  return 0;
-}
-
 /// Panels of Width lines: packed[panel][p][line] = source[line * line_stride + p * step]. `lines` lines of `k` elements.
 template <int Width, class T, class Arch>
 void pack_panels(const T* source, std::ptrdiff_t line_stride, std::ptrdiff_t step, std::size_t lines, std::size_t k, T* packed,
@@ -12582,7 +12701,11 @@ void pack_panels(const T* source, std::ptrdiff_t line_stride, std::ptrdiff_t ste
       const std::size_t p1 = p0 + block < k ? p0 + block : k;
       int line = 0;
       if constexpr (sizeof(T) == 4) {
-        if (step == 1) line = transpose_quads<Width, T, Arch>(from + p0, line_stride, used, p1 - p0, packed + p0 * Width);
+        if (step == 1 && (p1 - p0) % 4 == 0) {
+          for (; line + 4 <= used; line += 4)
+            for (std::size_t p = p0; p < p1; p += 4)
+              transpose_four(from + line * line_stride + p, line_stride, packed + p * Width + line, Width);
+        }
       }
       for (; line < used; ++line) {
         const T* in = from + line * line_stride;
@@ -13284,7 +13407,7 @@ class Kernel<ops::Einsum, Cpu, T> {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_STANDARDIZE_HPP
 
-#define HONE_SINGLE_KERNELS_CPU_STRIDED_BOX_HPP
+#define HONE_SINGLE_KERNELS_STRIDED_BOX_HPP
 
 namespace hone::inline HONE_ABI {
 
@@ -13536,6 +13659,38 @@ HONE_ALWAYS_INLINE __m512 error_function_of_16(__m512 x) noexcept {
 }
 #endif
 
+#if defined(__AVX512BW__)
+/// x / (1 + e^-t). e^-t = 2^(n / 16) e^r with n = round(-16 t / ln 2) and |r| <= ln(2) / 32: 2^(n / 16) comes from a table of 16 and the
+/// bits of the exponent, and 1 + r + r^2 / 2 + r^3 / 6 has a relative error of 1e-8. All of that takes fewer instructions than one
+/// polynomial.
+HONE_ALWAYS_INLINE __m512 logistic_of_16(__m512 x, __m512 t) noexcept {
+  // The bounds keep all that follows normal numbers, which others take a hundred times as long as: the estimate below at one end, the
+  // product of the power and r at the other, where the divisor has been 1 since t = 17. The order of the operands keeps NaN.
+  const __m512 bounded = _mm512_min_ps(_mm512_set1_ps(30.0f), _mm512_max_ps(_mm512_set1_ps(-87.0f), t));
+  // The sum with 3 * 2^22 has n in its last bits.
+  const __m512 shift = _mm512_set1_ps(12582912.0f);
+  const __m512 sum = _mm512_fmadd_ps(bounded, _mm512_set1_ps(-23.0831206542234144f), shift);
+  const __m512 n = _mm512_sub_ps(sum, shift);
+  // ln(2) / 16 in two parts, as above.
+  __m512 r = _mm512_fnmsub_ps(n, _mm512_set1_ps(0.0433349609375f), bounded);
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-1.32621552e-5f), r);
+  // The bits of 2^(k / 16) less k << 19, so that n << 19 adds to the exponent what n has beyond k = n mod 16.
+  const __m512i table = _mm512_setr_epi32(0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+                                          0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
+  const __m512i bits = _mm512_castps_si512(sum);
+  const __m512 power = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(bits, table), _mm512_slli_epi32(bits, 19)));
+  const __m512 one = _mm512_set1_ps(1.0f);
+  __m512 q = _mm512_fmadd_ps(_mm512_set1_ps(0.166666667f), r, _mm512_set1_ps(0.5f));
+  q = _mm512_fmadd_ps(q, r, one);
+  const __m512 divisor = _mm512_fmadd_ps(_mm512_mul_ps(power, r), q, _mm512_add_ps(power, one));
+  // A quotient takes nearly as long as all the rest: an estimate of 14 bits and one step of Newton's iteration.
+  const __m512 estimate = _mm512_rcp14_ps(divisor);
+  const __m512 rest = _mm512_fnmadd_ps(divisor, estimate, one);
+  const __mmask16 above = _mm512_cmp_ps_mask(t, _mm512_set1_ps(-87.0f), _CMP_NLT_UQ);
+  return _mm512_mul_ps(x, _mm512_maskz_fmadd_ps(above, estimate, rest, estimate));
+}
+#endif
+
 }  // namespace detail
 
 /// e^x, within 1.5 ulp; 0 where that is no normal number: products with denormal ones, such as weights of masked scores, take many times
@@ -13561,17 +13716,7 @@ HONE_LANE V error_function(V x) noexcept {
 template <class V>
 HONE_LANE V logistic(V x, V t) noexcept {
 #if defined(__AVX512BW__)
-  if constexpr (detail::has_own_exponential<V>) {
-    // A quotient takes longer than all the rest: an estimate of 14 bits and one step of Newton's iteration. The bound keeps the estimate a
-    // normal number; the order of the operands keeps NaN.
-    const __m512 one = _mm512_set1_ps(1.0f);
-    const __m512 negated = _mm512_min_ps(_mm512_set1_ps(87.0f), _mm512_sub_ps(_mm512_setzero_ps(), t));
-    const __m512 divisor = _mm512_add_ps(one, detail::exponential_of_16(negated));
-    const __m512 estimate = _mm512_rcp14_ps(divisor);
-    const __m512 rest = _mm512_fnmadd_ps(divisor, estimate, one);
-    const __mmask16 above = _mm512_cmp_ps_mask(t, _mm512_set1_ps(-87.0f), _CMP_NLT_UQ);
-    return x * V(_mm512_maskz_fmadd_ps(above, estimate, rest, estimate));
-  }
+  if constexpr (detail::has_own_exponential<V>) return V(detail::logistic_of_16(x, t));
 #endif
   return x / (V(1) + exp(-t));
 }
@@ -14457,6 +14602,22 @@ class Kernel<ops::SwiGLU, Cpu, T> {
 
 #define HONE_SINGLE_KERNELS_CPU_STRIDED_COPY_HPP
 
+#define HONE_SINGLE_KERNELS_BOX_COPY_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// How provider P moves elements, for the kernels in this folder, which differ between providers in nothing else. Specialisations have
+///   static Support support(DType)      whether elements of that type can be moved one by one
+///   static void run(Context&, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first, const TensorRef& to,
+///                   std::int64_t to_first)
+///                                      copies the elements of a box, array 0 the source, array 1 the destination, from and to these
+///                                      elements. No two elements of the box have the same place in the destination
+///   static void whole(Context&, const TensorRef& from, const TensorRef& to)
+///                                      copies all elements in their order; nothing when both are in the same memory
+template <class P>
+struct BoxCopy;
+
+}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_ELEMENT_MOVER_HPP
 
 namespace hone::inline HONE_ABI {
@@ -14576,6 +14737,8 @@ void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_st
     std::copy_n(from, n, to);
   } else if (to_stride == 1 && from_stride == 0) {
     std::fill_n(to, n, *from);
+  } else if (to_stride == 1 && from_stride == 2) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * 2];  // compilers shuffle registers when they know the stride
   } else if (to_stride == 1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
   } else {
@@ -14620,8 +14783,14 @@ void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HO
   for (; r + edge <= rows; r += edge) {
     std::int64_t c = 0;
     for (; c + edge <= columns; c += edge) {
-      for (std::int64_t i = 0; i < edge; ++i)
-        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      if constexpr (sizeof(T) == 4) {
+        for (std::int64_t i = 0; i < edge; i += 4)
+          for (std::int64_t j = 0; j < edge; j += 4)
+            simd::transpose_four(from + (r + j) * from_stride + c + i, from_stride, to + (c + i) * to_stride + r + j, to_stride);
+      } else {
+        for (std::int64_t i = 0; i < edge; ++i)
+          for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      }
     }
     for (; c < columns; ++c)
       for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
@@ -14734,6 +14903,16 @@ inline void copy_tensor(const Context& c, const TensorRef& from, const TensorRef
     std::memcpy(to.as<std::byte>() + begin, from.as<const std::byte>() + begin, static_cast<std::size_t>(end - begin));
   });
 }
+
+template <>
+struct BoxCopy<Cpu> {
+  static Support support(DType dtype) { return ElementMover::support(dtype); }
+  static void run(const Context& c, const StridedBox<2>& elements, const TensorRef& from, std::int64_t from_first, const TensorRef& to,
+                  std::int64_t to_first) {
+    strided_copy(c, elements, from, from_first, to, to_first);
+  }
+  static void whole(const Context& c, const TensorRef& from, const TensorRef& to) { copy_tensor(c, from, to); }
+};
 
 }  // namespace hone::inline HONE_ABI
 
@@ -15644,8 +15823,8 @@ void for_window_runs(const BlockedProblem& p, const float* x, std::int64_t row, 
   }
 }
 
-/// body(plane, first row, last row, x, y) for parts of each image and block of channels, on the threads of the session; `y` is at the first
-/// row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
+/// body(plane, first row, last row, x, y, thread) for parts of each image and block of channels, on the threads of the session; `y` is at
+/// the first row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
 template <class Body>
 void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& body) {
   const std::int64_t bytes = p.input_blocks * p.input_plane() * static_cast<std::int64_t>(sizeof(float));
@@ -15653,13 +15832,13 @@ void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& bod
                                                   : std::clamp<std::int64_t>(bytes / blocked_band_bytes, 1,
                                                                              std::min<std::int64_t>(p.h.output, 4 * c.pool().size()));
   const std::int64_t work = p.output_plane() * p.h.kernel * p.w.kernel / parts;
-  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t part = task / p.output_blocks % parts;
       const std::int64_t plane = task / (p.output_blocks * parts) * p.output_blocks + task % p.output_blocks;
       const std::int64_t first = p.h.output * part / parts;
       const std::int64_t last = p.h.output * (part + 1) / parts;
-      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block);
+      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block, thread);
     }
   });
 }
@@ -15683,7 +15862,7 @@ class BlockedDepthwise {
 
   void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
     const std::int64_t weights_row = p.w.kernel * channel_block;
-    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y) {
+    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y, int) {
       const std::int64_t block = plane % p.output_blocks;
       const float* weights = static_cast<const float*>(packed_.data()) + block * taps_ * channel_block;
       for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {
@@ -15736,8 +15915,8 @@ struct BlockedConvRun {
   float upper;
 };
 
-/// y[r, q, m] = clamp(bias[m] + sum over blocks b, taps t and channels c of
-///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + residual[r, q, m])
+/// y[r, q, m] = clamp(sum over blocks b, taps t and channels c of
+///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + bias[m] + residual[r, q, m])
 /// for up to max_output_blocks blocks of output channels m. The step is channel_block when x is blocked, else 1.
 /// Each output is one chain of multiply-adds in the order of b, t, c, whatever the rectangle.
 struct BlockedConv {
@@ -15783,9 +15962,8 @@ void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexc
   V sums[Pixels][columns];
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < columns; ++v) {
-    const V start = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
 #pragma GCC unroll 16
-    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = start;
+    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = V(0.0f);
   }
   const float* weights = run.weights;
   const float* fetch = tile.fetch;
@@ -15819,10 +15997,13 @@ void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexc
   for (std::size_t v = 0; v < columns; ++v) {
     const std::ptrdiff_t first =
         tile.y + static_cast<std::ptrdiff_t>(v / registers) * run.y_block + static_cast<std::ptrdiff_t>(v % registers * width);
+    // Last, because every sum before it would be rounded to its size.
+    const V bias = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
 #pragma GCC unroll 16
     for (std::size_t p = 0; p < Pixels; ++p) {
       const std::ptrdiff_t at = first + (p < half ? static_cast<std::ptrdiff_t>(p) * channel_block
                                                   : tile.y_second + static_cast<std::ptrdiff_t>(p - half) * channel_block);
+      sums[p][v] = sums[p][v] + bias;
       if (run.residual != nullptr) sums[p][v] = sums[p][v] + V::load_unaligned(run.residual + at);
       clamp(sums[p][v]).store_unaligned(run.y + at);
     }
@@ -16112,54 +16293,92 @@ class DirectConv {
 
 #define HONE_SINGLE_KERNELS_CPU_UNARY_HPP
 
+#define HONE_SINGLE_KERNELS_FUNCTORS_HPP
+
 namespace hone::inline HONE_ABI {
 
-namespace cpu {
+// What each operator computes on one element, on any provider: one line per operator.
 
-// What each operator computes: one line per operator.
 // clang-format off
-constexpr simd::Abs             unary(const ops::Abs&) noexcept { return {}; }
-constexpr simd::Acos            unary(const ops::Acos&) noexcept { return {}; }
-constexpr simd::Acosh           unary(const ops::Acosh&) noexcept { return {}; }
-constexpr simd::Asin            unary(const ops::Asin&) noexcept { return {}; }
-constexpr simd::Asinh           unary(const ops::Asinh&) noexcept { return {}; }
-constexpr simd::Atan            unary(const ops::Atan&) noexcept { return {}; }
-constexpr simd::Atanh           unary(const ops::Atanh&) noexcept { return {}; }
-constexpr simd::Ceil            unary(const ops::Ceil&) noexcept { return {}; }
-constexpr simd::Celu            unary(const ops::Celu& op) noexcept { return {op.alpha}; }
-constexpr simd::Cos             unary(const ops::Cos&) noexcept { return {}; }
-constexpr simd::Cosh            unary(const ops::Cosh&) noexcept { return {}; }
-constexpr simd::Elu             unary(const ops::Elu& op) noexcept { return {op.alpha}; }
-constexpr simd::Erf             unary(const ops::Erf&) noexcept { return {}; }
-constexpr simd::Exp             unary(const ops::Exp&) noexcept { return {}; }
-constexpr simd::Floor           unary(const ops::Floor&) noexcept { return {}; }
-constexpr simd::HardSigmoid     unary(const ops::HardSigmoid& op) noexcept { return {op.alpha, op.beta}; }
-constexpr simd::HardSwish       unary(const ops::HardSwish&) noexcept { return {}; }
-constexpr simd::LeakyRelu       unary(const ops::LeakyRelu& op) noexcept { return {op.alpha}; }
-constexpr simd::Log             unary(const ops::Log&) noexcept { return {}; }
-constexpr simd::Mish            unary(const ops::Mish&) noexcept { return {}; }
-constexpr simd::Neg             unary(const ops::Neg&) noexcept { return {}; }
-constexpr simd::Reciprocal      unary(const ops::Reciprocal&) noexcept { return {}; }
-constexpr simd::Relu            unary(const ops::Relu&) noexcept { return {}; }
-constexpr simd::Round           unary(const ops::Round&) noexcept { return {}; }
-constexpr simd::Selu            unary(const ops::Selu& op) noexcept { return {op.alpha, op.gamma}; }
-constexpr simd::Sigmoid         unary(const ops::Sigmoid&) noexcept { return {}; }
-constexpr simd::Sign            unary(const ops::Sign&) noexcept { return {}; }
-constexpr simd::Sin             unary(const ops::Sin&) noexcept { return {}; }
-constexpr simd::Sinh            unary(const ops::Sinh&) noexcept { return {}; }
-constexpr simd::Softplus        unary(const ops::Softplus&) noexcept { return {}; }
-constexpr simd::Softsign        unary(const ops::Softsign&) noexcept { return {}; }
-constexpr simd::Sqrt            unary(const ops::Sqrt&) noexcept { return {}; }
-constexpr simd::Swish           unary(const ops::Swish& op) noexcept { return {op.alpha}; }
-constexpr simd::Tan             unary(const ops::Tan&) noexcept { return {}; }
-constexpr simd::Tanh            unary(const ops::Tanh&) noexcept { return {}; }
-constexpr simd::ThresholdedRelu unary(const ops::ThresholdedRelu& op) noexcept { return {op.alpha}; }
+constexpr simd::Abs             functor(const ops::Abs&) noexcept { return {}; }
+constexpr simd::Acos            functor(const ops::Acos&) noexcept { return {}; }
+constexpr simd::Acosh           functor(const ops::Acosh&) noexcept { return {}; }
+constexpr simd::Asin            functor(const ops::Asin&) noexcept { return {}; }
+constexpr simd::Asinh           functor(const ops::Asinh&) noexcept { return {}; }
+constexpr simd::Atan            functor(const ops::Atan&) noexcept { return {}; }
+constexpr simd::Atanh           functor(const ops::Atanh&) noexcept { return {}; }
+constexpr simd::Ceil            functor(const ops::Ceil&) noexcept { return {}; }
+constexpr simd::Celu            functor(const ops::Celu& op) noexcept { return {op.alpha}; }
+constexpr simd::Cos             functor(const ops::Cos&) noexcept { return {}; }
+constexpr simd::Cosh            functor(const ops::Cosh&) noexcept { return {}; }
+constexpr simd::Elu             functor(const ops::Elu& op) noexcept { return {op.alpha}; }
+constexpr simd::Erf             functor(const ops::Erf&) noexcept { return {}; }
+constexpr simd::Exp             functor(const ops::Exp&) noexcept { return {}; }
+constexpr simd::Floor           functor(const ops::Floor&) noexcept { return {}; }
+constexpr simd::HardSigmoid     functor(const ops::HardSigmoid& op) noexcept { return {op.alpha, op.beta}; }
+constexpr simd::HardSwish       functor(const ops::HardSwish&) noexcept { return {}; }
+constexpr simd::LeakyRelu       functor(const ops::LeakyRelu& op) noexcept { return {op.alpha}; }
+constexpr simd::Log             functor(const ops::Log&) noexcept { return {}; }
+constexpr simd::Mish            functor(const ops::Mish&) noexcept { return {}; }
+constexpr simd::Neg             functor(const ops::Neg&) noexcept { return {}; }
+constexpr simd::Reciprocal      functor(const ops::Reciprocal&) noexcept { return {}; }
+constexpr simd::Relu            functor(const ops::Relu&) noexcept { return {}; }
+constexpr simd::Round           functor(const ops::Round&) noexcept { return {}; }
+constexpr simd::Selu            functor(const ops::Selu& op) noexcept { return {op.alpha, op.gamma}; }
+constexpr simd::Sigmoid         functor(const ops::Sigmoid&) noexcept { return {}; }
+constexpr simd::Sign            functor(const ops::Sign&) noexcept { return {}; }
+constexpr simd::Sin             functor(const ops::Sin&) noexcept { return {}; }
+constexpr simd::Sinh            functor(const ops::Sinh&) noexcept { return {}; }
+constexpr simd::Softplus        functor(const ops::Softplus&) noexcept { return {}; }
+constexpr simd::Softsign        functor(const ops::Softsign&) noexcept { return {}; }
+constexpr simd::Sqrt            functor(const ops::Sqrt&) noexcept { return {}; }
+constexpr simd::Swish           functor(const ops::Swish& op) noexcept { return {op.alpha}; }
+constexpr simd::Tan             functor(const ops::Tan&) noexcept { return {}; }
+constexpr simd::Tanh            functor(const ops::Tanh&) noexcept { return {}; }
+constexpr simd::ThresholdedRelu functor(const ops::ThresholdedRelu& op) noexcept { return {op.alpha}; }
 // clang-format on
 
 template <class Op>
-concept UnaryOp = requires(const Op& op) {
-  unary(op);
+concept UnaryOp = std::derived_from<Op, ops::Unary> && requires(const Op& op) {
+  functor(op);
 };
+
+// clang-format off
+constexpr simd::Add            functor(const ops::Add&) noexcept { return {}; }
+constexpr simd::And            functor(const ops::And&) noexcept { return {}; }
+constexpr simd::BitAnd         functor(const ops::BitwiseAnd&) noexcept { return {}; }
+constexpr simd::BitOr          functor(const ops::BitwiseOr&) noexcept { return {}; }
+constexpr simd::BitXor         functor(const ops::BitwiseXor&) noexcept { return {}; }
+constexpr simd::Div            functor(const ops::Div&) noexcept { return {}; }
+constexpr simd::Equal          functor(const ops::Equal&) noexcept { return {}; }
+constexpr simd::Greater        functor(const ops::Greater&) noexcept { return {}; }
+constexpr simd::GreaterOrEqual functor(const ops::GreaterOrEqual&) noexcept { return {}; }
+constexpr simd::Less           functor(const ops::Less&) noexcept { return {}; }
+constexpr simd::LessOrEqual    functor(const ops::LessOrEqual&) noexcept { return {}; }
+constexpr simd::Max            functor(const ops::Max&) noexcept { return {}; }
+constexpr simd::Min            functor(const ops::Min&) noexcept { return {}; }
+constexpr simd::Mul            functor(const ops::Mul&) noexcept { return {}; }
+constexpr simd::Or             functor(const ops::Or&) noexcept { return {}; }
+constexpr simd::PRelu          functor(const ops::PRelu&) noexcept { return {}; }
+constexpr simd::Sub            functor(const ops::Sub&) noexcept { return {}; }
+constexpr simd::Add            functor(const ops::Sum&) noexcept { return {}; }
+constexpr simd::Xor            functor(const ops::Xor&) noexcept { return {}; }
+// clang-format on
+
+template <class Op>
+concept BinaryOp = std::derived_from<Op, ops::Binary> && requires(const Op& op) {
+  functor(op);
+};
+template <class Op>
+concept VariadicOp = std::derived_from<Op, ops::Variadic> && requires(const Op& op) {
+  functor(op);
+};
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
 
 /// y = f(x) for elements of `size` bytes, shared among the threads in blocks that are worth one: 16 Ki elements take a few microseconds.
 /// Not a template: one copy serves all operators and types.
@@ -16212,13 +16431,13 @@ template <class T>
 
 }  // namespace cpu
 
-template <cpu::UnaryOp Op, class T>
+template <UnaryOp Op, class T>
 class Kernel<Op, Cpu, T> : public cpu::UnaryKernel {
  public:
-  using F = decltype(cpu::unary(std::declval<const Op&>()));
+  using F = decltype(functor(std::declval<const Op&>()));
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), cpu::unary(node.op<Op>())) {}
+      : UnaryKernel(simd::table<simd::UnaryLoop<F, T>>(device.isa), functor(node.op<Op>())) {}
 };
 
 template <class T>
@@ -16337,38 +16556,6 @@ class Kernel<ops::IsInf, Cpu, T> {
 namespace hone::inline HONE_ABI {
 
 namespace cpu {
-
-// What each operator computes: one line per operator.
-// clang-format off
-constexpr simd::Add            binary(const ops::Add&) noexcept { return {}; }
-constexpr simd::And            binary(const ops::And&) noexcept { return {}; }
-constexpr simd::BitAnd         binary(const ops::BitwiseAnd&) noexcept { return {}; }
-constexpr simd::BitOr          binary(const ops::BitwiseOr&) noexcept { return {}; }
-constexpr simd::BitXor         binary(const ops::BitwiseXor&) noexcept { return {}; }
-constexpr simd::Div            binary(const ops::Div&) noexcept { return {}; }
-constexpr simd::Equal          binary(const ops::Equal&) noexcept { return {}; }
-constexpr simd::Greater        binary(const ops::Greater&) noexcept { return {}; }
-constexpr simd::GreaterOrEqual binary(const ops::GreaterOrEqual&) noexcept { return {}; }
-constexpr simd::Less           binary(const ops::Less&) noexcept { return {}; }
-constexpr simd::LessOrEqual    binary(const ops::LessOrEqual&) noexcept { return {}; }
-constexpr simd::Max            binary(const ops::Max&) noexcept { return {}; }
-constexpr simd::Min            binary(const ops::Min&) noexcept { return {}; }
-constexpr simd::Mul            binary(const ops::Mul&) noexcept { return {}; }
-constexpr simd::Or             binary(const ops::Or&) noexcept { return {}; }
-constexpr simd::PRelu          binary(const ops::PRelu&) noexcept { return {}; }
-constexpr simd::Sub            binary(const ops::Sub&) noexcept { return {}; }
-constexpr simd::Add            binary(const ops::Sum&) noexcept { return {}; }
-constexpr simd::Xor            binary(const ops::Xor&) noexcept { return {}; }
-// clang-format on
-
-template <class Op>
-concept BinaryOp = std::derived_from<Op, ops::Binary> && requires(const Op& op) {
-  binary(op);
-};
-template <class Op>
-concept VariadicOp = std::derived_from<Op, ops::Variadic> && requires(const Op& op) {
-  binary(op);
-};
 
 /// A row of a broadcast: offsets in elements of its first elements, and the strides of a and b along it, each 0 or 1.
 struct BroadcastRow {
@@ -16532,10 +16719,10 @@ class VariadicKernel {
 
 }  // namespace cpu
 
-template <cpu::BinaryOp Op, class T>
+template <BinaryOp Op, class T>
 class Kernel<Op, Cpu, T> : public cpu::BinaryKernel {
  public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using F = decltype(functor(std::declval<const Op&>()));
   using R = std::conditional_t<std::derived_from<Op, ops::Compare>, bool, T>;
 
   Kernel(const NodeView& node, const CpuDevice& device)
@@ -16616,10 +16803,10 @@ class Kernel<ops::Pow, Cpu, T> : public cpu::PowKernel {
       : PowKernel(node.op<ops::Pow>(), cpu::BroadcastLoop(simd::table<simd::BinaryLoop<simd::Pow, T>>(device.isa))) {}
 };
 
-template <cpu::VariadicOp Op, class T>
+template <VariadicOp Op, class T>
 class Kernel<Op, Cpu, T> : public cpu::VariadicKernel {
  public:
-  using F = decltype(cpu::binary(std::declval<const Op&>()));
+  using F = decltype(functor(std::declval<const Op&>()));
 
   Kernel(const NodeView&, const CpuDevice& device)
       : VariadicKernel(cpu::BroadcastLoop(simd::table<simd::BinaryLoop<F, T>>(device.isa)), nullptr) {}
@@ -16825,11 +17012,11 @@ template <class T>
         if constexpr (requires { op.alpha; }) op.alpha = step.parameters[0];
         if constexpr (requires { op.beta; }) op.beta = step.parameters[1];
         if constexpr (requires { op.gamma; }) op.gamma = step.parameters[1];
-        use(unary(op));
+        use(functor(op));
       }
     };
     const auto use_binary = [&](const auto& op) {
-      loop.binary = simd::table<simd::BinaryLoop<decltype(binary(op)), T>>(device.isa).erased;
+      loop.binary = simd::table<simd::BinaryLoop<decltype(functor(op)), T>>(device.isa).erased;
       loop.operand = static_cast<std::size_t>(step.operand);
       loop.swapped = step.swapped;
     };
@@ -17501,7 +17688,7 @@ template <class Body>
 void for_pooled_windows(const Context& c, const ops::Window& window, const Body& body) {
   const BlockedProblem p(window, c, 1, 1);
   if (p.empty()) return;
-  for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y) {
+  for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y, int) {
     for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {
       for_window_runs(p, x, row, [&](const BlockedWindowRun& run) {
         body(run, static_cast<std::int64_t>(run.windows.rows * run.windows.columns), y + run.first * channel_block);
@@ -17517,17 +17704,62 @@ class Kernel<ops::BlockedMaxPool, Cpu, float> {
  public:
   Kernel(const NodeView& node, const CpuDevice& device)
       : op_(node.op<ops::BlockedMaxPool>()), kernels_(&simd::table<simd::BlockedWindow>(device.isa)) {}
+
+  [[nodiscard]] std::size_t workspace(const Context& c) const {
+    const cpu::BlockedProblem p(op_.window, c, 1, 1);
+    return is_separated(p) && !p.empty() ? row_maxima_bytes(p) * static_cast<std::size_t>(c.pool().size()) : 0;
+  }
+
   void run(Context& c) const {
-    cpu::for_pooled_windows(c, op_.window, [&](const cpu::BlockedWindowRun& run, std::int64_t taps, float* y) {
-      if (taps == 0) {
-        std::fill_n(y, run.count * cpu::channel_block, -std::numeric_limits<float>::infinity());
-      } else {
-        kernels_->max(run.windows, static_cast<std::size_t>(run.count), y);
+    if (const cpu::BlockedProblem p(op_.window, c, 1, 1); is_separated(p) && !p.empty()) return run_separated(c, p);
+    cpu::for_pooled_windows(c, op_.window,
+                            [&](const cpu::BlockedWindowRun& run, std::int64_t, float* y) { max(run.windows, run.count, y); });
+  }
+
+ private:
+  /// Large windows take the maxima of their rows first, which overlapping windows share.
+  [[nodiscard]] static bool is_separated(const cpu::BlockedProblem& p) noexcept {
+    return p.h.kernel * p.w.kernel >= 2 * (p.h.kernel + p.w.kernel) && p.h.stride < p.h.kernel && p.h.dilation == 1;
+  }
+  /// Bytes of the maxima of a block of channels.
+  [[nodiscard]] static std::size_t row_maxima_bytes(const cpu::BlockedProblem& p) noexcept {
+    return align_up(static_cast<std::size_t>(p.h.input * p.w.output * cpu::channel_block) * sizeof(float));
+  }
+
+  void run_separated(const Context& c, const cpu::BlockedProblem& p) const {
+    cpu::BlockedProblem rows = p;  // windows of one row
+    rows.h = {.input = p.h.input, .output = p.h.input, .kernel = 1, .stride = 1, .dilation = 1};
+    const std::int64_t row_size = p.w.output * cpu::channel_block;
+    cpu::for_blocked_rows(c, p, [&](std::int64_t, std::int64_t first, std::int64_t last, const float* x, float* y, int thread) {
+      auto* const maxima = reinterpret_cast<float*>(c.workspace() + static_cast<std::size_t>(thread) * row_maxima_bytes(p));
+      std::int64_t done = 0;  // rows of the input that no later window needs, or whose maxima are there
+      for (std::int64_t row = first; row < last; ++row, y += row_size) {
+        const cpu::WindowSpan span = cpu::window_span(p.h, row);
+        const std::int64_t end = span.count > 0 ? span.first + span.count : 0;
+        for (done = std::max(done, span.first); done < end; ++done) {
+          cpu::for_window_runs(rows, x, done, [&](const cpu::BlockedWindowRun& run) {
+            max(run.windows, run.count, maxima + done * row_size + run.first * cpu::channel_block);
+          });
+        }
+        max({.x = maxima + (span.count > 0 ? span.first * row_size : 0),
+             .step = cpu::channel_block,
+             .row = row_size,
+             .column = 0,
+             .rows = static_cast<std::size_t>(span.count),
+             .columns = 1},
+            p.w.output, y);
       }
     });
   }
 
- private:
+  void max(const simd::BlockedWindows& windows, std::int64_t count, float* y) const noexcept {
+    if (windows.rows * windows.columns == 0) {
+      std::fill_n(y, count * cpu::channel_block, -std::numeric_limits<float>::infinity());
+    } else {
+      kernels_->max(windows, static_cast<std::size_t>(count), y);
+    }
+  }
+
   ops::BlockedMaxPool op_;
   const simd::BlockedWindow* kernels_;
 };
@@ -19920,45 +20152,45 @@ namespace hone::inline HONE_ABI {
 
 /// A constant right operand is packed when the kernel is made. A left operand with any number of leading dimensions times one matrix is
 /// one product. Otherwise the products of the batch are shared among the threads when there are enough of them, else each is split.
+/// Operands are read, and results written, where they lie.
 template <class T>
-class Kernel<ops::MatMul, Cpu, T> {
+class Kernel<ops::PermutedMatMul, Cpu, T> {
  public:
-  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::MatMul>(), device) {}
-  Kernel(const NodeView& node, const ops::MatMul&, const CpuDevice& device) : product_(device.isa) {
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::PermutedMatMul>(), device) {}
+  Kernel(const NodeView& node, const ops::PermutedMatMul& op, const CpuDevice& device) : op_(op), product_(device.isa) {
     const TensorRef* b = node.constant(1);
     if (b == nullptr || b->shape.rank() != 2) return;
-    const std::int64_t k = b->shape[0];
-    const std::int64_t n = b->shape[1];
-    packed_ = Buffer(product_.pack_b_bytes(k, n));
-    product_.pack_b({b->as<const T>(), n, 1}, k, n, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
+    const Matrices right(b->shape, op_.b_perm);
+    packed_ = Buffer(product_.pack_b_bytes(right.rows, right.columns));
+    product_.pack_b(right.at(b->as<const T>()), right.rows, right.columns, static_cast<T*>(packed_.data()), ThreadPool::shared(1));
   }
 
   [[nodiscard]] InputSet packed_inputs() const noexcept { return is_packed() ? inputs(1) : 0; }
 
   [[nodiscard]] std::size_t workspace(const Context& c) const {
-    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
+    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape, op_);
     return per_product(batch) * static_cast<std::size_t>(shares_batch(batch, c.pool()) ? c.pool().size() : 1);
   }
 
   void run(Context& c, const cpu::Epilogue* epilogue = nullptr) const {
-    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape);
+    const Batch batch(c.input(0).shape, c.input(1).shape, c.output(0).shape, op_);
     const T* a = c.in<T>(0);
     const T* b = c.in<T>(1);
     T* y = c.out<T>(0);
     const auto finish_block = [&](T* block, std::int64_t, std::int64_t, std::int64_t rows, std::int64_t columns) {
-      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * batch.n - y, columns);
+      for (std::int64_t i = 0; i < rows; ++i) (*epilogue)(block + i * batch.y_row_stride - y, columns);
     };
     const typename cpu::ProductOptions<T>::Finish finish(finish_block);
     cpu::ProductOptions<T> options;
     if (epilogue != nullptr) options.finish = &finish;
     const auto one = [&](std::int64_t i, std::byte* scratch, const ThreadPool& pool) {
-      const cpu::MatrixRef<T> left{a + batch.offset_a(i), batch.k, 1};
-      T* out = y + i * batch.m * batch.n;
+      const auto [left, right, out] = batch.offsets(i);
       if (is_packed()) {
-        product_.run_packed(batch.m, batch.n, batch.k, left, static_cast<const T*>(packed_.data()), out, batch.n, options, scratch, pool);
+        product_.run_packed(batch.m, batch.n, batch.k, batch.a.at(a + left), static_cast<const T*>(packed_.data()), y + out,
+                            batch.y_row_stride, options, scratch, pool);
       } else {
-        const cpu::MatrixRef<T> right{b + batch.offset_b(i), batch.n, 1};
-        product_.run(batch.m, batch.n, batch.k, left, right, out, batch.n, options, scratch, pool);
+        product_.run(batch.m, batch.n, batch.k, batch.a.at(a + left), batch.b.at(b + right), y + out, batch.y_row_stride, options, scratch,
+                     pool);
       }
     };
     if (!shares_batch(batch, c.pool())) {
@@ -19972,51 +20204,89 @@ class Kernel<ops::MatMul, Cpu, T> {
   }
 
  private:
+  using Perm = ops::PermutedMatMul::Perm;
+
+  /// The last two dimensions of a tensor of two and more, in the order that `perm` says.
+  struct Matrices {
+    Matrices(const Shape& tensor, const Perm& perm) {
+      const std::size_t row = ops::PermutedMatMul::source(perm, tensor.rank() - 2);
+      const std::size_t column = ops::PermutedMatMul::source(perm, tensor.rank() - 1);
+      rows = tensor[row];
+      columns = tensor[column];
+      row_stride = tensor.stride(row);
+      column_stride = tensor.stride(column);
+    }
+    [[nodiscard]] cpu::MatrixRef<T> at(const T* data) const noexcept { return {data, row_stride, column_stride}; }
+
+    std::int64_t rows;
+    std::int64_t columns;
+    std::ptrdiff_t row_stride;
+    std::ptrdiff_t column_stride;
+  };
+
   /// The products that a MatMul consists of.
   struct Batch {
-    Batch(Shape a, Shape b, const Shape& y) {
-      const bool vector_a = a.rank() == 1;
-      const bool vector_b = b.rank() == 1;
-      if (vector_a) a.insert(0, 1);
-      if (vector_b) b.push_back(1);
-      m = a[a.rank() - 2];
-      k = a.back();
-      n = b.back();
-      const std::size_t rank = y.rank() - (vector_a ? 0 : 1) - (vector_b ? 0 : 1);
-      if (b.rank() == 2) {
-        m *= a.elements(0, a.rank() - 2);
-        return;
+    Batch(const Shape& a_tensor, const Shape& b_tensor, const Shape& y, const ops::PermutedMatMul& op)
+        : Batch(as_matrix(a_tensor, 0), as_matrix(b_tensor, 1), y, op, a_tensor.rank() != 1, b_tensor.rank() != 1) {}
+
+    struct Offsets {
+      std::int64_t a, b, y;
+    };
+    /// Elements from the start of each tensor to the matrix of product `i`.
+    [[nodiscard]] Offsets offsets(std::int64_t i) const noexcept {
+      Offsets result{};
+      for (std::size_t axis = dims.rank(); axis-- > 0;) {
+        const std::int64_t at = i % dims[axis];
+        result.a += at * a_strides[axis];
+        result.b += at * b_strides[axis];
+        result.y += at * y_strides[axis];
+        i /= dims[axis];
       }
-      dims = Shape(y.dims().first(rank));
-      count = dims.elements();
-      set_strides(a, strides_a);
-      set_strides(b, strides_b);
+      return result;
     }
 
-    /// Elements from the start of `a` to the matrix of product `i`.
-    [[nodiscard]] std::int64_t offset_a(std::int64_t i) const noexcept { return offset(i, strides_a); }
-    [[nodiscard]] std::int64_t offset_b(std::int64_t i) const noexcept { return offset(i, strides_b); }
-
+    Matrices a;
+    Matrices b;
+    std::int64_t m;
+    std::int64_t n;
+    std::int64_t k;
+    std::ptrdiff_t y_row_stride;
     Shape dims;
-    Shape strides_a;
-    Shape strides_b;
+    Shape a_strides;
+    Shape b_strides;
+    Shape y_strides;
     std::int64_t count = 1;
-    std::int64_t m = 0;
-    std::int64_t n = 0;
-    std::int64_t k = 0;
 
    private:
-    void set_strides(const Shape& operand, Shape& strides) const {
-      strides = Shape::filled(dims.rank(), 0);
-      const std::size_t own = operand.rank() - 2;
-      for (std::size_t i = 0; i < own; ++i)
-        if (operand[i] != 1) strides[dims.rank() - own + i] = operand.stride(i);
+    Batch(const Shape& a_tensor, const Shape& b_tensor, const Shape& y, const ops::PermutedMatMul& op, bool has_rows, bool has_columns)
+        : a(a_tensor, op.a_perm), b(b_tensor, op.b_perm), m(a.rows), n(b.columns), k(a.columns), y_row_stride(n) {
+      if (b_tensor.rank() == 2 && op.a_perm.empty() && op.y_perm.empty()) {
+        m *= a_tensor.elements(0, a_tensor.rank() - 2);
+        return;
+      }
+      const std::size_t rank = y.rank() - (has_rows ? 1 : 0) - (has_columns ? 1 : 0);
+      for (std::size_t i = 0; i < rank; ++i) {
+        const std::size_t axis = ops::PermutedMatMul::source(op.y_perm, i);
+        dims.push_back(y[axis]);
+        y_strides.push_back(y.stride(axis));
+      }
+      count = dims.elements();
+      a_strides = strides(a_tensor, op.a_perm);
+      b_strides = strides(b_tensor, op.b_perm);
+      if (!op.y_perm.empty()) y_row_stride = y.stride(ops::PermutedMatMul::source(op.y_perm, rank));
     }
-    [[nodiscard]] std::int64_t offset(std::int64_t i, const Shape& strides) const noexcept {
-      std::int64_t result = 0;
-      for (std::size_t axis = dims.rank(); axis-- > 0;) {
-        result += i % dims[axis] * strides[axis];
-        i /= dims[axis];
+
+    /// A tensor of one dimension is a matrix of one row or column.
+    static Shape as_matrix(Shape tensor, std::size_t at) {
+      if (tensor.rank() == 1) tensor.insert(at, 1);
+      return tensor;
+    }
+    [[nodiscard]] Shape strides(const Shape& tensor, const Perm& perm) const {
+      Shape result = Shape::filled(dims.rank(), 0);
+      const std::size_t own = tensor.rank() - 2;
+      for (std::size_t i = 0; i < own; ++i) {
+        const std::size_t axis = ops::PermutedMatMul::source(perm, i);
+        if (tensor[axis] != 1) result[dims.rank() - own + i] = tensor.stride(axis);
       }
       return result;
     }
@@ -20030,8 +20300,17 @@ class Kernel<ops::MatMul, Cpu, T> {
     return align_up(product_.workspace_bytes(batch.m, batch.n, batch.k, is_packed()));
   }
 
+  ops::PermutedMatMul op_;
   cpu::MatrixProduct<T> product_;
   Buffer packed_;
+};
+
+template <class T>
+class Kernel<ops::MatMul, Cpu, T> : public Kernel<ops::PermutedMatMul, Cpu, T> {
+ public:
+  Kernel(const NodeView& node, const CpuDevice& device) : Kernel(node, node.op<ops::MatMul>(), device) {}
+  Kernel(const NodeView& node, const ops::MatMul&, const CpuDevice& device)
+      : Kernel<ops::PermutedMatMul, Cpu, T>(node, ops::PermutedMatMul{}, device) {}
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -21091,15 +21370,25 @@ class Kernel<Op, Cpu> {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_PROVIDERS_CPU_KERNELS_MOVEMENT_IMPL_HPP
 
-#define HONE_SINGLE_KERNELS_CPU_CONCAT_HPP
+#define HONE_SINGLE_KERNELS_CONCAT_HPP
 
 namespace hone::inline HONE_ABI {
 
-template <>
-class Kernel<ops::Concat, Cpu> {
+namespace detail {
+
+/// Whether `part` stands in the memory of `whole`, at its element `first`, for which the planner has cared. `outer`: rows of either.
+[[nodiscard]] inline bool is_part(const TensorRef& whole, std::int64_t outer, std::int64_t first, const TensorRef& part) noexcept {
+  return outer == 1 && whole.as<const std::byte>() + first * static_cast<std::int64_t>(element_size(whole.dtype)) == part.data;
+}
+
+}  // namespace detail
+
+/// Parts that already stand where they belong are not copied.
+template <class P>
+class Kernel<ops::Concat, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Concat>().axis) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : axis_(node.op<ops::Concat>().axis) {}
   void run(Context& c) const {
     const Shape& to = c.output(0).shape;
     const std::size_t along = normalized_axis(axis_, to.rank());
@@ -21108,10 +21397,12 @@ class Kernel<ops::Concat, Cpu> {
     std::int64_t first = 0;
     for (std::size_t i = 0; i < c.input_count(); ++i) {
       const std::int64_t part = c.input(i).shape.elements(along, to.rank());
-      StridedBox<2> box;
-      box.push_back(outer, {part, row});
-      box.push_back(part, {1, 1});
-      strided_copy(c, box, c.input(i), 0, c.output(0), first);
+      if (!detail::is_part(c.output(0), outer, first, c.input(i))) {
+        StridedBox<2> box;
+        box.push_back(outer, {part, row});
+        box.push_back(part, {1, 1});
+        BoxCopy<P>::run(c, box, c.input(i), 0, c.output(0), first);
+      }
       first += part;
     }
   }
@@ -21120,11 +21411,12 @@ class Kernel<ops::Concat, Cpu> {
   std::int64_t axis_;
 };
 
-template <>
-class Kernel<ops::Split, Cpu> {
+/// The same.
+template <class P>
+class Kernel<ops::Split, P> {
  public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : axis_(node.op<ops::Split>().axis) {}
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : axis_(node.op<ops::Split>().axis) {}
   void run(Context& c) const {
     const Shape& from = c.input(0).shape;
     const std::size_t along = normalized_axis(axis_, from.rank());
@@ -21137,11 +21429,11 @@ class Kernel<ops::Split, Cpu> {
     for (std::int64_t i = 0; i < parts; ++i) {
       const std::int64_t part = ops::Split::part(i, parts, from[along], sizes) * inner;
       const auto output = static_cast<std::size_t>(i);
-      if (c.has_output(output)) {
+      if (c.has_output(output) && !detail::is_part(c.input(0), outer, first, c.output(output))) {
         StridedBox<2> box;
         box.push_back(outer, {row, part});
         box.push_back(part, {1, 1});
-        strided_copy(c, box, c.input(0), first, c.output(output), 0);
+        BoxCopy<P>::run(c, box, c.input(0), first, c.output(output), 0);
       }
       first += part;
     }
@@ -21149,65 +21441,6 @@ class Kernel<ops::Split, Cpu> {
 
  private:
   std::int64_t axis_;
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_DEPTH_TO_SPACE_HPP
-
-namespace hone::inline HONE_ABI {
-
-template <>
-class Kernel<ops::DepthToSpace, Cpu> {
- public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::DepthToSpace>()) {}
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    const std::int64_t b = op_.blocksize;
-    const std::int64_t plane = from[2] * from[3];
-    const std::int64_t channel = op_.channels_first ? b * b * plane : plane;
-    const std::int64_t column = op_.channels_first ? plane : to[1] * plane;
-    // y as (N, C, H, block row, W, block column).
-    StridedBox<2> box;
-    box.push_back(from[0], {from[1] * plane, to.stride(0)});
-    box.push_back(to[1], {channel, to.stride(1)});
-    box.push_back(from[2], {from[3], b * to[3]});
-    box.push_back(b, {b * column, to[3]});
-    box.push_back(from[3], {1, b});
-    box.push_back(b, {column, 1});
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
-  }
-
- private:
-  ops::DepthToSpace op_;
-};
-
-template <>
-class Kernel<ops::SpaceToDepth, Cpu> {
- public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::SpaceToDepth>()) {}
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    const std::int64_t b = op_.blocksize;
-    const std::int64_t plane = to[2] * to[3];
-    const std::int64_t channel = op_.channels_first ? b * b * plane : plane;
-    const std::int64_t column = op_.channels_first ? plane : from[1] * plane;
-    // x as (N, C, H, block row, W, block column), the block before H and W so that rows of y are written at once.
-    StridedBox<2> box;
-    box.push_back(from[0], {from.stride(0), to.stride(0)});
-    box.push_back(b, {from[3], b * column});
-    box.push_back(b, {1, column});
-    box.push_back(from[1], {from.stride(1), channel});
-    box.push_back(to[2], {b * from[3], to[3]});
-    box.push_back(to[3], {b, 1});
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
-  }
-
- private:
-  ops::SpaceToDepth op_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -21500,25 +21733,6 @@ class Kernel<ops::Pad, Cpu> {
 };
 
 }  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_RESHAPE_HPP
-
-namespace hone::inline HONE_ABI {
-
-/// y has the elements of x in the same order.
-class ReshapeKernel {
- public:
-  ReshapeKernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const { copy_tensor(c, c.input(0), c.output(0)); }
-};
-
-// clang-format off
-template <> class Kernel<ops::Reshape, Cpu> : public ReshapeKernel { using ReshapeKernel::ReshapeKernel; };
-template <> class Kernel<ops::Flatten, Cpu> : public ReshapeKernel { using ReshapeKernel::ReshapeKernel; };
-template <> class Kernel<ops::Squeeze, Cpu> : public ReshapeKernel { using ReshapeKernel::ReshapeKernel; };
-template <> class Kernel<ops::Unsqueeze, Cpu> : public ReshapeKernel { using ReshapeKernel::ReshapeKernel; };
-// clang-format on
-
-}  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_REVERSE_SEQUENCE_HPP
 
 namespace hone::inline HONE_ABI {
@@ -21582,92 +21796,6 @@ class Kernel<ops::SizeOf, Cpu> {
  public:
   Kernel(const NodeView&, const CpuDevice&) {}
   void run(Context& c) const { *c.out<std::int64_t>(0) = c.input(0).shape.elements(); }
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_SLICE_HPP
-
-namespace hone::inline HONE_ABI {
-
-template <>
-class Kernel<ops::Slice, Cpu> {
- public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    if (to.elements() == 0) return;
-    const auto optional = [&](std::size_t i) { return c.has_input(i) ? &c.input(i) : nullptr; };
-    const ops::Slice::Ranges ranges = ops::Slice::resolve(from, c.input(1), c.input(2), optional(3), optional(4));
-    StridedBox<2> box;
-    std::int64_t first = 0;
-    for (std::size_t d = 0; d < to.rank(); ++d) {
-      first += ranges[d].start * from.stride(d);
-      box.push_back(to[d], {ranges[d].step * from.stride(d), to.stride(d)});
-    }
-    strided_copy(c, box, c.input(0), first, c.output(0), 0);
-  }
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_TILE_HPP
-
-namespace hone::inline HONE_ABI {
-
-template <>
-class Kernel<ops::Tile, Cpu> {
- public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    if (to.elements() == 0) return;
-    // Each dimension of y is (repeats, dimension of x).
-    StridedBox<2> box;
-    for (std::size_t d = 0; d < to.rank(); ++d) {
-      box.push_back(to[d] / from[d], {0, from[d] * to.stride(d)});
-      box.push_back(from[d], {from.stride(d), to.stride(d)});
-    }
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
-  }
-};
-
-template <>
-class Kernel<ops::Expand, Cpu> {
- public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView&, const CpuDevice&) {}
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    StridedBox<2> box;
-    for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {broadcast_stride(from, to, d), to.stride(d)});
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
-  }
-};
-
-}  // namespace hone::inline HONE_ABI
-#define HONE_SINGLE_KERNELS_CPU_TRANSPOSE_HPP
-
-namespace hone::inline HONE_ABI {
-
-template <>
-class Kernel<ops::Transpose, Cpu> {
- public:
-  static Support supports(const NodeView& node) { return ElementMover::support(node.input_dtype(0)); }
-  Kernel(const NodeView& node, const CpuDevice&) : op_(node.op<ops::Transpose>()) {}
-  void run(Context& c) const {
-    const Shape& from = c.input(0).shape;
-    const Shape& to = c.output(0).shape;
-    StridedBox<2> box;
-    for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {from.stride(op_.source(d, to.rank())), to.stride(d)});
-    strided_copy(c, box, c.input(0), 0, c.output(0), 0);
-  }
-
- private:
-  ops::Transpose op_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -21850,6 +21978,171 @@ class Kernel<ops::Where, Cpu> {
 
   ElementMover mover_;
   Row row_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_DEPTH_TO_SPACE_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class P>
+class Kernel<ops::DepthToSpace, P> {
+ public:
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : op_(node.op<ops::DepthToSpace>()) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    const std::int64_t b = op_.blocksize;
+    const std::int64_t plane = from[2] * from[3];
+    const std::int64_t channel = op_.channels_first ? b * b * plane : plane;
+    const std::int64_t column = op_.channels_first ? plane : to[1] * plane;
+    // y as (N, C, H, block row, W, block column).
+    StridedBox<2> box;
+    box.push_back(from[0], {from[1] * plane, to.stride(0)});
+    box.push_back(to[1], {channel, to.stride(1)});
+    box.push_back(from[2], {from[3], b * to[3]});
+    box.push_back(b, {b * column, to[3]});
+    box.push_back(from[3], {1, b});
+    box.push_back(b, {column, 1});
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
+  }
+
+ private:
+  ops::DepthToSpace op_;
+};
+
+template <class P>
+class Kernel<ops::SpaceToDepth, P> {
+ public:
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : op_(node.op<ops::SpaceToDepth>()) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    const std::int64_t b = op_.blocksize;
+    const std::int64_t plane = to[2] * to[3];
+    const std::int64_t channel = op_.channels_first ? b * b * plane : plane;
+    const std::int64_t column = op_.channels_first ? plane : from[1] * plane;
+    // x as (N, C, H, block row, W, block column), the block before H and W so that rows of y are written at once.
+    StridedBox<2> box;
+    box.push_back(from[0], {from.stride(0), to.stride(0)});
+    box.push_back(b, {from[3], b * column});
+    box.push_back(b, {1, column});
+    box.push_back(from[1], {from.stride(1), channel});
+    box.push_back(to[2], {b * from[3], to[3]});
+    box.push_back(to[3], {b, 1});
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
+  }
+
+ private:
+  ops::SpaceToDepth op_;
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_RESHAPE_HPP
+
+namespace hone::inline HONE_ABI {
+
+/// y has the elements of x in the same order.
+template <class P>
+class ReshapeKernel {
+ public:
+  ReshapeKernel(const NodeView&, const typename P::Device&) {}
+  void run(Context& c) const { BoxCopy<P>::whole(c, c.input(0), c.output(0)); }
+};
+
+// clang-format off
+template <class P> class Kernel<ops::Reshape, P> : public ReshapeKernel<P> { using ReshapeKernel<P>::ReshapeKernel; };
+template <class P> class Kernel<ops::Flatten, P> : public ReshapeKernel<P> { using ReshapeKernel<P>::ReshapeKernel; };
+template <class P> class Kernel<ops::Squeeze, P> : public ReshapeKernel<P> { using ReshapeKernel<P>::ReshapeKernel; };
+template <class P> class Kernel<ops::Unsqueeze, P> : public ReshapeKernel<P> { using ReshapeKernel<P>::ReshapeKernel; };
+// clang-format on
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_SLICE_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class P>
+class Kernel<ops::Slice, P> {
+ public:
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView&, const typename P::Device&) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    if (to.elements() == 0) return;
+    const auto optional = [&](std::size_t i) { return c.has_input(i) ? &c.input(i) : nullptr; };
+    const ops::Slice::Ranges ranges = ops::Slice::resolve(from, c.input(1), c.input(2), optional(3), optional(4));
+    StridedBox<2> box;
+    std::int64_t first = 0;
+    for (std::size_t d = 0; d < to.rank(); ++d) {
+      first += ranges[d].start * from.stride(d);
+      box.push_back(to[d], {ranges[d].step * from.stride(d), to.stride(d)});
+    }
+    BoxCopy<P>::run(c, box, c.input(0), first, c.output(0), 0);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_TILE_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class P>
+class Kernel<ops::Tile, P> {
+ public:
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView&, const typename P::Device&) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    if (to.elements() == 0) return;
+    // Each dimension of y is (repeats, dimension of x).
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) {
+      box.push_back(to[d] / from[d], {0, from[d] * to.stride(d)});
+      box.push_back(from[d], {from.stride(d), to.stride(d)});
+    }
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
+  }
+};
+
+template <class P>
+class Kernel<ops::Expand, P> {
+ public:
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView&, const typename P::Device&) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {broadcast_stride(from, to, d), to.stride(d)});
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
+  }
+};
+
+}  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_KERNELS_TRANSPOSE_HPP
+
+namespace hone::inline HONE_ABI {
+
+template <class P>
+class Kernel<ops::Transpose, P> {
+ public:
+  static Support supports(const NodeView& node) { return BoxCopy<P>::support(node.input_dtype(0)); }
+  Kernel(const NodeView& node, const typename P::Device&) : op_(node.op<ops::Transpose>()) {}
+  void run(Context& c) const {
+    const Shape& from = c.input(0).shape;
+    const Shape& to = c.output(0).shape;
+    StridedBox<2> box;
+    for (std::size_t d = 0; d < to.rank(); ++d) box.push_back(to[d], {from.stride(op_.source(d, to.rank())), to.stride(d)});
+    BoxCopy<P>::run(c, box, c.input(0), 0, c.output(0), 0);
+  }
+
+ private:
+  ops::Transpose op_;
 };
 
 }  // namespace hone::inline HONE_ABI
@@ -24352,68 +24645,26 @@ class Kernel<ops::LRN, Cpu, T> {
 }  // namespace hone::inline HONE_ABI
 #define HONE_SINGLE_KERNELS_CPU_REDUCE_HPP
 
+#define HONE_SINGLE_KERNELS_REDUCTION_HPP
+
 namespace hone::inline HONE_ABI {
 
-namespace cpu {
-
 /// What is done to the reduction of `count` elements.
-enum class Finish : std::uint8_t { none, divide_by_count, square_root, logarithm };
+enum class ReductionFinish : std::uint8_t { none, divide_by_count, square_root, logarithm };
 
-/// y[i] = finish(y[i]), for the types that have such reductions.
-inline void finish_reduction(Finish finish, DType dtype, void* y, std::int64_t n, std::int64_t count) {
-  const auto each = [&]<class T>(T* of, auto f) {
-    of = static_cast<T*>(y);
-    for (std::int64_t i = 0; i < n; ++i) of[i] = f(of[i]);
-  };
-  const auto divide = [&]<class T>(T* type) {
-    const T divisor = static_cast<T>(count);
-    if constexpr (std::is_integral_v<T>) {
-      each(type, [=](T value) { return divisor == 0 ? T(0) : static_cast<T>(value / divisor); });
-    } else {
-      each(type, [=](T value) { return value / divisor; });
-    }
-  };
-  const auto integer = [&]<class T>(T* type) {
-    if (finish == Finish::divide_by_count) return divide(type);
-    each(type, [](T value) { return static_cast<T>(std::sqrt(static_cast<double>(value))); });
-  };
-  const auto real = [&]<class T>(T* type) {
-    if (finish == Finish::divide_by_count) return divide(type);
-    if (finish == Finish::square_root) return each(type, [](T value) { return std::sqrt(value); });
-    each(type, [](T value) { return std::log(value); });
-  };
-  if (finish == Finish::none) return;
-  switch (dtype) {
-    case DType::float32:
-      return real(static_cast<float*>(nullptr));
-    case DType::float64:
-      return real(static_cast<double*>(nullptr));
-    case DType::int32:
-      return integer(static_cast<std::int32_t*>(nullptr));
-    case DType::int64:
-      return integer(static_cast<std::int64_t*>(nullptr));
-    case DType::uint32:
-      return integer(static_cast<std::uint32_t*>(nullptr));
-    case DType::uint64:
-      return integer(static_cast<std::uint64_t*>(nullptr));
-    default:
-      break;
-  }
-}
-
-/// How each operator reduces: micro-kernel and finish, one line per operator.
+/// How each operator reduces: functor and finish, one line per operator.
 template <class Op>
 struct Reduction;
 // clang-format off
-template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; static constexpr Finish finish = Finish::square_root; };
-template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       static constexpr Finish finish = Finish::logarithm; };
-template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       static constexpr Finish finish = Finish::divide_by_count; };
-template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       static constexpr Finish finish = Finish::none; };
-template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; static constexpr Finish finish = Finish::none; };
+template <> struct Reduction<ops::ReduceL1>        { using F = simd::SumAbs;    static constexpr ReductionFinish finish = ReductionFinish::none; };
+template <> struct Reduction<ops::ReduceL2>        { using F = simd::SumSquare; static constexpr ReductionFinish finish = ReductionFinish::square_root; };
+template <> struct Reduction<ops::ReduceLogSum>    { using F = simd::Sum;       static constexpr ReductionFinish finish = ReductionFinish::logarithm; };
+template <> struct Reduction<ops::ReduceMax>       { using F = simd::MaxOf;     static constexpr ReductionFinish finish = ReductionFinish::none; };
+template <> struct Reduction<ops::ReduceMean>      { using F = simd::Sum;       static constexpr ReductionFinish finish = ReductionFinish::divide_by_count; };
+template <> struct Reduction<ops::ReduceMin>       { using F = simd::MinOf;     static constexpr ReductionFinish finish = ReductionFinish::none; };
+template <> struct Reduction<ops::ReduceProd>      { using F = simd::Prod;      static constexpr ReductionFinish finish = ReductionFinish::none; };
+template <> struct Reduction<ops::ReduceSum>       { using F = simd::Sum;       static constexpr ReductionFinish finish = ReductionFinish::none; };
+template <> struct Reduction<ops::ReduceSumSquare> { using F = simd::SumSquare; static constexpr ReductionFinish finish = ReductionFinish::none; };
 // clang-format on
 
 /// The dimensions of an input, those that stay and those that are reduced, each group merged where it is dense.
@@ -24432,9 +24683,57 @@ struct ReductionBox {
   }
 };
 
-inline std::span<const std::int64_t> axes_of(const Context& c) noexcept {
+inline std::span<const std::int64_t> reduction_axes(const Context& c) noexcept {
   if (!c.has_input(1)) return {};
   return {c.in<const std::int64_t>(1), static_cast<std::size_t>(c.input(1).elements())};
+}
+
+}  // namespace hone::inline HONE_ABI
+
+namespace hone::inline HONE_ABI {
+
+namespace cpu {
+
+/// y[i] = finish(y[i]), for the types that have such reductions.
+inline void finish_reduction(ReductionFinish finish, DType dtype, void* y, std::int64_t n, std::int64_t count) {
+  const auto each = [&]<class T>(T* of, auto f) {
+    of = static_cast<T*>(y);
+    for (std::int64_t i = 0; i < n; ++i) of[i] = f(of[i]);
+  };
+  const auto divide = [&]<class T>(T* type) {
+    const T divisor = static_cast<T>(count);
+    if constexpr (std::is_integral_v<T>) {
+      each(type, [=](T value) { return divisor == 0 ? T(0) : static_cast<T>(value / divisor); });
+    } else {
+      each(type, [=](T value) { return value / divisor; });
+    }
+  };
+  const auto integer = [&]<class T>(T* type) {
+    if (finish == ReductionFinish::divide_by_count) return divide(type);
+    each(type, [](T value) { return static_cast<T>(std::sqrt(static_cast<double>(value))); });
+  };
+  const auto real = [&]<class T>(T* type) {
+    if (finish == ReductionFinish::divide_by_count) return divide(type);
+    if (finish == ReductionFinish::square_root) return each(type, [](T value) { return std::sqrt(value); });
+    each(type, [](T value) { return std::log(value); });
+  };
+  if (finish == ReductionFinish::none) return;
+  switch (dtype) {
+    case DType::float32:
+      return real(static_cast<float*>(nullptr));
+    case DType::float64:
+      return real(static_cast<double*>(nullptr));
+    case DType::int32:
+      return integer(static_cast<std::int32_t*>(nullptr));
+    case DType::int64:
+      return integer(static_cast<std::int64_t*>(nullptr));
+    case DType::uint32:
+      return integer(static_cast<std::uint32_t*>(nullptr));
+    case DType::uint64:
+      return integer(static_cast<std::uint64_t*>(nullptr));
+    default:
+      break;
+  }
 }
 
 /// Drives the micro-kernels of all reductions and types.
@@ -24443,14 +24742,14 @@ class ReduceKernel {
   using Shared = ReduceKernel;
 
   template <class F, class T, class Element>
-  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, Finish finish, bool noop_with_empty_axes)
+  ReduceKernel(const simd::Reduce<F, T>& loops, Element identity, ReductionFinish finish, bool noop_with_empty_axes)
       : loops_(loops.erased), size_(sizeof(T)), finish_(finish), noop_with_empty_axes_(noop_with_empty_axes) {
     static_assert(sizeof(T) == sizeof(Element));
     std::memcpy(identity_, &identity, sizeof(T));
   }
 
   void run(Context& c) const {
-    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), axes_of(c), noop_with_empty_axes_));
+    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), reduction_axes(c), noop_with_empty_axes_));
     if (box.kept.elements() == 0) return;
     const auto* x = c.in<std::byte>(0);
     auto* y = c.out<std::byte>(0);
@@ -24519,7 +24818,7 @@ class ReduceKernel {
 
   simd::ReduceFunctions loops_;
   std::int64_t size_;  ///< bytes of an element
-  Finish finish_;
+  ReductionFinish finish_;
   bool noop_with_empty_axes_;
   std::byte identity_[8] = {};
 };
@@ -24527,16 +24826,16 @@ class ReduceKernel {
 }  // namespace cpu
 
 template <class Op, class T>
-requires requires { typename cpu::Reduction<Op>::F; }
+requires requires { typename Reduction<Op>::F; }
 class Kernel<Op, Cpu, T> : public cpu::ReduceKernel {
  public:
   // Unsigned numbers are their own absolute values.
-  using Own = typename cpu::Reduction<Op>::F;
+  using Own = typename Reduction<Op>::F;
   using F = std::conditional_t<std::is_unsigned_v<T> && std::is_same_v<Own, simd::SumAbs>, simd::Sum, Own>;
   using Lane = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
 
   Kernel(const NodeView& node, const CpuDevice& device)
-      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), cpu::Reduction<Op>::finish,
+      : ReduceKernel(simd::table<simd::Reduce<F, Lane>>(device.isa), F::template identity<T>(), Reduction<Op>::finish,
                      node.op<Op>().noop_with_empty_axes) {}
 };
 
@@ -24548,7 +24847,7 @@ class Kernel<ops::ReduceLogSumExp, Cpu, T> {
       : op_(node.op<ops::ReduceLogSumExp>()), rows_(&simd::table<simd::SoftmaxRow<T>>(device.isa)) {}
 
   void run(Context& c) const {
-    const cpu::ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), cpu::axes_of(c), op_.noop_with_empty_axes));
+    const ReductionBox box(c.input(0).shape, ops::ReducedAxes(c.input(0).shape.rank(), reduction_axes(c), op_.noop_with_empty_axes));
     if (box.kept.elements() == 0) return;
     const std::int64_t kept_row = box.kept.row_size();
     const std::int64_t kept_step = box.kept.row_strides()[0];
@@ -27696,41 +27995,6 @@ class TaskQueue {
 
 #include <list>
 
-#define HONE_SINGLE_SESSION_CONSTANT_USES_HPP
-
-namespace hone::inline HONE_ABI::detail {
-
-/// Counts the uses of the constants of a graph, and lets go of those whose elements nobody reads any more: every kernel that uses them has
-/// packed them. Their types and shapes stay.
-class ConstantUses {
- public:
-  explicit ConstantUses(Graph& graph) : graph_(graph), uses_(graph.values.size(), 0) {
-    for (const Node& node : graph.nodes) for_each_use(node, [&](ValueId id) { ++uses_[index(id)]; });
-    for (const ValueId id : graph.outputs) ++uses_[index(id)];
-    for (std::size_t i = 0; i < uses_.size(); ++i)
-      if (uses_[i] == 0) release(graph.values[i]);
-  }
-
-  /// `kernel` runs the node.
-  void placed(const Node& node, const AnyKernel& kernel) {
-    const InputSet needed = ~kernel.packed_inputs() | node.op->traits().shape_inputs;
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value || contains(needed, k)) continue;
-      if (--uses_[index(node.inputs[k])] == 0) release(graph_[node.inputs[k]]);
-    }
-  }
-
- private:
-  static void release(GraphValue& value) {
-    if (value.constant) value.constant = value.constant->without_elements();
-  }
-
-  Graph& graph_;
-  std::vector<std::size_t> uses_;  // by value
-};
-
-}  // namespace hone::inline HONE_ABI::detail
-
 namespace hone::inline HONE_ABI {
 
 struct Plan;
@@ -27750,18 +28014,33 @@ class Program {
   struct PlacedNode {
     std::unique_ptr<AnyKernel> kernel;
     std::string provider;
+    /// Where its kernel works: see Program::memory.
+    std::uint8_t memory = host_memory;
     /// One per subgraph of the node.
     std::vector<std::unique_ptr<Program>> subprograms;
   };
 
+  /// Memory of the host; the others are 1 + an index into `devices`.
+  static constexpr std::uint8_t host_memory = 0;
+
   /// Plans kept: enough for a handful of alternating batch sizes or sequence lengths.
   static constexpr std::size_t max_plans = 16;
 
+  /// Those in whose memory some of the values are. Before the graph, which has constants in that memory.
+  std::vector<std::shared_ptr<const Device>> devices;
   Graph graph;
   /// Bytes of weights that kernels have packed, without those of subgraphs.
   std::size_t packed_bytes = 0;
   /// Parallel to graph.nodes.
   std::vector<PlacedNode> placed;
+  /// By value, the memory in which it is. Values after its end are in that of the host.
+  std::vector<std::uint8_t> memories;
+
+  [[nodiscard]] std::uint8_t memory(ValueId id) const noexcept { return index(id) < memories.size() ? memories[index(id)] : host_memory; }
+  /// Null for that of the host.
+  [[nodiscard]] const Device* device(std::uint8_t memory) const noexcept {
+    return memory == host_memory ? nullptr : devices[memory - 1u].get();
+  }
 
   /// The plan for inputs of these shapes (inputs, defaults, then captures), these outputs and the threads of the environment, made when it
   /// is not among the last ones. Its limits must be those of all other calls.
@@ -27785,126 +28064,6 @@ class Program {
   mutable std::mutex mutex_;
   mutable std::list<std::shared_ptr<const Plan>> plans_;  // most recently used first
 };
-
-namespace detail {
-
-/// The nodes that no provider runs, and why.
-class Unplaced {
- public:
-  void add(const Graph& graph, const Node& node, const std::string& reasons) {
-    std::string types;
-    for (const ValueId id : node.inputs) {
-      types += types.empty() ? "" : ", ";
-      types += id == no_value ? std::string("-") : text(graph[id].type, declared_shape(graph[id]));
-    }
-    lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
-  }
-  /// Errors: not_implemented, which lists all nodes added.
-  void check() const {
-    if (lines_.empty()) return;
-    throw Error(ErrorCode::not_implemented,
-                text(lines_.size(), lines_.size() == 1 ? " node" : " nodes", " cannot run:\n", join(lines_, "\n")));
-  }
-
- private:
-  static std::string declared_shape(const GraphValue& value) {
-    if (!value.shape) return {};
-    return text(" (", join(*value.shape, ", "), ")");
-  }
-  std::vector<std::string> lines_;
-};
-
-inline bool types_known(const Graph& graph, const Node& node) {
-  for (const ValueId id : node.inputs)
-    if (id != no_value && !graph[id].type.is_known()) return false;
-  return true;
-}
-
-/// Offers nodes to providers as the options say.
-class Placer {
- public:
-  Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
-      : providers_(providers), options_(options), report_(report) {}
-
-  [[nodiscard]] std::unique_ptr<Program> place(Graph graph) {
-    auto program = std::make_unique<Program>();
-    program->graph = std::move(graph);
-    program->placed.reserve(program->graph.nodes.size());
-    ConstantUses uses(program->graph);
-    for (Node& node : program->graph.nodes) {
-      check_cancelled(options_.stop_token);
-      Program::PlacedNode& placed = program->placed.emplace_back();
-      if (node.op == nullptr) {
-        unplaced_.add(program->graph, node, node.problem);
-        continue;
-      }
-      if (!types_known(program->graph, node)) continue;  // downstream of a node that is listed already
-      const std::int64_t bytes_before = thread_buffer_bytes();
-      place(program->graph, node, placed);
-      program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
-      if (placed.kernel != nullptr) uses.placed(node, *placed.kernel);
-      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph)));
-    }
-    return program;
-  }
-
-  /// Errors: not_implemented, which lists the nodes without a kernel.
-  void check() const { unplaced_.check(); }
-
- private:
-  void place(const Graph& graph, const Node& node, Program::PlacedNode& placed) {
-    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
-    for (const AnyProvider& provider : providers_) {
-      Placement placement;
-      try {
-        placement = provider->place(NodeView(graph, node));
-      } catch (const Error& error) {
-        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
-      }
-      if (placement.kernel != nullptr) placement.refusal = refusal_of(*provider, placement);
-      if (placement.kernel != nullptr && placement.refusal.empty()) {
-        placed.kernel = std::move(placement.kernel);
-        placed.provider = line.provider = provider->name();
-        line.kernel = std::move(placement.name);
-        break;
-      }
-      line.refusals.emplace_back(provider->name(), std::move(placement.refusal));
-    }
-    if (placed.kernel == nullptr) {
-      std::string reasons;
-      for (const auto& [name, reason] : line.refusals) reasons += text(reasons.empty() ? "" : "; ", name, ": ", reason);
-      unplaced_.add(graph, node, reasons);
-    }
-    report_.nodes.push_back(std::move(line));
-  }
-
-  /// Why the options do not allow a kernel that the provider has; empty when they do.
-  [[nodiscard]] std::string refusal_of(const Provider& provider, const Placement& placement) const {
-    constexpr std::string_view cpu = "CPUExecutionProvider";
-    if (options_.use_deterministic_compute && !placement.deterministic)
-      return text("the kernel ", placement.name, " is not deterministic, and use_deterministic_compute is set");
-    if (options_.disable_cpu_fallback && provider.name() == cpu && options_.providers[0]->name() != cpu)
-      return "it would fall back to the CPU, and disable_cpu_fallback is set";
-    return {};
-  }
-
-  std::span<const AnyProvider> providers_;
-  const SessionOptions& options_;
-  Report& report_;
-  Unplaced unplaced_;
-};
-
-}  // namespace detail
-
-/// Offers each node, those of subgraphs too, to the providers in order.
-/// Errors: not_implemented; the one error lists every node that no provider runs. cancelled.
-[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers,
-                                                                 const SessionOptions& options, Report& report) {
-  detail::Placer placer(providers, options, report);
-  std::unique_ptr<Program> program = placer.place(std::move(graph));
-  placer.check();
-  return program;
-}
 
 }  // namespace hone::inline HONE_ABI
 
@@ -27954,9 +28113,11 @@ struct Plan {
   std::vector<PlannedStep> steps;
   /// All steps in order, when `parallel`.
   std::vector<Wave> waves;
-  std::size_t arena_bytes = 0;
+  /// Bytes by memory, that of the host first: see Program::memory.
+  std::vector<std::size_t> arenas;
   /// What constants evaluated while planning refer to.
   std::vector<Value> evaluated;
+  std::vector<Buffer> uploaded;
 
   /// Whether the plan is for the threads that the environment has.
   [[nodiscard]] bool is_for(const Environment& environment) const {
@@ -27978,6 +28139,20 @@ struct Plan {
 #if !HONE_COMPILED
 #define HONE_SINGLE_SESSION_PLAN_IMPL_HPP
 
+#define HONE_SINGLE_OPS_COPY_HPP
+
+namespace hone::inline HONE_ABI::ops {
+
+/// y = x, in the memory of another device. Placement puts it where a value goes from one provider to the next; models never contain it.
+/// Shapes: x (*) -> y (*).
+struct Copy {
+  static constexpr std::string_view domain = "hone";
+  static constexpr std::string_view name = "Copy";
+
+  void attributes(auto&) {}
+};
+
+}  // namespace hone::inline HONE_ABI::ops
 #define HONE_SINGLE_SESSION_EVALUATE_HPP
 
 namespace hone::inline HONE_ABI {
@@ -28072,6 +28247,90 @@ struct Lifetime {
 }
 
 }  // namespace hone::inline HONE_ABI
+#define HONE_SINGLE_SESSION_VALUE_PARTS_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// A value in the memory of another one.
+struct Part {
+  ValueId whole;
+  std::size_t offset = 0;  ///< bytes
+};
+
+/// Which values of a plan may stand in each other, so that Concat and Split have nothing to copy.
+class ValueParts {
+ public:
+  /// `plan`: its steps, in their order, and the shapes and places of its values are known. `last_use`: when each value is last read.
+  ValueParts(const Graph& graph, const Plan& plan, const std::vector<std::size_t>& last_use)
+      : plan_(plan), wholes_(plan.values.size(), Part{no_value}) {
+    std::vector<std::size_t> made_by(plan.values.size(), 0);
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+      const Node& node = graph.nodes[plan.steps[s].node];
+      const auto may_move = [&](ValueId id) {
+        const std::size_t maker = made_by[index(id)];
+        // The memory of the whole is taken as long as that of a part: neither long before it is made, nor after it is needed.
+        return in_arena(id) && last_use[index(id)] <= last_use[index(node.outputs[0])] && wholes_[index(id)].whole == no_value &&
+               maker + most_steps >= s && !graph.nodes[plan.steps[maker].node].op->traits().alias;
+      };
+      if (node.op->traits().joins && in_arena(node.outputs[0])) join(node, may_move);
+      for (const ValueId id : node.outputs)
+        if (id != no_value) made_by[index(id)] = s;
+    }
+  }
+
+  /// Where a value is made in the result of a Concat, that in the result of another one, and so on; in itself where it is no part.
+  [[nodiscard]] Part outermost(ValueId id) const {
+    Part result{id};
+    while (wholes_[index(result.whole)].whole != no_value) {
+      const Part& next = wholes_[index(result.whole)];
+      result = {next.whole, result.offset + next.offset};
+    }
+    return result;
+  }
+
+  /// Where output `k` of a Split stands in its input; no_value where it does not.
+  [[nodiscard]] Part in_input(const Node& node, std::size_t k) const {
+    if (!node.op->traits().splits || !in_arena(node.inputs[0])) return {no_value};
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < k; ++i) {
+      if (node.outputs[i] == no_value) return {no_value};
+      offset += ref(node.outputs[i]).bytes();
+    }
+    return offset % buffer_alignment == 0 && is_stretch(node.outputs[k], node.inputs[0]) ? Part{node.inputs[0], offset} : Part{no_value};
+  }
+
+ private:
+  /// Steps from what makes a part to what makes the whole.
+  static constexpr std::size_t most_steps = 16;
+
+  [[nodiscard]] const TensorRef& ref(ValueId id) const { return plan_.values[index(id)].ref; }
+  [[nodiscard]] bool in_arena(ValueId id) const { return plan_.values[index(id)].place == PlannedValue::Place::arena; }
+
+  /// Whether a part along some dimension is one stretch of the memory of the whole: the dimensions before that one are 1.
+  [[nodiscard]] bool is_stretch(ValueId part, ValueId whole) const {
+    const Shape& dims = ref(whole).shape;
+    for (std::size_t d = 0; d < dims.rank(); ++d) {
+      if (ref(part).shape[d] != dims[d]) return true;
+      if (dims[d] != 1) return false;
+    }
+    return false;
+  }
+
+  template <class MayMove>
+  void join(const Node& node, const MayMove& may_move) {
+    std::size_t offset = 0;
+    for (const ValueId id : node.inputs) {
+      if (!is_stretch(id, node.outputs[0])) return;
+      if (offset % buffer_alignment == 0 && may_move(id)) wholes_[index(id)] = {node.outputs[0], offset};
+      offset += ref(id).bytes();
+    }
+  }
+
+  const Plan& plan_;
+  std::vector<Part> wholes_;  // by ValueId
+};
+
+}  // namespace hone::inline HONE_ABI::detail
 
 namespace hone::inline HONE_ABI {
 
@@ -28112,9 +28371,9 @@ class Planner {
         throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
       }
     }
-    if (plan_->parallel) make_waves();
+    if (plan_->parallel && program_.devices.empty()) make_waves();  // a queue serves one thread
     place_values();
-    check_arena(plan_->arena_bytes, environment_.limits);
+    for (const std::size_t bytes : plan_->arenas) check_arena(bytes, environment_.limits);
     return plan_;
   }
 
@@ -28151,7 +28410,8 @@ class Planner {
     const Node& node = graph_.nodes[i];
     const OpTraits& traits = node.op->traits();
     bool shapes_known = true;
-    bool elements_known = traits.deterministic && program_.placed[i].subprograms.empty();
+    const bool evaluated = program_.placed[i].memory == Program::host_memory || node.as<ops::Copy>() != nullptr;
+    bool elements_known = evaluated && traits.deterministic && program_.placed[i].subprograms.empty();
     bool shape_inputs_known = true;
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       if (node.inputs[k] == no_value) continue;
@@ -28176,6 +28436,7 @@ class Planner {
         if (id != no_value) bytes += planned(id).ref.bytes();
     }
     if (shapes_known && elements_known && (inferable || traits.data_dependent) && bytes <= max_evaluated_bytes) {
+      if (program_.placed[i].memory != Program::host_memory) return upload(i);
       evaluate(i, inferable ? std::span<const Shape>(shapes) : std::span<const Shape>());
       return;
     }
@@ -28209,6 +28470,16 @@ class Planner {
       plan_->evaluated.push_back(std::move(values[k]));
       planned(node.outputs[k]) = {Place::constant, plan_->evaluated.back().ref(), 0};
     }
+  }
+
+  /// Copies the input, which is a constant of the plan, to the device.
+  void upload(std::size_t i) {
+    const Node& node = graph_.nodes[i];
+    const TensorRef from = planned(node.inputs[0]).ref;
+    const Device* device = program_.device(program_.placed[i].memory);
+    const Buffer& to = plan_->uploaded.emplace_back(from.bytes(), device);
+    if (from.bytes() != 0) device->copy(to.data(), from.data, from.bytes());
+    planned(node.outputs[0]) = {Place::constant, {to.data(), from.dtype, from.shape}, 0};
   }
 
   [[nodiscard]] NodeSlots slots_of(const Node& node) const {
@@ -28279,8 +28550,11 @@ class Planner {
       if (value.place == Place::arena) value.place = Place::output;
     }
 
+    const ValueParts parts(graph_, *plan_, last_use);
     std::vector<Lifetime> blocks;
+    std::vector<std::uint8_t> memory_of;  // by block
     std::vector<std::size_t> block_of(graph_.values.size(), none);
+    std::vector<std::size_t> offset_in(graph_.values.size(), 0);  // of a value, in its block
     std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
     for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
       const PlannedStep& step = plan_->steps[s];
@@ -28289,45 +28563,70 @@ class Planner {
         if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
         const std::size_t value = index(node.outputs[k]);
         const std::size_t last = std::max(last_use[value], time[s]);
-        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
+        const Part part = parts.outermost(node.outputs[k]);
+        std::size_t block = block_of[index(part.whole)];
+        if (block == none && part.whole == node.outputs[k]) {
+          const Part input = k == 0 ? shared_memory(node, time[s], blocks, block_of) : Part{no_value};
+          const Part source = input.whole == no_value ? parts.in_input(node, k) : input;
+          if (source.whole != no_value) block = block_of[index(source.whole)];
+          if (block != none) offset_in[value] = offset_in[index(source.whole)] + source.offset;
+        } else {
+          offset_in[value] = part.offset;
+        }
         if (block == none) {
           block = blocks.size();
-          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
+          blocks.push_back({time[s], last, planned(part.whole).ref.bytes(), 0});
+          memory_of.push_back(program_.memory(node.outputs[k]));
         }
         blocks[block].last = std::max(blocks[block].last, last);
         block_of[value] = block;
+        block_of[index(part.whole)] = block;
       }
       if (step.dynamic) continue;
       if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
         workspace_block[s] = blocks.size();
         blocks.push_back({time[s], time[s], bytes, 0});
+        memory_of.push_back(program_.placed[step.node].memory);
       }
     }
-    plan_->arena_bytes = plan_memory(blocks);
+    plan_arenas(blocks, memory_of);
     for (std::size_t i = 0; i < block_of.size(); ++i)
-      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
+      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset + offset_in[i];
     for (std::size_t s = 0; s < plan_->steps.size(); ++s)
       if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
   }
 
-  /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
-  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
-                                         const std::vector<std::size_t>& block_of) const {
+  /// Gives the blocks of each memory their offsets in its arena.
+  void plan_arenas(std::vector<Lifetime>& blocks, const std::vector<std::uint8_t>& memory_of) const {
+    for (std::uint8_t memory = 0; memory <= program_.devices.size(); ++memory) {
+      std::vector<Lifetime> own;
+      for (std::size_t b = 0; b < blocks.size(); ++b)
+        if (memory_of[b] == memory) own.push_back(blocks[b]);
+      plan_->arenas.push_back(plan_memory(own));
+      auto next = own.begin();
+      for (std::size_t b = 0; b < blocks.size(); ++b)
+        if (memory_of[b] == memory) blocks[b].offset = (next++)->offset;
+    }
+  }
+
+  /// The input in whose memory output 0 of the node may stand.
+  [[nodiscard]] Part shared_memory(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
+                                   const std::vector<std::size_t>& block_of) const {
     const OpTraits& traits = node.op->traits();
     const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      if (node.inputs[k] == no_value) continue;
+      if (node.inputs[k] == no_value || program_.memory(node.inputs[k]) != program_.memory(node.outputs[0])) continue;
       const std::size_t block = block_of[index(node.inputs[k])];
       if (block == std::numeric_limits<std::size_t>::max()) continue;
       const PlannedValue& input = planned(node.inputs[k]);
-      if (traits.alias && k == 0) return block;
+      if (traits.alias && k == 0) return {node.inputs[k]};
       if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
           input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
           !is_other_input(node, k, block, block_of)) {
-        return block;
+        return {node.inputs[k]};
       }
     }
-    return std::numeric_limits<std::size_t>::max();
+    return Part{no_value};
   }
 
   /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.
@@ -28391,7 +28690,7 @@ HONE_INLINE void Program::add_memory(MemoryReport& to, std::unordered_set<const 
   {
     const std::lock_guard lock(mutex_);
     to.plans += plans_.size();
-    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arena_bytes);
+    for (const auto& plan : plans_) to.planned_arena = std::max(to.planned_arena, plan->arenas[Program::host_memory]);
   }
   for (const PlacedNode& node : placed)
     for (const auto& subprogram : node.subprograms) subprogram->add_memory(to, counted);
@@ -28526,9 +28825,15 @@ struct RunControl {
 /// and keeps its memory for the next.
 class Frame final : private SubgraphRunner {
  public:
-  /// Precondition: both outlive the frame.
-  Frame(const Program& program, const Environment& environment)
-      : program_(program), environment_(environment), input_ids_(program.run_inputs()), all_outputs_(program.graph.outputs.size(), true) {}
+  /// `outer`: the frame of the graph around that of the program, null for the outermost. Precondition: all outlive the frame.
+  Frame(const Program& program, const Environment& environment, Frame* outer = nullptr)
+      : program_(program),
+        environment_(environment),
+        outer_(outer),
+        input_ids_(program.run_inputs()),
+        all_outputs_(program.graph.outputs.size(), true),
+        arenas_(1 + program.devices.size()),
+        dynamic_workspaces_(1 + program.devices.size()) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -28570,6 +28875,8 @@ class Frame final : private SubgraphRunner {
 
   [[nodiscard]] const BoundPlan& current() const { return *bound_.front(); }
   [[nodiscard]] BoundPlan& current() { return *bound_.front(); }
+  /// The queue of the run for this device, which all its frames share.
+  [[nodiscard]] DeviceQueue* queue_of(const Device* device);
   [[nodiscard]] std::unique_ptr<BoundPlan> bind(std::shared_ptr<const Plan> plan);
   /// Points the slots to where the current plan has their values.
   void place_slots();
@@ -28577,19 +28884,22 @@ class Frame final : private SubgraphRunner {
   void run_step(std::size_t step);
   void run_kernel(std::size_t step);
   void run_parallel(const Wave& wave);
+  void run_in_order();
   void record(std::size_t step, Profiler::Clock::time_point begin) const;
   bool run(Context& context, std::size_t subgraph, std::span<const Slot* const> inputs, std::span<Slot* const> outputs) override;
 
   const Program& program_;
   const Environment& environment_;
+  Frame* const outer_;
   const RunControl* control_ = nullptr;  // while a run is on
   std::vector<ValueId> input_ids_;
   const std::vector<bool> all_outputs_;
-  std::vector<TensorRef> run_inputs_;              // of a subgraph, kept for its memory
-  std::vector<std::unique_ptr<BoundPlan>> bound_;  // the current one first, then the last ones before it
-  bool placed_ = false;                            // whether the slots are where the current plan has them
-  Buffer arena_;
-  Buffer dynamic_workspace_;
+  std::vector<TensorRef> run_inputs_;                                           // of a subgraph, kept for its memory
+  std::vector<std::unique_ptr<BoundPlan>> bound_;                               // the current one first, then the last ones before it
+  bool placed_ = false;                                                         // whether the slots are where the current plan has them
+  std::vector<Buffer> arenas_;                                                  // by memory: see Program::memory
+  std::vector<Buffer> dynamic_workspaces_;                                      // likewise
+  std::vector<std::pair<const Device*, std::unique_ptr<DeviceQueue>>> queues_;  // of the outermost frame
   std::vector<Slot> slots_;
   // Of infer_shapes, kept for their memory.
   std::vector<const TensorRef*> shape_inputs_;
@@ -28649,7 +28959,10 @@ HONE_INLINE void Frame::prepare(std::span<const TensorRef> inputs, const std::ve
 HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const Plan> plan) {
   if (slots_.empty()) {
     slots_ = std::vector<Slot>(plan->values.size());
-    for (Slot& slot : slots_) slot.limits = &environment_.limits;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      slots_[i].limits = &environment_.limits;
+      slots_[i].device = program_.device(program_.memory(ValueId{static_cast<std::uint32_t>(i)}));
+    }
   }
   const auto slot_of = [&](ValueId id) { return id == no_value ? nullptr : &slots_[index(id)]; };
   auto result = std::make_unique<BoundPlan>();
@@ -28661,24 +28974,35 @@ HONE_INLINE std::unique_ptr<Frame::BoundPlan> Frame::bind(std::shared_ptr<const 
     for (const ValueId id : program_.graph.nodes[at].inputs) step.inputs.push_back(slot_of(id));
     for (const ValueId id : program_.graph.nodes[at].outputs) step.outputs.push_back(slot_of(id));
     for (const auto& subprogram : program_.placed[at].subprograms)
-      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_));
+      step.frames.push_back(std::make_unique<Frame>(*subprogram, environment_, this));
     Context& context = result->contexts.emplace_back(step.inputs, step.outputs, environment_.pool);
     context.set_runner(this);
+    context.set_queue(queue_of(program_.device(program_.placed[at].memory)));
     context.set_kept(&step.kept);
   }
   result->plan = std::move(plan);
   return result;
 }
 
+HONE_INLINE DeviceQueue* Frame::queue_of(const Device* device) {
+  if (device == nullptr) return nullptr;
+  if (outer_ != nullptr) return outer_->queue_of(device);
+  for (const auto& [of, queue] : queues_)
+    if (of == device) return queue.get();
+  return queues_.emplace_back(device, device->make_queue()).second.get();
+}
+
 HONE_INLINE void Frame::place_slots() {
   const Plan& plan = *current().plan;
-  arena_.reserve(plan.arena_bytes);
-  auto* arena = static_cast<std::byte*>(arena_.data());
+  for (std::size_t m = 0; m < arenas_.size(); ++m) arenas_[m].reserve(plan.arenas[m], program_.device(static_cast<std::uint8_t>(m)));
+  const auto at = [&](std::uint8_t memory, std::size_t offset) { return static_cast<std::byte*>(arenas_[memory].data()) + offset; };
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].tensor = plan.values[i].ref;
-    if (plan.values[i].place == PlannedValue::Place::arena) slots_[i].tensor.data = arena + plan.values[i].offset;
+    if (plan.values[i].place != PlannedValue::Place::arena) continue;
+    slots_[i].tensor.data = at(program_.memory(ValueId{static_cast<std::uint32_t>(i)}), plan.values[i].offset);
   }
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) current().contexts[s].set_workspace(arena + plan.steps[s].workspace_offset);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s)
+    current().contexts[s].set_workspace(at(program_.placed[plan.steps[s].node].memory, plan.steps[s].workspace_offset));
 }
 
 HONE_INLINE void Frame::infer_shapes(std::size_t s) {
@@ -28699,14 +29023,27 @@ HONE_INLINE void Frame::infer_shapes(std::size_t s) {
 HONE_INLINE void Frame::execute(const RunControl& control) {
   control_ = &control;
   const Plan& plan = *current().plan;
-  if (plan.waves.empty()) {
-    for (std::size_t s = 0; s < plan.steps.size(); ++s) run_step(s);
-    return;
-  }
+  if (plan.waves.empty()) return run_in_order();
   for (const Wave& wave : plan.waves) {
     run_parallel(wave);
     for (std::size_t s = wave.parallel_end; s < wave.end; ++s) run_step(s);
   }
+}
+
+HONE_INLINE void Frame::run_in_order() {
+  // Whatever happens, no device may still read or write the memory of the caller when the run is over.
+  try {
+    for (std::size_t s = 0; s < current().plan->steps.size(); ++s) run_step(s);
+  } catch (...) {
+    for (const auto& [device, queue] : queues_) {
+      try {
+        queue->wait();
+      } catch (const Error&) {  // the first error is the one to report
+      }
+    }
+    throw;
+  }
+  for (const auto& [device, queue] : queues_) queue->wait();
 }
 
 HONE_INLINE void Frame::run_parallel(const Wave& wave) {
@@ -28733,6 +29070,7 @@ HONE_INLINE void Frame::run_step(std::size_t s) {
     if (control_->profiler == nullptr) return run_kernel(s);
     const auto begin = Profiler::Clock::now();
     run_kernel(s);
+    if (DeviceQueue* queue = current().contexts[s].queue()) queue->wait();
     record(s, begin);
   } catch (const Error& error) {
     if (!error.node().empty()) throw;
@@ -28748,8 +29086,9 @@ HONE_INLINE void Frame::run_kernel(std::size_t s) {
     if (!program_.graph.nodes[step.node].op->traits().data_dependent) infer_shapes(s);
     const std::size_t workspace = step.kernel->workspace(context);
     detail::check_arena(workspace, environment_.limits);
-    dynamic_workspace_.reserve(workspace);
-    context.set_workspace(static_cast<std::byte*>(dynamic_workspace_.data()));
+    const std::uint8_t memory = program_.placed[step.node].memory;
+    dynamic_workspaces_[memory].reserve(workspace, program_.device(memory));
+    context.set_workspace(static_cast<std::byte*>(dynamic_workspaces_[memory].data()));
   }
   step.kernel->run(context);
   if (context.failed()) fail(ErrorCode::runtime_exception, context.take_failure());
@@ -28776,8 +29115,9 @@ HONE_INLINE void Frame::record(std::size_t s, Profiler::Clock::time_point begin)
 }
 
 HONE_INLINE std::size_t Frame::bytes() const noexcept {
-  std::size_t total = arena_.bytes() + dynamic_workspace_.bytes();
-  for (const Slot& slot : slots_) total += slot.storage.bytes();
+  std::size_t total = arenas_[Program::host_memory].bytes() + dynamic_workspaces_[Program::host_memory].bytes();
+  for (const Slot& slot : slots_)
+    if (slot.device == nullptr) total += slot.storage.bytes();
   for (const auto& bound : bound_)
     for (const BoundStep& step : bound->steps) {
       for (const auto& frame : step.frames) total += frame->bytes();
@@ -31995,18 +32335,21 @@ namespace hone::inline HONE_ABI::rewrites {
 
 /// Side of the tiles by which Winograd's algorithm takes a 3 x 3 convolution of `inputs` to `outputs` channels and `height` x `width`
 /// results soonest, 0 where the definition is faster. Costs in cycles: 32 multiply-adds each, or 4 bytes of weights from beyond the caches,
-/// whichever take longer, and what the transforms of a tile take.
-[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width) {
+/// whichever take longer, and what the transforms of a tile take. With `few_planes`, the definition reads the input as it is, while for
+/// Winograd's algorithm it has to be blocked.
+[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width,
+                                                     bool few_planes = false) {
   const double c = static_cast<double>(inputs);
   const double m = static_cast<double>(ops::channel_blocks(outputs) * ops::channel_block);
   const double transformed = static_cast<double>(ops::channel_blocks(inputs) * ops::channel_block) + m;
   const auto cost = [&](double products, double weights) { return std::max(products * c * m / 32, 4 * weights * c * m / 4); };
+  const double blocking = few_planes ? 16 * static_cast<double>(height * width) : 0;
   double best = 0.9 * cost(static_cast<double>(height * width) * 9, 9);
   std::int64_t tile = 0;
   for (const auto& [side, transform] : {std::pair<std::int64_t, double>(2, 6), {4, 14}}) {
     const double tiles = static_cast<double>((height + side - 1) / side * ((width + side - 1) / side));
     const double points = static_cast<double>((side + 2) * (side + 2));
-    const double total = cost(tiles * points, points) + tiles * transform * transformed;
+    const double total = cost(tiles * points, points) + tiles * transform * transformed + blocking;
     if (total < best) {
       best = total;
       tile = side;
@@ -32132,12 +32475,13 @@ struct BlockChannels {
     const auto ones = [](const std::vector<std::int64_t>& list) {
       return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
     };
+    // A few planes are read as they are; neighbours in many of them lie too far apart.
+    const bool few_planes = x == no_value && op.group == 1 && inputs < ops::channel_block;
     if (op.group == 1 && w[2] == 3 && w[3] == 3 && ones(op.window.strides) && ones(op.window.dilations)) {
-      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3));
+      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3), few_planes);
     }
     attributes.set("winograd_tile", conv.winograd_tile);
-    // A few planes are read as they are; neighbours in many of them lie too far apart.
-    const bool planar = op.group == 1 && conv.winograd_tile == 0 && inputs <= 4;
+    const bool planar = few_planes && conv.winograd_tile == 0;
     std::vector<ValueId> args = node.inputs;
     args[0] = x != no_value ? x : planar ? node.inputs[0] : b.block(node.inputs[0]);
     if (chain == nullptr) return b.finish(conv, std::move(attributes), std::move(args), outputs);
@@ -32608,6 +32952,7 @@ struct FoldConstants {
     Limits result_limits = limits;
     result_limits.max_tensor_bytes = std::min(limits.max_tensor_bytes, max_bytes);
     for (const AnyProvider& provider : providers) {
+      if (provider->device() != nullptr) continue;
       const Placement placement = provider->place(NodeView(graph, node));
       if (placement.kernel == nullptr) continue;
       const auto ref_of = [&](ValueId id) {
@@ -33625,7 +33970,7 @@ struct FusePointwise {
 
  private:
   /// What a chain may follow while the result is in cache.
-  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
+  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::PermutedMatMul, ops::ScaledMatMulInteger>;
 
   /// Whether the result is known to have more elements than the value that it is made of.
   static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {
@@ -34474,6 +34819,165 @@ struct MergeReshapes {
 };
 
 }  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_MERGE_SLICES_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// A Concat of Slices that take every b-th element of some axes of one value, from each of the b first ones on, moves all of its elements
+/// once: it becomes a Transpose between two Reshapes. So are YOLO's Focus and Swin's patch merging written.
+///   Concat(x[:, :, 0::2, 0::2], x[:, :, 1::2, 0::2], x[:, :, 0::2, 1::2], x[:, :, 1::2, 1::2])
+///     ->  x as (N, C, H/2, 2, W/2, 2), transposed to (N, 2 of W, 2 of H, C, H/2, W/2), as (N, 4 C, H/2, W/2)
+/// The sizes of those axes must be known, and nothing else may use the Slices.
+struct MergeSlices {
+  static constexpr std::string_view name = "merge_slices";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    const auto* concat = node.as<ops::Concat>();
+    if (concat == nullptr || node.inputs.size() < 2) return std::nullopt;
+    Patch patch;
+    std::vector<Samples> pieces;
+    for (const ValueId id : node.inputs) {
+      auto piece = flow.used_once(id) ? read(flow, id, patch.absorbed) : std::nullopt;
+      if (!piece || (!pieces.empty() && !piece->fits(pieces[0]))) return std::nullopt;
+      pieces.push_back(std::move(*piece));
+    }
+    const ValueId x = pieces[0].of;
+    const SymbolicShape& dims = *flow.dims(x);
+    const auto rank = static_cast<std::int64_t>(dims.size());
+    if (concat->axis < -rank || concat->axis >= rank || !flow.varies(x)) return std::nullopt;
+    const auto axis = static_cast<std::size_t>(concat->axis < 0 ? concat->axis + rank : concat->axis);
+    const auto order = axes_in_order(pieces);
+    if (!order || pieces[0].axes[axis].step != 1 || !build(flow, node, x, pieces[0], axis, *order, patch)) return std::nullopt;
+    return patch;
+  }
+
+ private:
+  /// Every `step`-th element of an axis, from `start` on.
+  struct Axis {
+    std::int64_t start = 0;
+    std::int64_t step = 1;
+  };
+  /// A value as elements of another one.
+  struct Samples {
+    ValueId of;
+    std::vector<Axis> axes;
+
+    [[nodiscard]] bool fits(const Samples& other) const {
+      const auto same_step = [](const Axis& a, const Axis& b) { return a.step == b.step; };
+      return of == other.of && std::equal(axes.begin(), axes.end(), other.axes.begin(), other.axes.end(), same_step);
+    }
+  };
+
+  static std::optional<Samples> read(const DataFlow& flow, ValueId id, std::vector<const Node*>& slices) {
+    Samples result{id, {}};
+    while (const Node* slice = flow.made_by<ops::Slice>(result.of)) {
+      if (!enter(flow, *slice, result.axes)) return std::nullopt;
+      result.of = slice->inputs[0];
+      slices.push_back(slice);
+    }
+    return result.axes.empty() ? std::nullopt : std::optional(std::move(result));
+  }
+
+  /// Adds what one Slice does, where that is nothing but taking every `step`-th element of axes that were whole.
+  static bool enter(const DataFlow& flow, const Node& slice, std::vector<Axis>& axes) {
+    const SymbolicShape* x = flow.dims(slice.inputs[0]);
+    if (x == nullptr) return false;
+    const TensorRef* lists[5] = {};
+    for (std::size_t k = 1; k < slice.inputs.size(); ++k) {
+      lists[k] = flow.constant(slice.inputs[k]);
+      if (slice.inputs[k] != no_value && lists[k] == nullptr) return false;
+    }
+    axes.resize(x->size());
+    Shape from;
+    for (const SymbolicInteger& dim : *x) from.push_back(dim.is_number() ? dim.number : std::numeric_limits<std::int64_t>::max());
+    try {
+      const ops::Slice::Ranges ranges = ops::Slice::resolve(from, *lists[1], *lists[2], lists[3], lists[4]);
+      for (std::size_t i = 0; i < x->size(); ++i) {
+        const ops::Slice::Range& range = ranges[i];
+        if (range.count == from[i] && range.step == 1) continue;
+        if (!(*x)[i].is_number() || axes[i].step != 1 || range.step < 2 || range.start >= range.step ||
+            from[i] != range.count * range.step) {
+          return false;
+        }
+        axes[i] = {range.start, range.step};
+      }
+    } catch (const Error&) {
+      return false;  // a run that needs the node reports what is wrong with it
+    }
+    return true;
+  }
+
+  /// The axes that are sampled, the one whose start changes from piece to piece last; nothing unless the pieces are all there are, in
+  /// order.
+  static std::optional<std::vector<std::size_t>> axes_in_order(const std::vector<Samples>& pieces) {
+    std::vector<std::size_t> order;
+    std::int64_t count = 1;
+    for (std::size_t i = 0; i < pieces[0].axes.size(); ++i) {
+      if (pieces[0].axes[i].step == 1) continue;
+      order.push_back(i);
+      count *= pieces[0].axes[i].step;
+      if (count > static_cast<std::int64_t>(pieces.size())) return std::nullopt;
+    }
+    if (order.empty() || count != static_cast<std::int64_t>(pieces.size())) return std::nullopt;
+    do {
+      const auto is_in_place = [&](std::size_t piece) {
+        auto left = static_cast<std::int64_t>(piece);
+        for (std::size_t k = order.size(); k-- > 0;) {
+          const Axis& axis = pieces[piece].axes[order[k]];
+          if (left % axis.step != axis.start) return false;
+          left /= axis.step;
+        }
+        return true;
+      };
+      std::size_t piece = 0;
+      while (piece < pieces.size() && is_in_place(piece)) ++piece;
+      if (piece == pieces.size()) return order;
+    } while (std::next_permutation(order.begin(), order.end()));
+    return std::nullopt;
+  }
+
+  static bool build(const DataFlow& flow, const Node& node, ValueId x, const Samples& samples, std::size_t axis,
+                    const std::vector<std::size_t>& order, Patch& patch) {
+    const SymbolicShape& dims = *flow.dims(x);
+    const SymbolicShape* result = flow.dims(node.outputs[0]);
+    if (result == nullptr || dims.size() + order.size() > Shape::max_rank) return false;
+    SymbolicShape split;
+    std::vector<std::int64_t> whole(dims.size());  // dimension of `split` that each axis becomes, its remainder being the next one
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      const std::int64_t step = samples.axes[i].step;
+      whole[i] = static_cast<std::int64_t>(split.size());
+      if (step == 1) {
+        split.push_back(dims[i]);
+      } else {
+        split.push_back({dims[i].number / step});
+        split.push_back({step});
+      }
+    }
+    Permutation perm;
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      for (const std::size_t sampled : i == axis ? order : std::vector<std::size_t>{}) perm.push_back(whole[sampled] + 1);
+      perm.push_back(whole[i]);
+    }
+    SymbolicShape moved;
+    for (const std::int64_t from : perm) moved.push_back(split[static_cast<std::size_t>(from)]);
+    const auto to_split = reshape_target(dims, split);
+    const auto to_result = reshape_target(moved, *result);
+    if (!to_split || !to_result) return false;
+    const auto value = [&](const char* suffix) { return patch.add_value(flow.graph(), made_value(node.name + suffix, flow[x].type)); };
+    const auto list = [&](const char* suffix, const std::vector<std::int64_t>& numbers) {
+      return patch.add_value(flow.graph(), list_constant(node.name + suffix, numbers));
+    };
+    const ValueId split_x = value("/split");
+    const ValueId moved_x = value("/moved");
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {x, list("/split_shape", *to_split)}, {split_x}));
+    patch.nodes.push_back(make_transpose(node, perm, split_x, moved_x));
+    patch.nodes.push_back(make_node(node, ops::Reshape{}, {}, {moved_x, list("/shape", *to_result)}, {node.outputs[0]}));
+    return true;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
 #define HONE_SINGLE_REWRITES_MERGE_TRANSPOSES_HPP
 
 namespace hone::inline HONE_ABI::rewrites {
@@ -34571,6 +35075,87 @@ struct MoveQuantization {
                        node.as<ops::Slice>() != nullptr || node.as<ops::DepthToSpace>() != nullptr ||
                        node.as<ops::SpaceToDepth>() != nullptr;
     return moves ? 1 : 0;
+  }
+};
+
+}  // namespace hone::inline HONE_ABI::rewrites
+#define HONE_SINGLE_REWRITES_PERMUTE_MATMUL_HPP
+
+namespace hone::inline HONE_ABI::rewrites {
+
+/// Transposes around a MatMul become attributes of a PermutedMatMul, which reads its operands and writes its result where they lie: those
+/// of operands that nobody else reads and whose elements stay contiguous along rows or columns, and one of a result that leaves the rows
+/// whole. A left operand or a result that is no longer one matrix for a single right one stays as it is when products would have few rows.
+struct PermuteMatMul {
+  static constexpr std::string_view name = "permute_matmul";
+
+  [[nodiscard]] std::optional<Patch> operator()(const DataFlow& flow, std::size_t at) const {
+    const Node& node = flow.node(at);
+    if (node.as<ops::Transpose>() != nullptr) return result(flow, node);
+    return operands(flow, node);
+  }
+
+ private:
+  /// Rows from which on a product with packed weights loses nothing by being one of several.
+  static constexpr std::int64_t enough_rows = 64;
+
+  static std::optional<ops::PermutedMatMul> read(const DataFlow& flow, const Node& node) {
+    if (!std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return flow.rank(id).value_or(0) >= 2; }))
+      return std::nullopt;
+    if (const auto* permuted = node.as<ops::PermutedMatMul>()) return *permuted;
+    return node.as<ops::MatMul>() != nullptr ? std::optional(ops::PermutedMatMul{}) : std::nullopt;
+  }
+
+  static std::optional<Patch> operands(const DataFlow& flow, const Node& node) {
+    std::optional<ops::PermutedMatMul> op = read(flow, node);
+    if (!op) return std::nullopt;
+    Patch patch;
+    std::vector<ValueId> inputs = node.inputs;
+    for (const std::size_t k : {0, 1}) {
+      const Node* transpose = flow.used_once(inputs[k]) ? flow.made_by<ops::Transpose>(inputs[k]) : nullptr;
+      const auto perm = transpose != nullptr ? permutation(flow, *transpose) : std::nullopt;
+      ops::PermutedMatMul::Perm& own = k == 0 ? op->a_perm : op->b_perm;
+      if (!perm || !own.empty() || !keeps_lines(*perm) || (k == 0 && !may_be_apart(flow, node))) continue;
+      own = *perm;
+      inputs[k] = transpose->inputs[0];
+      patch.absorbed.push_back(transpose);
+    }
+    if (patch.absorbed.empty()) return std::nullopt;
+    patch.nodes.push_back(replace(node, std::move(*op), std::move(inputs), node.outputs[0]));
+    return patch;
+  }
+
+  static std::optional<Patch> result(const DataFlow& flow, const Node& node) {
+    const auto perm = permutation(flow, node);
+    const Node* product = flow.used_once(node.inputs[0]) ? flow.producer(node.inputs[0]) : nullptr;
+    std::optional<ops::PermutedMatMul> op = product != nullptr ? read(flow, *product) : std::nullopt;
+    if (!op || !perm || !op->y_perm.empty() || perm->size() < 2 || perm->back() != static_cast<std::int64_t>(perm->size()) - 1 ||
+        !may_be_apart(flow, *product)) {
+      return std::nullopt;
+    }
+    op->y_perm = inverse(*perm);
+    Patch patch;
+    patch.nodes.push_back(replace(node, std::move(*op), product->inputs, node.outputs[0]));
+    patch.absorbed.push_back(product);
+    return patch;
+  }
+
+  /// Whether the last dimension, along which elements are contiguous, is one of the last two.
+  static bool keeps_lines(const Permutation& perm) {
+    const auto last = static_cast<std::int64_t>(perm.size()) - 1;
+    return perm.size() >= 2 && (perm[perm.size() - 1] == last || perm[perm.size() - 2] == last);
+  }
+  /// Whether the products of the batch may be computed one by one.
+  static bool may_be_apart(const DataFlow& flow, const Node& product) {
+    if (flow.rank(product.inputs[0]) == 2 || flow.rank(product.inputs[1]) != 2) return true;
+    if (const auto* op = product.as<ops::PermutedMatMul>(); op != nullptr && !op->a_perm.empty()) return true;
+    const SymbolicShape* a = flow.dims(product.inputs[0]);
+    return a != nullptr && (*a)[a->size() - 2].is_number() && (*a)[a->size() - 2].number >= enough_rows;
+  }
+
+  static Node replace(const Node& node, ops::PermutedMatMul op, std::vector<ValueId> inputs, ValueId y) {
+    Attributes attributes{{"a_perm", op.a_perm}, {"b_perm", op.b_perm}, {"y_perm", op.y_perm}};
+    return make_node(node, std::move(op), std::move(attributes), std::move(inputs), {y});
   }
 };
 
@@ -35338,6 +35923,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::MergeTransposes{});
     run(basic, rewrites::MergeReshapes{});
     run(basic, rewrites::MergeIntoSplit{});
+    run(basic, rewrites::MergeSlices{});
     run(basic, rewrites::FoldPad{});
     if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
@@ -35353,6 +35939,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
+    run(extended, rewrites::PermuteMatMul{});
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
   }
@@ -35566,6 +36153,364 @@ inline constexpr const char* level_property = "hone.graph_optimization_level";
 }
 
 }  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_SESSION_PLACEMENT_HPP
+
+#define HONE_SINGLE_SESSION_CONSTANT_USES_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Counts the uses of the constants of a graph, and lets go of those whose elements nobody reads any more: every kernel that uses them has
+/// packed them. Their types and shapes stay.
+class ConstantUses {
+ public:
+  explicit ConstantUses(Graph& graph) : graph_(graph), uses_(graph.values.size(), 0) {
+    for (const Node& node : graph.nodes) for_each_use(node, [&](ValueId id) { ++uses_[index(id)]; });
+    for (const ValueId id : graph.outputs) ++uses_[index(id)];
+    for (std::size_t i = 0; i < uses_.size(); ++i)
+      if (uses_[i] == 0) release(graph.values[i]);
+  }
+
+  /// The kernel of the node never reads the elements of the inputs in `packed`.
+  void placed(const Node& node, InputSet packed) {
+    const InputSet needed = ~packed | node.op->traits().shape_inputs;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] == no_value || contains(needed, k)) continue;
+      if (--uses_[index(node.inputs[k])] == 0) release(graph_[node.inputs[k]]);
+    }
+  }
+
+ private:
+  static void release(GraphValue& value) {
+    if (value.constant) value.constant = value.constant->without_elements();
+  }
+
+  Graph& graph_;
+  std::vector<std::size_t> uses_;  // by value
+};
+
+}  // namespace hone::inline HONE_ABI::detail
+#define HONE_SINGLE_SESSION_DEVICE_COPIES_HPP
+
+namespace hone::inline HONE_ABI::detail {
+
+/// Copies its input to or from a device.
+class CopyKernel final : public AnyKernel {
+ public:
+  /// `waits`: a kernel of the host reads the result.
+  CopyKernel(const Device& device, bool waits) : device_(device), waits_(waits) {}
+  void run(Context& c) const override {
+    if (c.input(0).bytes() == 0) return;
+    c.queue()->copy(c.output(0).data, c.input(0).data, c.input(0).bytes());
+    if (waits_) c.queue()->wait();
+  }
+  [[nodiscard]] const Device& device() const noexcept { return device_; }
+
+ private:
+  const Device& device_;
+  bool waits_;
+};
+
+/// Puts a Copy wherever a node, or the caller, needs a value in another memory than that in which it is made. Constants are copied at
+/// once, and the rest in each run, just before the first node that needs it.
+class DeviceCopies {
+ public:
+  explicit DeviceCopies(Program& program) : program_(program), graph_(program.graph) {}
+
+  /// The inputs of the node with constants of the device in place of those that its kernel reads there.
+  [[nodiscard]] std::vector<ValueId> upload_constants(const Node& node, const Program::PlacedNode& placed, InputSet packed) {
+    std::vector<ValueId> inputs = node.inputs;
+    if (placed.memory == Program::host_memory) return inputs;
+    const InputSet elsewhere = packed | node.op->traits().shape_inputs | node.op->traits().unread_inputs;
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      if (inputs[k] == no_value || contains(elsewhere, k) || !graph_[inputs[k]].constant || uploaded(inputs[k])) continue;
+      const auto [found, is_new] = copies_.try_emplace({inputs[k], placed.memory}, no_value);
+      if (is_new) found->second = upload(inputs[k], placed.memory);
+      inputs[k] = found->second;
+    }
+    return inputs;
+  }
+
+  /// The inputs of the node that are others now.
+  [[nodiscard]] static InputSet replaced(const Node& node, const std::vector<ValueId>& by) {
+    InputSet set = 0;
+    for (std::size_t k = 0; k < by.size() && k < 31; ++k)
+      if (by[k] != node.inputs[k]) set |= InputSet{1} << k;
+    return set;
+  }
+
+  /// Inserts the nodes, and reports them. `is_subgraph`: a node of the host reads the outputs.
+  void insert(bool is_subgraph, Report& report) {
+    if (program_.devices.empty()) return;
+    program_.memories.resize(graph_.values.size(), Program::host_memory);
+    std::vector<Node> nodes = std::exchange(graph_.nodes, {});
+    std::vector<Program::PlacedNode> placed = std::exchange(program_.placed, {});
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      Node& node = nodes[i];
+      const OpTraits& traits = node.op->traits();
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+        if (node.inputs[k] == no_value || contains(traits.unread_inputs, k)) continue;
+        node.inputs[k] =
+            in_memory(node.inputs[k], contains(traits.shape_inputs, k) ? Program::host_memory : placed[i].memory, true, report);
+      }
+      for (const auto& subprogram : placed[i].subprograms)
+        for (Capture& capture : subprogram->graph.captures) capture.outer = in_memory(capture.outer, Program::host_memory, true, report);
+      for (const ValueId id : node.outputs)
+        if (id != no_value) program_.memories[index(id)] = placed[i].memory;
+      graph_.nodes.push_back(std::move(node));
+      program_.placed.push_back(std::move(placed[i]));
+    }
+    for (ValueId& id : graph_.outputs) id = in_memory(id, Program::host_memory, is_subgraph, report);
+  }
+
+ private:
+  [[nodiscard]] bool uploaded(ValueId id) const { return program_.memory(id) != Program::host_memory; }
+
+  [[nodiscard]] ValueId upload(ValueId id, std::uint8_t memory) {
+    const TensorRef& from = graph_[id].constant->tensor;
+    const Device* device = program_.device(memory);
+    auto buffer = std::make_shared<Buffer>(from.bytes(), device);
+    if (from.bytes() != 0) device->copy(buffer->data(), from.data, from.bytes());
+    const TensorRef ref{buffer->data(), from.dtype, from.shape};
+    return add_value(graph_.add_constant(graph_[id].name, {ref, std::move(buffer)}), memory);
+  }
+
+  ValueId add_value(ValueId id, std::uint8_t memory) {
+    program_.memories.resize(graph_.values.size(), Program::host_memory);
+    program_.memories[index(id)] = memory;
+    return id;
+  }
+
+  /// The value in this memory, by a copy where it is in another.
+  [[nodiscard]] ValueId in_memory(ValueId id, std::uint8_t memory, bool waits, Report& report) {
+    const std::uint8_t from = program_.memory(id);
+    if (from == memory) return id;
+    if (const auto found = copies_.find({id, memory}); found != copies_.end()) return found->second;
+    if (from != Program::host_memory && memory != Program::host_memory)
+      return in_memory(in_memory(id, Program::host_memory, true, report), memory, waits, report);
+
+    const bool to_host = memory == Program::host_memory;
+    const std::uint8_t device = to_host ? from : memory;
+    GraphValue value{graph_[id].name, graph_[id].type, graph_[id].shape, std::nullopt};
+    const ValueId copy = add_value(graph_.add_value(std::move(value)), memory);
+    Node node;
+    node.name = graph_[id].name + (to_host ? ", to the host" : ", to the device");
+    node.domain = std::string(ops::Copy::domain);
+    node.op_type = std::string(ops::Copy::name);
+    node.opset = 1;
+    node.op = std::make_unique<Operator>(op_info<ops::Copy>, AnyObject::make<ops::Copy>());
+    node.inputs = {id};
+    node.outputs = {copy};
+    Program::PlacedNode placed;
+    placed.kernel = std::make_unique<CopyKernel>(*program_.device(device), to_host && waits);
+    placed.provider = program_.device(device)->name();
+    placed.memory = device;
+    report.nodes.push_back({node.name, node.qualified_op(), node.opset, placed.provider, "Copy", {}});
+    graph_.nodes.push_back(std::move(node));
+    program_.placed.push_back(std::move(placed));
+    copies_.emplace(std::pair(id, memory), copy);
+    return copy;
+  }
+
+  Program& program_;
+  Graph& graph_;
+  std::map<std::pair<ValueId, std::uint8_t>, ValueId> copies_;
+};
+
+/// By node, whether it belongs to the arithmetic of shapes: all that becomes of its results are shape inputs of other nodes, or it follows
+/// from constants and shapes alone and makes integers. The host computes those while it plans a run.
+[[nodiscard]] inline std::vector<bool> nodes_that_make_shapes(const Graph& graph) {
+  enum class Use : std::uint8_t { none, shape, element };
+  std::vector<Use> uses(graph.values.size(), Use::none);
+  std::vector<bool> makes(graph.nodes.size(), false);
+  for (const ValueId id : graph.outputs) uses[index(id)] = Use::element;
+  const auto use = [&](ValueId id, Use as) {
+    if (id != no_value && uses[index(id)] != Use::element) uses[index(id)] = as;
+  };
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    if (node.op == nullptr) continue;
+    bool shapes = node.subgraphs.empty() && !node.outputs.empty();
+    for (const ValueId id : node.outputs) shapes = shapes && (id == no_value || uses[index(id)] == Use::shape);
+    makes[i] = shapes;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const bool shape = shapes || contains(node.op->traits().shape_inputs, k);
+      if (!contains(node.op->traits().unread_inputs, k)) use(node.inputs[k], shape ? Use::shape : Use::element);
+    }
+    for (const Subgraph& subgraph : node.subgraphs)
+      for (const Capture& capture : subgraph.graph->captures) use(capture.outer, Use::element);
+  }
+  std::vector<bool> known(graph.values.size());
+  for (std::size_t i = 0; i < known.size(); ++i) known[i] = graph.values[i].constant.has_value();
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.op == nullptr || !node.op->traits().deterministic || !node.subgraphs.empty()) continue;
+    bool inputs_known = true;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k)
+      inputs_known =
+          inputs_known && (node.inputs[k] == no_value || known[index(node.inputs[k])] || contains(node.op->traits().unread_inputs, k));
+    if (!inputs_known) continue;
+    for (const ValueId id : node.outputs) {
+      if (id == no_value) continue;
+      known[index(id)] = true;
+      const Type& type = graph[id].type;
+      makes[i] = makes[i] || (type.is_tensor() && (type.dtype == DType::int64 || type.dtype == DType::int32));
+    }
+  }
+  return makes;
+}
+
+}  // namespace hone::inline HONE_ABI::detail
+
+namespace hone::inline HONE_ABI {
+
+namespace detail {
+
+/// The nodes that no provider runs, and why.
+class Unplaced {
+ public:
+  void add(const Graph& graph, const Node& node, const std::string& reasons) {
+    std::string types;
+    for (const ValueId id : node.inputs) {
+      types += types.empty() ? "" : ", ";
+      types += id == no_value ? std::string("-") : text(graph[id].type, declared_shape(graph[id]));
+    }
+    lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
+  }
+  /// Errors: not_implemented, which lists all nodes added.
+  void check() const {
+    if (lines_.empty()) return;
+    throw Error(ErrorCode::not_implemented,
+                text(lines_.size(), lines_.size() == 1 ? " node" : " nodes", " cannot run:\n", join(lines_, "\n")));
+  }
+
+ private:
+  static std::string declared_shape(const GraphValue& value) {
+    if (!value.shape) return {};
+    return text(" (", join(*value.shape, ", "), ")");
+  }
+  std::vector<std::string> lines_;
+};
+
+inline bool types_known(const Graph& graph, const Node& node) {
+  for (const ValueId id : node.inputs)
+    if (id != no_value && !graph[id].type.is_known()) return false;
+  return true;
+}
+
+/// Offers nodes to providers as the options say.
+class Placer {
+ public:
+  Placer(std::span<const AnyProvider> providers, const SessionOptions& options, Report& report)
+      : providers_(providers), options_(options), report_(report) {}
+
+  [[nodiscard]] std::unique_ptr<Program> place(Graph graph, bool is_subgraph = false) {
+    auto program = std::make_unique<Program>();
+    program->graph = std::move(graph);
+    program->placed.reserve(program->graph.nodes.size());
+    ConstantUses uses(program->graph);
+    DeviceCopies copies(*program);
+    const std::vector<bool> makes_shapes = any_device() ? nodes_that_make_shapes(program->graph) : std::vector<bool>();
+    for (Node& node : program->graph.nodes) {
+      check_cancelled(options_.stop_token);
+      Program::PlacedNode& placed = program->placed.emplace_back();
+      if (node.op == nullptr) {
+        unplaced_.add(program->graph, node, node.problem);
+        continue;
+      }
+      if (!types_known(program->graph, node)) continue;  // downstream of a node that is listed already
+      const std::int64_t bytes_before = thread_buffer_bytes();
+      const std::size_t at = program->placed.size() - 1;
+      place(*program, node, placed, !makes_shapes.empty() && makes_shapes[at]);
+      program->packed_bytes += static_cast<std::size_t>(std::max<std::int64_t>(0, thread_buffer_bytes() - bytes_before));
+      if (placed.kernel != nullptr) {
+        const InputSet packed = placed.kernel->packed_inputs();
+        const std::vector<ValueId> uploaded = copies.upload_constants(node, placed, packed);
+        uses.placed(node, packed | copies.replaced(node, uploaded));
+        node.inputs = uploaded;
+      }
+      for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph), true));
+    }
+    copies.insert(is_subgraph, report_);
+    return program;
+  }
+
+  /// Errors: not_implemented, which lists the nodes without a kernel.
+  void check() const { unplaced_.check(); }
+
+ private:
+  [[nodiscard]] bool any_device() const {
+    return std::any_of(providers_.begin(), providers_.end(), [](const AnyProvider& provider) { return provider->device() != nullptr; });
+  }
+
+  void place(Program& program, const Node& node, Program::PlacedNode& placed, bool makes_shapes) {
+    const Graph& graph = program.graph;
+    NodeReport line{node.name, node.qualified_op(), node.opset, {}, {}, {}};
+    for (const AnyProvider& provider : providers_) {
+      if (makes_shapes && provider->device() != nullptr) {
+        line.refusals.emplace_back(provider->name(), "its results are shapes, which the host needs");
+        continue;
+      }
+      Placement placement;
+      try {
+        placement = provider->place(NodeView(graph, node));
+      } catch (const Error& error) {
+        throw Error(error.code(), error.what(), node.name, node.qualified_op(), node.opset);
+      }
+      if (placement.kernel != nullptr) placement.refusal = refusal_of(*provider, placement, makes_shapes);
+      if (placement.kernel != nullptr && placement.refusal.empty()) {
+        placed.kernel = std::move(placement.kernel);
+        placed.memory = memory_of(program, provider->device());
+        placed.provider = line.provider = provider->name();
+        line.kernel = std::move(placement.name);
+        break;
+      }
+      line.refusals.emplace_back(provider->name(), std::move(placement.refusal));
+    }
+    if (placed.kernel == nullptr) {
+      std::string reasons;
+      for (const auto& [name, reason] : line.refusals) reasons += text(reasons.empty() ? "" : "; ", name, ": ", reason);
+      unplaced_.add(graph, node, reasons);
+    }
+    report_.nodes.push_back(std::move(line));
+  }
+
+  /// Why the options do not allow a kernel that the provider has; empty when they do.
+  [[nodiscard]] std::string refusal_of(const Provider& provider, const Placement& placement, bool makes_shapes) const {
+    constexpr std::string_view cpu = "CPUExecutionProvider";
+    if (options_.use_deterministic_compute && !placement.deterministic)
+      return text("the kernel ", placement.name, " is not deterministic, and use_deterministic_compute is set");
+    if (options_.disable_cpu_fallback && !makes_shapes && provider.name() == cpu && options_.providers[0]->name() != cpu)
+      return "it would fall back to the CPU, and disable_cpu_fallback is set";
+    return {};
+  }
+
+  [[nodiscard]] static std::uint8_t memory_of(Program& program, const std::shared_ptr<const Device>& device) {
+    if (device == nullptr) return Program::host_memory;
+    const auto found = std::find(program.devices.begin(), program.devices.end(), device);
+    const auto at = static_cast<std::uint8_t>(found - program.devices.begin());
+    if (found == program.devices.end()) program.devices.push_back(device);
+    return static_cast<std::uint8_t>(at + 1);
+  }
+
+  std::span<const AnyProvider> providers_;
+  const SessionOptions& options_;
+  Report& report_;
+  Unplaced unplaced_;
+};
+
+}  // namespace detail
+
+/// Offers each node, those of subgraphs too, to the providers in order.
+/// Errors: not_implemented; the one error lists every node that no provider runs. cancelled.
+[[nodiscard]] inline std::unique_ptr<const Program> make_program(Graph graph, std::span<const AnyProvider> providers,
+                                                                 const SessionOptions& options, Report& report) {
+  detail::Placer placer(providers, options, report);
+  std::unique_ptr<Program> program = placer.place(std::move(graph));
+  placer.check();
+  return program;
+}
+
+}  // namespace hone::inline HONE_ABI
 
 namespace hone::inline HONE_ABI::detail {
 

@@ -108,6 +108,9 @@ TEST_CASE("tiles of Winograd's algorithm where they cost less") {
   CHECK(best_winograd_tile(256, 256, 14, 14) == 2);
   CHECK(best_winograd_tile(64, 64, 1, 1) == 0);
   CHECK(best_winograd_tile(3, 64, 224, 224) == 0);
+  CHECK(best_winograd_tile(12, 16, 208, 208) == 4);
+  CHECK(best_winograd_tile(12, 16, 208, 208, true) == 0);
+  CHECK(best_winograd_tile(12, 128, 208, 208, true) == 4);
 }
 
 TEST_CASE("poolings, pointwise operators, means and concatenations pass blocks on") {
@@ -135,6 +138,33 @@ TEST_CASE("poolings, pointwise operators, means and concatenations pass blocks o
     CHECK(op != "hone.BlockChannels");
   }
   CHECK(result.error < 1e-5);
+}
+
+TEST_CASE("large windows of MaxPool take the maxima of rows first") {
+  struct Window {
+    Ints kernel, strides, pads, dilations;
+  };
+  const Window windows[] = {
+      {{5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}}, {{13, 13}, {1, 1}, {6, 6, 6, 6}, {1, 1}}, {{4, 7}, {2, 3}, {0, 1, 3, 2}, {1, 1}},
+      {{9, 3}, {8, 1}, {4, 0, 4, 1}, {1, 1}}, {{5, 5}, {6, 6}, {2, 2, 2, 2}, {1, 1}},   {{5, 5}, {1, 1}, {4, 4, 4, 4}, {1, 2}},
+      {{5, 5}, {1, 1}, {4, 4, 4, 4}, {2, 1}},
+  };
+  for (const Window& window : windows) {
+    CAPTURE(hone::join(window.kernel, ", "));
+    GraphBuilder graph;
+    graph.input("x", DType::float32, {2, 3, 21, 17});
+    Conv{.inputs = 3, .outputs = 40}.add(graph, "x", "a");
+    graph.node(NodeBuilder("MaxPool", {"a"}, {"b"})
+                   .attribute("kernel_shape", window.kernel)
+                   .attribute("strides", window.strides)
+                   .attribute("pads", window.pads)
+                   .attribute("dilations", window.dilations));
+    Conv{.inputs = 40, .outputs = 16, .kernel = 1, .pads = {0, 0, 0, 0}}.add(graph, "b", "y");
+    graph.output("y");
+    const Rewritten result = rewritten(model(17, graph));
+    CHECK(std::find(result.ops.begin(), result.ops.end(), "hone.BlockedMaxPool") != result.ops.end());
+    CHECK(result.error < 1e-5);
+  }
 }
 
 TEST_CASE("a residual is added by the store, whatever follows it") {

@@ -40,7 +40,7 @@ TEST_CASE("the order of a matrix is an attribute of Gemm") {
   CHECK(gemm.error < 1e-6);
 }
 
-TEST_CASE("a Transpose that others read stays, and so do those of batches") {
+TEST_CASE("a Transpose that others read stays") {
   const Rewritten shown = extended(graph().node(NodeBuilder("MatMul", {"at", "b"}, {"y"})).output("y").output("at"));
   CHECK(!shown.has_fired("fold_transpose"));
   CHECK(shown.error < 1e-6);

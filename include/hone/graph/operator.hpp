@@ -96,6 +96,10 @@ struct OpTraits {
   InputSet in_place = 0;
   /// Other inputs are read after elements of output 0 have been written: none of them may share the memory that it overwrites.
   bool reads_late = false;
+  /// Output 0 is the inputs one after the other along a dimension (Concat): where they are so in memory too, they may stand in it.
+  bool joins = false;
+  /// The outputs are input 0 in parts along a dimension (Split): where they are so in memory too, they may stand in it.
+  bool splits = false;
   StandIn integers = StandIn::none;
 };
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include <hone/config.hpp>
 #include <hone/kernels/box_copy.hpp>
 #include <hone/kernels/strided_box.hpp>
@@ -9,6 +12,16 @@
 
 namespace hone::inline HONE_ABI {
 
+namespace detail {
+
+/// Whether `part` stands in the memory of `whole`, at its element `first`, for which the planner has cared. `outer`: rows of either.
+[[nodiscard]] inline bool is_part(const TensorRef& whole, std::int64_t outer, std::int64_t first, const TensorRef& part) noexcept {
+  return outer == 1 && whole.as<const std::byte>() + first * static_cast<std::int64_t>(element_size(whole.dtype)) == part.data;
+}
+
+}  // namespace detail
+
+/// Parts that already stand where they belong are not copied.
 template <class P>
 class Kernel<ops::Concat, P> {
  public:
@@ -22,10 +35,12 @@ class Kernel<ops::Concat, P> {
     std::int64_t first = 0;
     for (std::size_t i = 0; i < c.input_count(); ++i) {
       const std::int64_t part = c.input(i).shape.elements(along, to.rank());
-      StridedBox<2> box;
-      box.push_back(outer, {part, row});
-      box.push_back(part, {1, 1});
-      BoxCopy<P>::run(c, box, c.input(i), 0, c.output(0), first);
+      if (!detail::is_part(c.output(0), outer, first, c.input(i))) {
+        StridedBox<2> box;
+        box.push_back(outer, {part, row});
+        box.push_back(part, {1, 1});
+        BoxCopy<P>::run(c, box, c.input(i), 0, c.output(0), first);
+      }
       first += part;
     }
   }
@@ -34,6 +49,7 @@ class Kernel<ops::Concat, P> {
   std::int64_t axis_;
 };
 
+/// The same.
 template <class P>
 class Kernel<ops::Split, P> {
  public:
@@ -51,7 +67,7 @@ class Kernel<ops::Split, P> {
     for (std::int64_t i = 0; i < parts; ++i) {
       const std::int64_t part = ops::Split::part(i, parts, from[along], sizes) * inner;
       const auto output = static_cast<std::size_t>(i);
-      if (c.has_output(output)) {
+      if (c.has_output(output) && !detail::is_part(c.input(0), outer, first, c.output(output))) {
         StridedBox<2> box;
         box.push_back(outer, {row, part});
         box.push_back(part, {1, 1});

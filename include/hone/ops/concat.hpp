@@ -14,6 +14,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Concat {
   static constexpr std::string_view name = "Concat";
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = Arity::any};
+  static constexpr OpTraits traits{.joins = true};
 
   std::int64_t axis = 1;
 

@@ -16,6 +16,7 @@
 #include <hone/ops/dimensions.hpp>
 #include <hone/ops/gemm.hpp>
 #include <hone/ops/matmul.hpp>
+#include <hone/ops/permuted_matmul.hpp>
 #include <hone/ops/quantized_product.hpp>
 #include <hone/ops/unary.hpp>
 
@@ -146,6 +147,8 @@ template <>
 inline constexpr std::string_view fused_name<Gemm> = "FusedGemm";
 template <>
 inline constexpr std::string_view fused_name<MatMul> = "FusedMatMul";
+template <>
+inline constexpr std::string_view fused_name<PermutedMatMul> = "FusedPermutedMatMul";
 template <>
 inline constexpr std::string_view fused_name<ScaledMatMulInteger> = "FusedScaledMatMulInteger";
 

@@ -16,7 +16,7 @@ namespace hone::inline HONE_ABI::ops {
 struct Split {
   static constexpr std::string_view name = "Split";
   static constexpr Arity arity{.min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = Arity::any};
-  static constexpr OpTraits traits{.shape_inputs = inputs(1)};
+  static constexpr OpTraits traits{.shape_inputs = inputs(1), .splits = true};
 
   std::int64_t axis = 0;
   std::optional<std::int64_t> num_outputs;

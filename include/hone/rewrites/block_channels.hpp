@@ -22,18 +22,21 @@ namespace hone::inline HONE_ABI::rewrites {
 
 /// Side of the tiles by which Winograd's algorithm takes a 3 x 3 convolution of `inputs` to `outputs` channels and `height` x `width`
 /// results soonest, 0 where the definition is faster. Costs in cycles: 32 multiply-adds each, or 4 bytes of weights from beyond the caches,
-/// whichever take longer, and what the transforms of a tile take.
-[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width) {
+/// whichever take longer, and what the transforms of a tile take. With `few_planes`, the definition reads the input as it is, while for
+/// Winograd's algorithm it has to be blocked.
+[[nodiscard]] inline std::int64_t best_winograd_tile(std::int64_t inputs, std::int64_t outputs, std::int64_t height, std::int64_t width,
+                                                     bool few_planes = false) {
   const double c = static_cast<double>(inputs);
   const double m = static_cast<double>(ops::channel_blocks(outputs) * ops::channel_block);
   const double transformed = static_cast<double>(ops::channel_blocks(inputs) * ops::channel_block) + m;
   const auto cost = [&](double products, double weights) { return std::max(products * c * m / 32, 4 * weights * c * m / 4); };
+  const double blocking = few_planes ? 16 * static_cast<double>(height * width) : 0;
   double best = 0.9 * cost(static_cast<double>(height * width) * 9, 9);
   std::int64_t tile = 0;
   for (const auto& [side, transform] : {std::pair<std::int64_t, double>(2, 6), {4, 14}}) {
     const double tiles = static_cast<double>((height + side - 1) / side * ((width + side - 1) / side));
     const double points = static_cast<double>((side + 2) * (side + 2));
-    const double total = cost(tiles * points, points) + tiles * transform * transformed;
+    const double total = cost(tiles * points, points) + tiles * transform * transformed + blocking;
     if (total < best) {
       best = total;
       tile = side;
@@ -159,12 +162,13 @@ struct BlockChannels {
     const auto ones = [](const std::vector<std::int64_t>& list) {
       return std::all_of(list.begin(), list.end(), [](std::int64_t value) { return value == 1; });
     };
+    // A few planes are read as they are; neighbours in many of them lie too far apart.
+    const bool few_planes = x == no_value && op.group == 1 && inputs < ops::channel_block;
     if (op.group == 1 && w[2] == 3 && w[3] == 3 && ones(op.window.strides) && ones(op.window.dilations)) {
-      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3));
+      conv.winograd_tile = best_winograd_tile(inputs, outputs, size(2), size(3), few_planes);
     }
     attributes.set("winograd_tile", conv.winograd_tile);
-    // A few planes are read as they are; neighbours in many of them lie too far apart.
-    const bool planar = op.group == 1 && conv.winograd_tile == 0 && inputs <= 4;
+    const bool planar = few_planes && conv.winograd_tile == 0;
     std::vector<ValueId> args = node.inputs;
     args[0] = x != no_value ? x : planar ? node.inputs[0] : b.block(node.inputs[0]);
     if (chain == nullptr) return b.finish(conv, std::move(attributes), std::move(args), outputs);

@@ -46,7 +46,7 @@ struct FusePointwise {
 
  private:
   /// What a chain may follow while the result is in cache.
-  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::ScaledMatMulInteger>;
+  using Products = ops::OpList<ops::Conv, ops::Gemm, ops::MatMul, ops::PermutedMatMul, ops::ScaledMatMulInteger>;
 
   /// Whether the result is known to have more elements than the value that it is made of.
   static bool broadens(const DataFlow& flow, ValueId from, ValueId result) {

@@ -30,8 +30,10 @@
 #include <hone/rewrites/merge_into_split.hpp>
 #include <hone/rewrites/merge_projections.hpp>
 #include <hone/rewrites/merge_reshapes.hpp>
+#include <hone/rewrites/merge_slices.hpp>
 #include <hone/rewrites/merge_transposes.hpp>
 #include <hone/rewrites/move_quantization.hpp>
+#include <hone/rewrites/permute_matmul.hpp>
 #include <hone/rewrites/push_transposes.hpp>
 #include <hone/rewrites/widen_halves.hpp>
 #include <hone/session/options.hpp>
@@ -147,6 +149,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
     run(basic, rewrites::MergeTransposes{});
     run(basic, rewrites::MergeReshapes{});
     run(basic, rewrites::MergeIntoSplit{});
+    run(basic, rewrites::MergeSlices{});
     run(basic, rewrites::FoldPad{});
     if (changed) continue;  // patterns are looked for in the simplest form of the graph
     run(extended, rewrites::FuseActivation{});
@@ -162,6 +165,7 @@ inline void rewrite(Graph& graph, const RewriteOptions& options, std::vector<std
   changed = true;
   while (changed) {
     changed = false;
+    run(extended, rewrites::PermuteMatMul{});
     run(extended, rewrites::SplitBatchNormalization{});
     run(extended, rewrites::FusePointwise{});
   }

@@ -11,6 +11,7 @@
 #include <hone/session/evaluate.hpp>
 #include <hone/session/memory_plan.hpp>
 #include <hone/session/plan.hpp>
+#include <hone/session/value_parts.hpp>
 
 namespace hone::inline HONE_ABI {
 
@@ -230,9 +231,11 @@ class Planner {
       if (value.place == Place::arena) value.place = Place::output;
     }
 
+    const ValueParts parts(graph_, *plan_, last_use);
     std::vector<Lifetime> blocks;
     std::vector<std::uint8_t> memory_of;  // by block
     std::vector<std::size_t> block_of(graph_.values.size(), none);
+    std::vector<std::size_t> offset_in(graph_.values.size(), 0);  // of a value, in its block
     std::vector<std::size_t> workspace_block(plan_->steps.size(), none);
     for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
       const PlannedStep& step = plan_->steps[s];
@@ -241,14 +244,24 @@ class Planner {
         if (node.outputs[k] == no_value || planned(node.outputs[k]).place != Place::arena) continue;
         const std::size_t value = index(node.outputs[k]);
         const std::size_t last = std::max(last_use[value], time[s]);
-        std::size_t block = k == 0 ? shared_block(node, time[s], blocks, block_of) : none;
+        const Part part = parts.outermost(node.outputs[k]);
+        std::size_t block = block_of[index(part.whole)];
+        if (block == none && part.whole == node.outputs[k]) {
+          const Part input = k == 0 ? shared_memory(node, time[s], blocks, block_of) : Part{no_value};
+          const Part source = input.whole == no_value ? parts.in_input(node, k) : input;
+          if (source.whole != no_value) block = block_of[index(source.whole)];
+          if (block != none) offset_in[value] = offset_in[index(source.whole)] + source.offset;
+        } else {
+          offset_in[value] = part.offset;
+        }
         if (block == none) {
           block = blocks.size();
-          blocks.push_back({time[s], last, plan_->values[value].ref.bytes(), 0});
+          blocks.push_back({time[s], last, planned(part.whole).ref.bytes(), 0});
           memory_of.push_back(program_.memory(node.outputs[k]));
         }
         blocks[block].last = std::max(blocks[block].last, last);
         block_of[value] = block;
+        block_of[index(part.whole)] = block;
       }
       if (step.dynamic) continue;
       if (const std::size_t bytes = slots_of(node).workspace(*step.kernel, environment_.pool); bytes != 0) {
@@ -259,7 +272,7 @@ class Planner {
     }
     plan_arenas(blocks, memory_of);
     for (std::size_t i = 0; i < block_of.size(); ++i)
-      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset;
+      if (block_of[i] != none) plan_->values[i].offset = blocks[block_of[i]].offset + offset_in[i];
     for (std::size_t s = 0; s < plan_->steps.size(); ++s)
       if (workspace_block[s] != none) plan_->steps[s].workspace_offset = blocks[workspace_block[s]].offset;
   }
@@ -277,9 +290,9 @@ class Planner {
     }
   }
 
-  /// The block of an input in which output 0 of the node may stand, none when it needs a block of its own.
-  [[nodiscard]] std::size_t shared_block(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
-                                         const std::vector<std::size_t>& block_of) const {
+  /// The input in whose memory output 0 of the node may stand.
+  [[nodiscard]] Part shared_memory(const Node& node, std::size_t now, const std::vector<Lifetime>& blocks,
+                                   const std::vector<std::size_t>& block_of) const {
     const OpTraits& traits = node.op->traits();
     const std::size_t bytes = planned(node.outputs[0]).ref.bytes();
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
@@ -287,14 +300,14 @@ class Planner {
       const std::size_t block = block_of[index(node.inputs[k])];
       if (block == std::numeric_limits<std::size_t>::max()) continue;
       const PlannedValue& input = planned(node.inputs[k]);
-      if (traits.alias && k == 0) return block;
+      if (traits.alias && k == 0) return {node.inputs[k]};
       if (contains(traits.in_place, k) && blocks[block].last == now && may_overwrite(node.inputs[k], block, block_of) &&
           input.ref.bytes() == bytes && blocks[block].bytes == bytes && input.ref.dtype == planned(node.outputs[0]).ref.dtype &&
           !is_other_input(node, k, block, block_of)) {
-        return block;
+        return {node.inputs[k]};
       }
     }
-    return std::numeric_limits<std::size_t>::max();
+    return Part{no_value};
   }
 
   /// Whether nobody reads the value at the same time as the step that reads it last: always so when steps run one by one.

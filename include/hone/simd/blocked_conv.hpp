@@ -35,8 +35,8 @@ struct BlockedConvRun {
   float upper;
 };
 
-/// y[r, q, m] = clamp(bias[m] + sum over blocks b, taps t and channels c of
-///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + residual[r, q, m])
+/// y[r, q, m] = clamp(sum over blocks b, taps t and channels c of
+///                    weights[b, t, c, m] * x[r * x_row + q * step + b * x_block + taps[t] + c * x_channel] + bias[m] + residual[r, q, m])
 /// for up to max_output_blocks blocks of output channels m. The step is channel_block when x is blocked, else 1.
 /// Each output is one chain of multiply-adds in the order of b, t, c, whatever the rectangle.
 struct BlockedConv {
@@ -82,9 +82,8 @@ void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexc
   V sums[Pixels][columns];
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < columns; ++v) {
-    const V start = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
 #pragma GCC unroll 16
-    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = start;
+    for (std::size_t p = 0; p < Pixels; ++p) sums[p][v] = V(0.0f);
   }
   const float* weights = run.weights;
   const float* fetch = tile.fetch;
@@ -118,10 +117,13 @@ void blocked_conv_tile(const BlockedConvRun& run, const BlockedTile& tile) noexc
   for (std::size_t v = 0; v < columns; ++v) {
     const std::ptrdiff_t first =
         tile.y + static_cast<std::ptrdiff_t>(v / registers) * run.y_block + static_cast<std::ptrdiff_t>(v % registers * width);
+    // Last, because every sum before it would be rounded to its size.
+    const V bias = run.bias != nullptr ? V::load_unaligned(run.bias + v * width) : V(0.0f);
 #pragma GCC unroll 16
     for (std::size_t p = 0; p < Pixels; ++p) {
       const std::ptrdiff_t at = first + (p < half ? static_cast<std::ptrdiff_t>(p) * channel_block
                                                   : tile.y_second + static_cast<std::ptrdiff_t>(p - half) * channel_block);
+      sums[p][v] = sums[p][v] + bias;
       if (run.residual != nullptr) sums[p][v] = sums[p][v] + V::load_unaligned(run.residual + at);
       clamp(sums[p][v]).store_unaligned(run.y + at);
     }

@@ -11,6 +11,7 @@
 #include <hone/simd/gemv.hpp>
 #include <hone/simd/lanes.hpp>
 #include <hone/simd/table.hpp>
+#include <hone/simd/transpose_four.hpp>
 
 namespace hone::inline HONE_ABI::simd {
 
@@ -97,44 +98,6 @@ struct GemmShape {
   static constexpr int fetch_step = nr < line ? nr : line;
 };
 
-/// The part of pack_panels that reads along contiguous lines, four lines and four steps at a time through registers of 16 bytes.
-/// Returns how many lines it did: multiples of four, none where `count` is no multiple of four.
-template <int Width, class T, class Arch>
-HONE_ALWAYS_INLINE int transpose_quads(const T* from, std::ptrdiff_t line_stride, int used, std::size_t count, T* packed) noexcept {
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-  typedef T Quad __attribute__((vector_size(16)));
-  if (count % 4 != 0) return 0;
-  int line = 0;
-  for (; line + 4 <= used; line += 4) {
-    const T* in = from + line * line_stride;
-    for (std::size_t p = 0; p < count; p += 4) {
-      Quad x0, x1, x2, x3;
-      std::memcpy(&x0, in + p, 16);
-      std::memcpy(&x1, in + line_stride + p, 16);
-      std::memcpy(&x2, in + 2 * line_stride + p, 16);
-      std::memcpy(&x3, in + 3 * line_stride + p, 16);
-      const Quad low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5);
-      const Quad low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5);
-      const Quad high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
-      const Quad high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
-      x0 = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-      x1 = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-      x2 = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
-      x3 = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
-      T* out = packed + p * Width + line;
-      std::memcpy(out, &x0, 16);
-      std::memcpy(out + Width, &x1, 16);
-      std::memcpy(out + 2 * Width, &x2, 16);
-      std::memcpy(out + 3 * Width, &x3, 16);
-    }
-  }
-  return line;
-#endif
-#endif
-  return 0;
-}
-
 /// Panels of Width lines: packed[panel][p][line] = source[line * line_stride + p * step]. `lines` lines of `k` elements.
 template <int Width, class T, class Arch>
 void pack_panels(const T* source, std::ptrdiff_t line_stride, std::ptrdiff_t step, std::size_t lines, std::size_t k, T* packed,
@@ -152,7 +115,11 @@ void pack_panels(const T* source, std::ptrdiff_t line_stride, std::ptrdiff_t ste
       const std::size_t p1 = p0 + block < k ? p0 + block : k;
       int line = 0;
       if constexpr (sizeof(T) == 4) {
-        if (step == 1) line = transpose_quads<Width, T, Arch>(from + p0, line_stride, used, p1 - p0, packed + p0 * Width);
+        if (step == 1 && (p1 - p0) % 4 == 0) {
+          for (; line + 4 <= used; line += 4)
+            for (std::size_t p = p0; p < p1; p += 4)
+              transpose_four(from + line * line_stride + p, line_stride, packed + p * Width + line, Width);
+        }
       }
       for (; line < used; ++line) {
         const T* in = from + line * line_stride;

@@ -54,8 +54,8 @@ void for_window_runs(const BlockedProblem& p, const float* x, std::int64_t row, 
   }
 }
 
-/// body(plane, first row, last row, x, y) for parts of each image and block of channels, on the threads of the session; `y` is at the first
-/// row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
+/// body(plane, first row, last row, x, y, thread) for parts of each image and block of channels, on the threads of the session; `y` is at
+/// the first row. Rows come before blocks, as in the convolutions around: a thread finds what it has written in its cache.
 template <class Body>
 void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& body) {
   const std::int64_t bytes = p.input_blocks * p.input_plane() * static_cast<std::int64_t>(sizeof(float));
@@ -63,13 +63,13 @@ void for_blocked_rows(const Context& c, const BlockedProblem& p, const Body& bod
                                                   : std::clamp<std::int64_t>(bytes / blocked_band_bytes, 1,
                                                                              std::min<std::int64_t>(p.h.output, 4 * c.pool().size()));
   const std::int64_t work = p.output_plane() * p.h.kernel * p.w.kernel / parts;
-  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(p.batch * parts * p.output_blocks, blocked_grain(work), [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t part = task / p.output_blocks % parts;
       const std::int64_t plane = task / (p.output_blocks * parts) * p.output_blocks + task % p.output_blocks;
       const std::int64_t first = p.h.output * part / parts;
       const std::int64_t last = p.h.output * (part + 1) / parts;
-      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block);
+      body(plane, first, last, p.x + plane * p.input_plane(), p.y + plane * p.output_plane() + first * p.w.output * channel_block, thread);
     }
   });
 }
@@ -93,7 +93,7 @@ class BlockedDepthwise {
 
   void run(const Context& c, const BlockedProblem& p, const float* bias, const BlockedStore& store) const {
     const std::int64_t weights_row = p.w.kernel * channel_block;
-    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y) {
+    for_blocked_rows(c, p, [&](std::int64_t plane, std::int64_t first, std::int64_t last, const float* x, float* y, int) {
       const std::int64_t block = plane % p.output_blocks;
       const float* weights = static_cast<const float*>(packed_.data()) + block * taps_ * channel_block;
       for (std::int64_t row = first; row < last; ++row, y += p.w.output * channel_block) {

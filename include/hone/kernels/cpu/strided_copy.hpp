@@ -10,6 +10,7 @@
 #include <hone/kernels/strided_box.hpp>
 #include <hone/providers/cpu_device.hpp>
 #include <hone/providers/kernel.hpp>
+#include <hone/simd/transpose_four.hpp>
 
 namespace hone::inline HONE_ABI {
 
@@ -24,6 +25,8 @@ void copy_row(const T* from, std::int64_t from_stride, T* to, std::int64_t to_st
     std::copy_n(from, n, to);
   } else if (to_stride == 1 && from_stride == 0) {
     std::fill_n(to, n, *from);
+  } else if (to_stride == 1 && from_stride == 2) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * 2];  // compilers shuffle registers when they know the stride
   } else if (to_stride == 1) {
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
   } else {
@@ -68,8 +71,14 @@ void transpose_tile(const T* HONE_RESTRICT from, std::int64_t from_stride, T* HO
   for (; r + edge <= rows; r += edge) {
     std::int64_t c = 0;
     for (; c + edge <= columns; c += edge) {
-      for (std::int64_t i = 0; i < edge; ++i)
-        for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      if constexpr (sizeof(T) == 4) {
+        for (std::int64_t i = 0; i < edge; i += 4)
+          for (std::int64_t j = 0; j < edge; j += 4)
+            simd::transpose_four(from + (r + j) * from_stride + c + i, from_stride, to + (c + i) * to_stride + r + j, to_stride);
+      } else {
+        for (std::int64_t i = 0; i < edge; ++i)
+          for (std::int64_t j = 0; j < edge; ++j) to[(c + i) * to_stride + r + j] = from[(r + j) * from_stride + c + i];
+      }
     }
     for (; c < columns; ++c)
       for (std::int64_t j = 0; j < edge; ++j) to[c * to_stride + r + j] = from[(r + j) * from_stride + c];
