@@ -89,7 +89,7 @@ run_cases() {
     return
   fi
   local good lost more
-  good=$(sed -n 's/^PASS //p' "$log" | LC_ALL=C sort)
+  good=$(sed -nE 's/^PASS ([^:]*).*/\1/p' "$log" | LC_ALL=C sort)
   lost=$(LC_ALL=C comm -23 <(grep -v '^#' "$list" | LC_ALL=C sort) <(echo "$good"))
   # only names that this run has seen at all: a filter may leave some out
   lost=$(LC_ALL=C comm -12 <(echo "$lost") <(sed -nE 's/^FAIL ([^:]*):.*/\1/p' "$log" | LC_ALL=C sort))
@@ -282,6 +282,30 @@ step_sklearn() {
   done
 }
 
+# The CUDA provider: its kernels run by the host, and compiled for a GPU, of which there is none here.
+step_cuda() {
+  write_cases || return 1
+  build release hone_conformance_emulated_cuda || return 0
+  local level
+  for level in disabled all; do
+    run_suite "conformance, CUDA kernels run by the host, level $level" "$suite" build/release/bin/hone_conformance_emulated_cuda \
+      --provider cuda --level "$level"
+  done
+  if ! command -v nvcc >/dev/null; then
+    skip "CUDA for GPUs" "there is no nvcc"
+    return 0
+  fi
+  build cuda || return 0
+  check "without a GPU, the CUDA provider says so" no_gpu_is_an_error
+  skip "CUDA on a GPU" "there is no GPU"
+}
+
+no_gpu_is_an_error() {
+  local output
+  output=$(build/cuda/bin/hone_run tests/packaging/matmul.onnx --provider cuda 2>&1) && return 1
+  grep -q "there is no CUDA device: " <<<"$output" || { echo "$output"; return 1; }
+}
+
 step_packaging() {
   build release || return 0
   check packaging tests/packaging/run.sh build/release "$jobs"
@@ -308,7 +332,7 @@ step_asan() {
   configure=()
   run_ctest asan -E headers_alone
   write_cases || return 1
-  run_suite "conformance, asan" "simple node" build/asan/bin/hone_conformance
+  run_suite "conformance, asan" "$suite" build/asan/bin/hone_conformance
 }
 
 step_nightly() {
@@ -352,7 +376,7 @@ main() {
   jobs=$(nproc)
   configure=()
   steps=("$@")
-  (($#)) || steps=(release conformance operators zoo zoo_wide differential sklearn packaging header-only single asan style)
+  (($#)) || steps=(release conformance operators zoo zoo_wide differential sklearn cuda packaging header-only single asan style)
   for step in "${steps[@]}"; do
     declare -F "step_$step" >/dev/null || { echo "tests/run.sh: there is no step '$step'" >&2; exit 2; }
     echo "== $step"

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -36,16 +38,39 @@ bool is_random(const hone::Session& session) {
   });
 }
 
-/// "" when a random result could be one that the reference is another draw of: same type and shape, and the numbers in the same range.
-std::string compare_draws(const hone::Value& y, const hone::Value& reference) {
-  if (!(y.type() == reference.type())) return hone::text("the type is ", y.type(), ", expected ", reference.type());
-  if (!y.is_tensor()) return {};
-  if (!(y.shape() == reference.shape())) return hone::text("the shape is ", y.shape(), ", expected ", reference.shape());
-  for (std::int64_t i = 0; i < y.ref().elements(); ++i) {
-    const double number = hone::ops::number_at(y.ref(), i);
-    if (!(number >= 0 && number <= 1)) return hone::text("element ", i, " is ", number, "; the draws of the suite are from 0 to 1");
+/// "" when the results of `run` are draws as the reference is one: same type and shape, and each element 1 with the probability that `p`
+/// has for it, else 0, which all generators of the suite come down to. Draws that differ from run to run are repeated, until they tell a
+/// probability that is wrong by 1 %; five standard deviations are allowed, which a right one exceeds once in two million times.
+template <class Run>
+std::string compare_draws(const Run& run, const hone::Value& reference, const hone::Value& p) {
+  constexpr int most_runs = 10000;
+  double excess = 0;
+  double variance = 0;
+  double first_excess = 0;
+  bool repeated = false;
+  for (int i = 0; i < most_runs && !repeated; ++i) {
+    const hone::Value& y = run();
+    if (!(y.type() == reference.type())) return hone::text("the type is ", y.type(), ", expected ", reference.type());
+    if (!(y.shape() == reference.shape())) return hone::text("the shape is ", y.shape(), ", expected ", reference.shape());
+    if (!(y.shape() == p.shape())) return hone::text("the shape is ", y.shape(), ", that of the probabilities ", p.shape());
+    double now = 0;
+    for (std::int64_t k = 0; k < y.ref().elements(); ++k) {
+      const double number = hone::ops::number_at(y.ref(), k);
+      const double probability = hone::ops::number_at(p.ref(), k);
+      if (number != 0 && number != 1) return hone::text("element ", k, " is ", number, ", neither 0 nor 1");
+      now += number - probability;
+      variance += probability * (1 - probability);
+    }
+    excess += now;
+    if (i == 0) first_excess = now;
+    repeated = i == 10 && excess == 11 * first_excess;  // the model gives a seed
+    if (repeated) {
+      excess = first_excess;
+      variance /= 11;
+    }
   }
-  return {};
+  const double deviations = excess / std::sqrt(variance);
+  return std::abs(deviations) <= 5 ? "" : hone::text("the draws are ", deviations, " standard deviations from their probabilities");
 }
 
 /// How the cases are run.
@@ -56,8 +81,17 @@ struct Settings {
   bool reload = false;
 };
 
-/// "" when all data sets of the case give their reference outputs, else why not: the first difference of each data set.
-std::string failure_of(const std::filesystem::path& folder, const Settings& settings) try {
+/// What became of a case.
+struct Outcome {
+  bool passed = false;
+  /// Why not, the first difference of each data set; or how it was compared, where not by value.
+  std::string text;
+};
+
+Outcome failed(std::string reason) { return {false, std::move(reason)}; }
+
+/// Whether all data sets of the case give their reference outputs.
+Outcome outcome_of(const std::filesystem::path& folder, const Settings& settings) try {
   std::filesystem::path model = folder / "model.onnx";
   std::optional<tools::TemporaryFolder> saved;
   std::optional<hone::Session> saver;
@@ -69,15 +103,12 @@ std::string failure_of(const std::filesystem::path& folder, const Settings& sett
     model = options.optimized_model_filepath;
   }
   const hone::Session session(model, settings.options);
-  if (saver && !session.report().rewrites.empty()) return "the saved model is rewritten again";
+  if (saver && !session.report().rewrites.empty()) return failed("the saved model is rewritten again");
   const bool random = is_random(session);
-  if (random) {
-    std::printf("RANDOM %s: types, shapes and ranges are compared, not values\n", std::filesystem::canonical(folder).filename().c_str());
-    std::fflush(stdout);
-  }
   std::vector<hone::NodeArg> inputs = session.inputs();
   inputs.insert(inputs.end(), session.overridable_initializers().begin(), session.overridable_initializers().end());
   std::string differences;
+  hone::Outputs draws;
   for (const std::filesystem::path& data_set : tools::data_sets(folder)) {
     const tools::NamedValues values = tools::read_data_set(data_set, "input", inputs);
     std::vector<hone::Feed> feeds;
@@ -86,53 +117,58 @@ std::string failure_of(const std::filesystem::path& folder, const Settings& sett
     if (saver && !random) {
       const hone::Outputs before = saver->run(feeds);
       for (const auto& [name, value] : before)
-        if (!tools::identical(outputs[name], value)) return hone::text("output '", name, "' of the saved model has other bits");
+        if (!tools::identical(outputs[name], value)) return failed(hone::text("output '", name, "' of the saved model has other bits"));
     }
     for (const auto& [name, reference] : tools::read_data_set(data_set, "output", session.outputs())) {
       const std::string difference =
-          random ? compare_draws(outputs[name], reference) : tools::compare(outputs[name], reference, settings.tolerance);
+          random ? compare_draws([&, output = std::string(name)]() -> const hone::Value& { return (draws = session.run(feeds))[output]; },
+                                 reference, values.at(0).second)
+                 : tools::compare(outputs[name], reference, settings.tolerance);
       if (difference.empty()) continue;
       differences += hone::text(differences.empty() ? "" : "; ", data_set.filename().string(), ", output '", name, "': ", difference);
       break;
     }
   }
-  return differences;
+  if (differences.empty()) return {true, random ? "random numbers: types, shapes and distributions compared" : ""};
+  return failed(differences);
 } catch (const hone::Error& error) {
-  return hone::text(hone::name(error.code()), ": ", error.what());
+  return failed(hone::text(hone::name(error.code()), ": ", error.what()));
 } catch (const std::exception& error) {
-  return error.what();
+  return failed(error.what());
 }
 
 #if defined(__SANITIZE_ADDRESS__)
 // The sanitizer reports crashes itself, and looks for leaks only where a process ends by itself.
-constexpr auto isolated_failure_of = failure_of;
+constexpr auto isolated_outcome_of = outcome_of;
 #else
-/// failure_of() in a process of its own, so that a crash is one failed case and not the end of all.
-std::string isolated_failure_of(const std::filesystem::path& folder, const Settings& settings) {
+/// outcome_of() in a process of its own, so that a crash is one failed case and not the end of all.
+Outcome isolated_outcome_of(const std::filesystem::path& folder, const Settings& settings) {
   int ends[2];
-  if (::pipe(ends) != 0) return "cannot make a pipe";
+  if (::pipe(ends) != 0) return failed("cannot make a pipe");
   std::fflush(nullptr);
   const pid_t child = ::fork();
-  if (child < 0) return "cannot start a process";
+  if (child < 0) return failed("cannot start a process");
   if (child == 0) {
     ::close(ends[0]);
-    const std::string failure = failure_of(folder, settings);
-    for (std::string_view rest = failure; !rest.empty();) {
+    const Outcome outcome = outcome_of(folder, settings);
+    for (std::string_view rest = outcome.text; !rest.empty();) {
       const ssize_t written = ::write(ends[1], rest.data(), rest.size());
       if (written <= 0) break;
       rest.remove_prefix(static_cast<std::size_t>(written));
     }
-    ::_exit(failure.empty() ? 0 : 1);
+    ::_exit(outcome.passed ? 0 : 1);
   }
   ::close(ends[1]);
-  std::string failure;
+  Outcome outcome;
   char bytes[4096];
-  for (ssize_t got = 0; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;) failure.append(bytes, static_cast<std::size_t>(got));
+  for (ssize_t got = 0; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;) outcome.text.append(bytes, static_cast<std::size_t>(got));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
-  if (WIFSIGNALED(status)) return hone::text("crashed with signal ", WTERMSIG(status));
-  return WEXITSTATUS(status) == 0 || !failure.empty() ? failure : "failed without a reason";
+  if (WIFSIGNALED(status)) return failed(hone::text("crashed with signal ", WTERMSIG(status)));
+  outcome.passed = WEXITSTATUS(status) == 0;
+  if (!outcome.passed && outcome.text.empty()) outcome.text = "failed without a reason";
+  return outcome;
 }
 #endif
 
@@ -185,22 +221,19 @@ int main(int argc, char** argv) try {
   }
 
   settings.options = session.options();
-  std::size_t failed = 0;
+  std::size_t failures = 0;
   tools::Progress progress("cases", cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
     progress.update(i, cases[i].name);
-    std::string failure = isolated_failure_of(cases[i].folder, settings);
+    Outcome outcome = isolated_outcome_of(cases[i].folder, settings);
     progress.clear();
-    std::replace(failure.begin(), failure.end(), '\n', ' ');
-    if (failure.empty()) {
-      std::printf("PASS %s\n", cases[i].name.c_str());
-    } else {
-      ++failed;
-      std::printf("FAIL %s: %s\n", cases[i].name.c_str(), failure.c_str());
-    }
+    std::replace(outcome.text.begin(), outcome.text.end(), '\n', ' ');
+    if (!outcome.passed) ++failures;
+    std::printf("%s %s%s%s\n", outcome.passed ? "PASS" : "FAIL", cases[i].name.c_str(), outcome.text.empty() ? "" : ": ",
+                outcome.text.c_str());
   }
-  std::printf("%zu passed, %zu failed\n", cases.size() - failed, failed);
-  return failed == 0 ? 0 : 1;
+  std::printf("%zu passed, %zu failed\n", cases.size() - failures, failures);
+  return failures == 0 ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "hone_conformance: %s\n", error.what());
   return 1;

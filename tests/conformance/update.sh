@@ -11,7 +11,7 @@ passing() {
   for arch in $(tests/conformance/arches.sh); do
     for level in disabled all; do
       local now
-      now=$(HONE_FORCE_ARCH=$arch "$tool" --level "$level" "$@" | sed -n 's/^PASS //p' | LC_ALL=C sort || true)
+      now=$(HONE_FORCE_ARCH=$arch "$tool" --level "$level" "$@" | sed -nE 's/^PASS ([^:]*).*/\1/p' | LC_ALL=C sort || true)
       if [[ -z $names ]]; then names=$now; else names=$(LC_ALL=C comm -12 <(echo "$names") <(echo "$now")); fi
     done
   done
