@@ -36,17 +36,21 @@ skip() {
   count 0 0 1 "$1"
 }
 
-# build PRESET [TARGET...]: configures and builds; a failure counts as one failed test.
-build() {
+# compile PRESET [TARGET...]: configures and builds; what that prints is in build/PRESET.log.
+compile() {
   local preset=$1
   shift
   local targets=()
   (($# == 0)) || targets=(--target "$@")
-  local log=build/$preset.log
   mkdir -p build
-  if cmake --preset "$preset" "${configure[@]}" >"$log" 2>&1 && cmake --build --preset "$preset" -j "$jobs" "${targets[@]}" >>"$log" 2>&1; then
-    return 0
-  fi
+  cmake --preset "$preset" "${configure[@]}" >"build/$preset.log" 2>&1 &&
+    cmake --build --preset "$preset" -j "$jobs" "${targets[@]}" >>"build/$preset.log" 2>&1
+}
+
+# build PRESET [TARGET...]: the same; a failure is shown, and counts as one failed test.
+build() {
+  local preset=$1 log=build/$1.log
+  compile "$@" && return 0
   grep -E -A12 'FAILED:|CMake Error|error:' "$log" | head -n 80 || tail -n 40 "$log"
   count 0 1 0 "build $preset"
   return 1
@@ -311,7 +315,11 @@ step_packaging() {
   check packaging tests/packaging/run.sh build/release "$jobs"
 }
 
+# All tests are one translation unit in this flavour, and in the next one, which is compiled beside it.
 step_header-only() {
+  if [[ " ${steps[*]} " == *" single "* ]]; then
+    (configure=("${single_configure[@]}"); compile single hone_tests) &
+  fi
   build header-only hone_tests hone_conformance || return 0
   run_ctest header-only -E headers_alone
   write_cases || return 1
@@ -320,8 +328,8 @@ step_header-only() {
 
 step_single() {
   check "single_include is up to date" python3 single_include/amalgamate.py --check
-  # The widest instructions of this machine, where header-only takes those that every machine has.
-  configure=(-DCMAKE_CXX_FLAGS=-march=native)
+  wait
+  configure=("${single_configure[@]}")
   build single hone_tests && run_ctest single
   configure=()
 }
@@ -375,6 +383,8 @@ main() {
   .ci/setup.sh tests
   jobs=$(nproc)
   configure=()
+  # The widest instructions of this machine, where header-only takes those that every machine has.
+  single_configure=(-DCMAKE_CXX_FLAGS=-march=native)
   steps=("$@")
   (($#)) || steps=(release conformance operators zoo zoo_wide differential sklearn cuda packaging header-only single asan style)
   for step in "${steps[@]}"; do

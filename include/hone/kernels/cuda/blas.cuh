@@ -133,13 +133,19 @@ class Products {
                                      sizeof matrix.batch_stride);
   }
 
+  /// Bytes, of those that make a difference to cuBLASLt.
+  [[nodiscard]] static std::uint32_t alignment_of(const void* data) {
+    const auto address = reinterpret_cast<std::uintptr_t>(data) | 256;
+    return static_cast<std::uint32_t>(address & -address);
+  }
+
   [[nodiscard]] static bool same_shape(const Product& a, const Product& b) {
     const auto same = [](const Matrix& x, const Matrix& y) {
       return x.row_stride == y.row_stride && x.batch_stride == y.batch_stride && x.transposed == y.transposed &&
-             reinterpret_cast<std::uintptr_t>(x.data) % 16 == reinterpret_cast<std::uintptr_t>(y.data) % 16;
+             alignment_of(x.data) == alignment_of(y.data);
     };
     return a.m == b.m && a.n == b.n && a.k == b.k && a.batch == b.batch && same(a.a, b.a) && same(a.b, b.b) &&
-           (a.bias != nullptr) == (b.bias != nullptr) && a.epilogue == b.epilogue;
+           alignment_of(a.d) == alignment_of(b.d) && (a.bias != nullptr) == (b.bias != nullptr) && a.epilogue == b.epilogue;
   }
 
   /// What cuBLASLt takes for the product. Returns what went wrong, else null.
@@ -156,6 +162,14 @@ class Products {
     cublasLtMatmulPreferenceInit(&preference);
     const std::uint64_t bytes = Blas::workspace_bytes;
     cublasLtMatmulPreferenceSetAttribute(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes);
+    const auto align = [&](cublasLtMatmulPreferenceAttributes_t attribute, const void* data) {
+      const std::uint32_t alignment = alignment_of(data);
+      cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &alignment, sizeof alignment);
+    };
+    align(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, product.b.data);
+    align(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, product.a.data);
+    align(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, product.d);
+    align(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, product.d);
     cublasLtMatmulHeuristicResult_t result;
     int found = 0;
     const cublasStatus_t status =

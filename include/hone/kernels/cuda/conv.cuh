@@ -83,10 +83,12 @@ __global__ void __launch_bounds__(ConvTile::threads)
   using Tile = ConvTile;
   __shared__ V weights[Tile::depth][Tile::rows + 4];  // padded against conflicts of banks
   __shared__ V windows[Tile::depth][Tile::columns];
-  const std::int32_t group = static_cast<std::int32_t>(blockIdx.z) % sizes.groups;
-  const std::int64_t image = blockIdx.z / static_cast<unsigned>(sizes.groups);
+  const auto column_tiles = static_cast<unsigned>((grid.outputs() + Tile::columns - 1) / Tile::columns);
+  const unsigned product = blockIdx.x / column_tiles;
+  const std::int32_t group = static_cast<std::int32_t>(product) % sizes.groups;
+  const std::int64_t image = product / static_cast<unsigned>(sizes.groups);
   const std::int32_t first_row = static_cast<std::int32_t>(blockIdx.y) * Tile::rows;
-  const std::int32_t first_column = static_cast<std::int32_t>(blockIdx.x) * Tile::columns;
+  const std::int32_t first_column = static_cast<std::int32_t>(blockIdx.x % column_tiles) * Tile::columns;
   const std::int32_t taps = grid.taps();
   const std::int32_t depth = sizes.channels * taps;
   const auto outputs = static_cast<std::int32_t>(grid.outputs());
@@ -196,7 +198,8 @@ class Kernel<ops::Conv, Cuda, T> {
     }
     using Tile = cuda::ConvTile;
     const auto tiles = [](std::int64_t n, int size) { return static_cast<unsigned>((n + size - 1) / size); };
-    const dim3 blocks(tiles(grid.outputs(), Tile::columns), tiles(sizes.rows, Tile::rows), static_cast<unsigned>(x[0] * op_.group));
+    // The only dimension of a grid that counts beyond 65,535 is the first.
+    const dim3 blocks(tiles(grid.outputs(), Tile::columns) * static_cast<unsigned>(x[0] * op_.group), tiles(sizes.rows, Tile::rows));
     cuda::launch(c, cuda::conv_kernel<T>, blocks, Tile::threads, grid, sizes, c.in<T>(0), c.in<T>(1), bias, c.out<T>(0));
   }
 

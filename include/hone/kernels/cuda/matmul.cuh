@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime.h>
+#include <type_traits>
 
 #include <hone/config.hpp>
 #include <hone/kernels/cuda/blas.cuh>
@@ -78,7 +79,7 @@ class Kernel<ops::MatMul, Cuda, T> {
   cuda::Products products_;
 };
 
-/// A c of one row is added by the product itself; any other is copied to where y goes.
+/// A c of one row is added by the product itself, but for double, of which cuBLASLt adds none; any other is copied to where y goes.
 template <class T>
 class Kernel<ops::Gemm, Cuda, T> {
  public:
@@ -102,7 +103,8 @@ class Kernel<ops::Gemm, Cuda, T> {
     product.d = c.out<T>(0);
     if (c.has_input(2) && op_.beta != 0) {
       const Shape& added = c.input(2).shape;
-      if (op_.beta == 1 && added.rank() > 0 && added.back() == product.n && added.elements() == product.n && product.k != 0) {
+      if (!std::is_same_v<T, double> && op_.beta == 1 && added.rank() > 0 && added.back() == product.n && added.elements() == product.n &&
+          product.k != 0) {
         product.bias = c.in<T>(2);
       } else {
         StridedBox<2> box;
