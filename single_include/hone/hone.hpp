@@ -31678,9 +31678,10 @@ class PartialShapes : private NodeShapes {
   }
 
  private:
-  using SameShape = ops::OpList<ops::BatchNormalization, ops::GroupNormalization, ops::Hardmax, ops::Identity, ops::InstanceNormalization,
-                                ops::QuantizeLinear, ops::DequantizeLinear, ops::DynamicQuantizeLinear, ops::Scatter, ops::ScatterElements,
-                                ops::ScatterND, ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
+  using SameShape =
+      ops::OpList<ops::BatchNormalization, ops::Clip, ops::GroupNormalization, ops::Hardmax, ops::Identity, ops::InstanceNormalization,
+                  ops::QuantizeLinear, ops::DequantizeLinear, ops::DynamicQuantizeLinear, ops::Scatter, ops::ScatterElements,
+                  ops::ScatterND, ops::LayerNormalization, ops::LogSoftmax, ops::LRN, ops::RMSNormalization, ops::Softmax>;
 
   [[nodiscard]] SymbolicShape broadcast_pair(const SymbolicShape& a, const SymbolicShape& b) const {
     const SymbolicShape& longer = a.size() >= b.size() ? a : b;
