@@ -166,6 +166,8 @@ step_conformance() {
     grep -qx "onnx==$(sed -n 's/^onnx //p' tests/conformance/counts.txt)" tests/requirements.txt
   check "the cases in tests/conformance/passing.txt are there" all_named_exist tests/conformance/passing.txt build/conformance/*/
   for folder in $suite; do run_suite "conformance/$folder" "$folder" "$tool"; done
+  run_suite "conformance, 1 thread" "$suite" "$tool" --threads 1
+  run_suite "conformance, level disabled, 1 thread" "$suite" "$tool" --threads 1 --level disabled
   run_suite "conformance, saved and loaded" "$suite" "$tool" --reload
   for arch in $arches; do
     HONE_FORCE_ARCH=$arch run_suite "conformance, level disabled, $arch" "$suite" "$tool" --level disabled
@@ -259,7 +261,7 @@ MODELS
 # Random nodes, compared with onnxruntime; quantized results may be off by one step, and it has the roots of unity of transforms in float32.
 step_differential() {
   build release hone_conformance || return 0
-  .venv/bin/python tests/differential/generate.py --cases "${HONE_DIFFERENTIAL_CASES:-50}" --seed "${HONE_DIFFERENTIAL_SEED:-1}" build/differential || return 1
+  .venv/bin/python tests/differential/generate.py --cases "${HONE_DIFFERENTIAL_CASES:-200}" --seed "${HONE_DIFFERENTIAL_SEED:-1}" build/differential || return 1
   find build/differential -mindepth 2 -maxdepth 2 -type d -printf '%f\n' >build/differential/cases.txt
   local tool=build/release/bin/hone_conformance level
   for level in disabled all; do
