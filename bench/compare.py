@@ -139,6 +139,8 @@ def draw(path, rows, threads):
     axes.set_yticks([i + 0.4 - height / 2 for i in range(len(rows))], [name for name, _ in rows])
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda ratio, _: f"{ratio:g}")
     axes.set_xlabel("time of onnxruntime / time of hone")
     axes.legend()
     figure.tight_layout()

@@ -1,4 +1,5 @@
-// GFLOP/s of matrix products, with the fraction of a measured peak, and GB/s of loops; each for every instruction set that runs here.
+// GFLOP/s of matrix products, with the fraction of a measured peak, and GB/s of loops; each for every instruction set that runs here. Where
+// OpenBLAS is installed, its products stand beside those.
 //   simd_bench --benchmark_filter=gemm
 
 #include <algorithm>
@@ -9,6 +10,9 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#if HONE_BENCH_OPENBLAS
+#include <cblas.h>
+#endif
 
 #include <hone/core/thread_pool.hpp>
 #include <hone/kernels/cpu/matrix_product.hpp>
@@ -58,11 +62,43 @@ struct Shape {
   std::int64_t k;
 };
 
+/// The peak of an instruction set, measured once.
 template <class T>
-void gemm(benchmark::State& state, Isa isa, Shape s, int threads, bool packed) {
+double peak_of(Isa isa) {
   static double peaks[4] = {};
   double& peak = peaks[static_cast<int>(isa)];
   if (peak == 0) peak = kernel_peak<T>(isa);
+  return peak;
+}
+
+template <class T>
+void count_product(benchmark::State& state, Isa isa, Shape s, int threads) {
+  const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+  const auto rate = [](double amount) { return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate); };
+  state.counters["GFLOP/s"] = rate(flop * 1e-9);
+  state.counters["of_peak"] = rate(flop * 1e-9 / (peak_of<T>(isa) * threads));
+  state.counters["GB/s"] = rate(static_cast<double>(sizeof(T)) * static_cast<double>(s.n * s.k) * 1e-9);
+}
+
+#if HONE_BENCH_OPENBLAS
+void openblas(benchmark::State& state, Isa isa, Shape s, int threads) {
+  const std::vector<float> a(static_cast<std::size_t>(s.m * s.k), 0.5F);
+  const std::vector<float> b(static_cast<std::size_t>(s.k * s.n), 0.25F);
+  std::vector<float> c(static_cast<std::size_t>(s.m * s.n));
+  const int m = static_cast<int>(s.m);
+  const int n = static_cast<int>(s.n);
+  const int k = static_cast<int>(s.k);
+  openblas_set_num_threads(threads);
+  for (auto _ : state) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a.data(), k, b.data(), n, 0, c.data(), n);
+    benchmark::ClobberMemory();
+  }
+  count_product<float>(state, isa, s, threads);
+}
+#endif
+
+template <class T>
+void gemm(benchmark::State& state, Isa isa, Shape s, int threads, bool packed) {
   const MatrixProduct<T> product(isa);
   const ThreadPool& pool = ThreadPool::shared(threads);
   const auto count = [](std::int64_t rows, std::int64_t columns) { return static_cast<std::size_t>(rows * columns); };
@@ -81,11 +117,7 @@ void gemm(benchmark::State& state, Isa isa, Shape s, int threads, bool packed) {
     }
     benchmark::ClobberMemory();
   }
-  const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
-  state.counters["GFLOP/s"] = benchmark::Counter(flop * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["of_peak"] = benchmark::Counter(flop * 1e-9 / (peak * threads), benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(sizeof(T)) * static_cast<double>(s.n * s.k) * 1e-9,
-                                              benchmark::Counter::kIsIterationInvariantRate);
+  count_product<T>(state, isa, s, threads);
 }
 
 template <class F>
@@ -147,14 +179,19 @@ void register_all() {
     const std::string suffix = "/" + std::string(name(isa));
     benchmark::AddCustomContext("kernel_peak" + suffix + "_float_gflops", std::to_string(kernel_peak<float>(isa)));
     benchmark::AddCustomContext("kernel_peak" + suffix + "_double_gflops", std::to_string(kernel_peak<double>(isa)));
-    for (const Shape s : {Shape{1024, 1024, 1024}, Shape{256, 256, 256}, Shape{64, 3136, 576}, Shape{3136, 64, 576}, Shape{16, 768, 768},
-                          Shape{1, 4096, 4096}}) {
+    for (const Shape s : {Shape{512, 512, 512}, Shape{1024, 1024, 1024}, Shape{2048, 2048, 2048}, Shape{256, 256, 256},
+                          Shape{64, 3136, 576}, Shape{3136, 64, 576}, Shape{16, 768, 768}, Shape{1, 4096, 4096}}) {
       const std::string shape = "/m:" + std::to_string(s.m) + "/n:" + std::to_string(s.n) + "/k:" + std::to_string(s.k);
       for (const int threads : {1, 2}) {
         for (const bool packed : {false, true}) {
           const std::string label = "gemm_float" + suffix + shape + (packed ? "/packed" : "") + "/threads:" + std::to_string(threads);
           benchmark::RegisterBenchmark(label.c_str(), gemm<float>, isa, s, threads, packed)->UseRealTime();
         }
+#if HONE_BENCH_OPENBLAS
+        if (isa != best_isa().isa) continue;
+        const std::string label = "gemm_float/openblas" + shape + "/threads:" + std::to_string(threads);
+        benchmark::RegisterBenchmark(label.c_str(), openblas, isa, s, threads)->UseRealTime();
+#endif
       }
     }
     benchmark::RegisterBenchmark(("gemm_double" + suffix + "/m:512/n:512/k:512/threads:1").c_str(), gemm<double>, isa, Shape{512, 512, 512},
