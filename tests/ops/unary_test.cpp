@@ -6,7 +6,7 @@
 
 #include "kernels/cpu/one_node.hpp"
 
-namespace unary_test {
+namespace ops_unary_test {
 
 using namespace hone_test;
 using hone::ops::Clip;
@@ -23,4 +23,4 @@ TEST_CASE("the bounds of Clip have one element each; where they cross, the upper
   CHECK_THROWS_AS(run(hone::Value(), iota<float>({0})), hone::Error);
 }
 
-}  // namespace unary_test
+}  // namespace ops_unary_test

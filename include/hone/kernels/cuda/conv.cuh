@@ -161,12 +161,13 @@ __global__ void depthwise_conv_kernel(WindowGrid grid, ConvSizes sizes, std::int
   }
 }
 
-/// Whether sizes fit the 32-bit arithmetic of windows.
-inline Support supports_windows(const NodeView& node) {
-  const auto& shape = node.graph()[node.node().inputs[0]].shape;
-  if (shape && shape->size() > 5) return Support::no("more than three spatial dimensions");
-  if (!shape) return Support::no("an input whose number of dimensions the model does not tell");
-  return Support::yes();
+/// Whether the windows have at most three dimensions, by what the model tells: kernel_shape, the weights or the input.
+inline Support supports_windows(const NodeView& node, const ops::Window& window) {
+  std::size_t spatial = window.kernel_shape.size();
+  if (const TensorRef* weights = node.constant(1); spatial == 0 && weights != nullptr) spatial = weights->shape.rank() - 2;
+  if (const auto& shape = node.graph()[node.node().inputs[0]].shape; spatial == 0 && shape) spatial = shape->size() - 2;
+  if (spatial == 0) return Support::no("windows whose number of dimensions the model does not tell");
+  return spatial <= WindowGrid::rank ? Support::yes() : Support::no("windows of ", spatial, " dimensions");
 }
 
 inline bool check_plane(Context& c, const Shape& shape) {
@@ -180,7 +181,7 @@ inline bool check_plane(Context& c, const Shape& shape) {
 template <class T>
 class Kernel<ops::Conv, Cuda, T> {
  public:
-  static Support supports(const NodeView& node) { return cuda::supports_windows(node); }
+  static Support supports(const NodeView& node) { return cuda::supports_windows(node, node.op<ops::Conv>().window); }
   Kernel(const NodeView& node, const cuda::GpuDevice&) : op_(node.op<ops::Conv>()) {}
   void run(Context& c) const {
     const Shape& x = c.input(0).shape;

@@ -115,7 +115,7 @@ class Kernel<ops::MaxPool, Cuda, T> {
  public:
   static Support supports(const NodeView& node) {
     if (node.has_output(1)) return Support::no("the indices of the maxima");
-    return cuda::supports_windows(node);
+    return cuda::supports_windows(node, node.op<ops::MaxPool>().window);
   }
   Kernel(const NodeView& node, const cuda::GpuDevice&) : op_(node.op<ops::MaxPool>()) {}
   void run(Context& c) const { cuda::pool<cuda::MaxWindow, false, T>(c, op_.window, false); }
@@ -127,7 +127,7 @@ class Kernel<ops::MaxPool, Cuda, T> {
 template <class T>
 class Kernel<ops::AveragePool, Cuda, T> {
  public:
-  static Support supports(const NodeView& node) { return cuda::supports_windows(node); }
+  static Support supports(const NodeView& node) { return cuda::supports_windows(node, node.op<ops::AveragePool>().window); }
   Kernel(const NodeView& node, const cuda::GpuDevice&) : op_(node.op<ops::AveragePool>()) {}
   void run(Context& c) const { cuda::pool<cuda::SumWindow, true, T>(c, op_.window, op_.count_include_pad); }
 
