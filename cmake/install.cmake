@@ -1,4 +1,4 @@
-# The package: find_package(hone) gives hone::hone and, where it was built, hone::compiled.
+# The package: find_package(hone) gives hone::hone and, where they were built, hone::compiled and hone::cuda.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hone)
@@ -6,6 +6,10 @@ set(targets hone hone_onnx)
 if(HONE_BUILD_COMPILED)
   set_target_properties(hone_compiled PROPERTIES EXPORT_NAME compiled)
   list(APPEND targets hone_compiled)
+endif()
+if(HONE_BUILD_CUDA)
+  set_target_properties(hone_cuda PROPERTIES EXPORT_NAME cuda)
+  list(APPEND targets hone_cuda)
 endif()
 install(TARGETS ${targets} EXPORT hone-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(HONE_FLAVOUR STREQUAL single)
