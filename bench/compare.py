@@ -131,12 +131,13 @@ def draw(path, rows, threads):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(8, 0.35 * len(rows) + 1.5))
+    figure, axes = pyplot.subplots(figsize=(8, 0.26 * len(rows) + 1))
     height = 0.8 / len(threads)
     for k, count in enumerate(threads):
-        ratios = [row[count] or 0 for _, row in rows]
-        axes.barh([i + k * height for i in range(len(rows))], ratios, height, label=f"{count} thread{'s' if count > 1 else ''}")
+        ratios = [row[count] or 1 for _, row in rows]
+        axes.barh([i + k * height for i in range(len(rows))], [ratio - 1 for ratio in ratios], height, left=1, label=f"{count} thread{'s' if count > 1 else ''}")
     axes.set_yticks([i + 0.4 - height / 2 for i in range(len(rows))], [name for name, _ in rows])
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log", base=2)
