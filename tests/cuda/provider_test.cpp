@@ -114,7 +114,7 @@ TEST_CASE("An index out of range ends the run with the name of the node, and the
                                    .output("y"));
   const Session session(graph, on_gpu());
   Tensor<std::int64_t> wrong({2}, {0, 3});
-  CHECK(contains(error_of([&] { (void)session.run({{"i", wrong}}); }), "node 'Gather_node' (Gather): an index is out of range"));
+  CHECK(contains(error_of([&] { (void)session.run({{"i", wrong}}); }), "node 'Gather_node' (Gather, opset 22): an index is out of range"));
   Tensor<std::int64_t> right({2}, {-1, 1});
   const auto out = session.run({{"i", right}});
   CHECK(out["y"].view<float>()[0] == 30);
@@ -142,12 +142,32 @@ TEST_CASE("Memory beyond gpu_mem_limit is an error that names the option") {
 }
 
 TEST_CASE("Without a GPU, or without that one, the provider says so") {
-  CHECK(contains(error_of([] { (void)Cuda{.device_id = 7}.provider(); }), "device_id is 7; there are 1 GPU"));
+  CHECK(contains(error_of([] { (void)Cuda{.device_id = 7}.provider(); }), "device_id is 7; the GPUs are 0 to 0"));
   setenv("HONE_EMULATED_DEVICES", "0", 1);
   CHECK(hone::cuda_unavailable() == "no CUDA-capable device is detected");
   CHECK(contains(error_of([] { (void)Cuda{}.provider(); }), "there is no CUDA device: no CUDA-capable device is detected"));
   unsetenv("HONE_EMULATED_DEVICES");
   CHECK(hone::cuda_unavailable().empty());
+}
+
+TEST_CASE("Work goes to the GPU that device_id names, whichever the thread has chosen") {
+  setenv("HONE_EMULATED_DEVICES", "2", 1);
+  const Session session(product_and_determinant(), on_gpu({.device_id = 1}));
+  unsetenv("HONE_EMULATED_DEVICES");
+  Tensor<float> x({2, 3}, {1, 0, 0, 0, 1, 0});
+  CHECK(session.run({{"x", x}})["z"].view<float>()[0] == -2);
+  int current = -1;
+  cudaGetDevice(&current);
+  CHECK(current == 0);
+}
+
+TEST_CASE("A model with operators that nobody has is an error that lists them, on a device too") {
+  const auto graph = model(22, GraphBuilder()
+                                   .input("x", DType::float32, {4})
+                                   .node(NodeBuilder("Neg", {"x"}, {"y"}))
+                                   .node(NodeBuilder("Frobnicate", {"y"}, {"z"}))
+                                   .output("z"));
+  CHECK(contains(error_of([&] { Session(graph, on_gpu()); }), "Frobnicate_node"));
 }
 
 TEST_CASE("Options as text are the options as members; others are errors that list them") {

@@ -25,7 +25,7 @@ struct Cuda {
   std::size_t gpu_mem_limit = std::numeric_limits<std::size_t>::max();
   /// Multiply float32 by tensor cores, which round the factors to 10 bits after the point.
   bool use_tf32 = false;
-  /// A cudaStream_t on which all work is put; null: each run has a stream of its own. One run at a time uses it.
+  /// A cudaStream_t on which all work is put; null: each run has a stream of its own. Runs at the same time share it.
   void* user_compute_stream = nullptr;
 
   friend bool operator==(const Cuda&, const Cuda&) = default;

@@ -27,9 +27,6 @@ template <class Op>
 using GpuFloats = entry<Op, float, Half, BFloat16, double>;
 template <class Op>
 using GpuNumbers = entry<Op, float, Half, BFloat16, double, std::int32_t, std::int64_t>;
-/// Sums in float of float16 and bfloat16.
-template <class Op>
-using GpuReduction = entry<Op, float, Half, BFloat16, double, std::int32_t, std::int64_t>;
 
 }  // namespace detail
 
@@ -62,10 +59,10 @@ using CudaMovementKernels =
 
 using CudaReductionKernels =
     KernelList<detail::GpuFloats<ops::BatchNormalization>, detail::GpuFloats<ops::InstanceNormalization>,
-               detail::GpuFloats<ops::LayerNormalization>, detail::GpuFloats<ops::LogSoftmax>, detail::GpuReduction<ops::ReduceL1>,
-               detail::GpuReduction<ops::ReduceL2>, detail::GpuFloats<ops::ReduceLogSum>, detail::GpuReduction<ops::ReduceMax>,
-               detail::GpuReduction<ops::ReduceMean>, detail::GpuReduction<ops::ReduceMin>, detail::GpuReduction<ops::ReduceProd>,
-               detail::GpuReduction<ops::ReduceSum>, detail::GpuReduction<ops::ReduceSumSquare>, detail::GpuFloats<ops::RMSNormalization>,
+               detail::GpuFloats<ops::LayerNormalization>, detail::GpuFloats<ops::LogSoftmax>, detail::GpuNumbers<ops::ReduceL1>,
+               detail::GpuNumbers<ops::ReduceL2>, detail::GpuFloats<ops::ReduceLogSum>, detail::GpuNumbers<ops::ReduceMax>,
+               detail::GpuNumbers<ops::ReduceMean>, detail::GpuNumbers<ops::ReduceMin>, detail::GpuNumbers<ops::ReduceProd>,
+               detail::GpuNumbers<ops::ReduceSum>, detail::GpuNumbers<ops::ReduceSumSquare>, detail::GpuFloats<ops::RMSNormalization>,
                detail::GpuFloats<ops::Softmax>>;
 
 using CudaMatrixKernels = KernelList<detail::GpuFloats<ops::AveragePool>, detail::GpuFloats<ops::Conv>, detail::GpuFloats<ops::Gemm>,

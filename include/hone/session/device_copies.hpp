@@ -20,18 +20,23 @@ namespace hone::inline HONE_ABI::detail {
 class CopyKernel final : public AnyKernel {
  public:
   /// `waits`: a kernel of the host reads the result.
-  CopyKernel(const Device& device, bool waits) : device_(device), waits_(waits) {}
+  explicit CopyKernel(bool waits) : waits_(waits) {}
   void run(Context& c) const override {
     if (c.input(0).bytes() == 0) return;
     c.queue()->copy(c.output(0).data, c.input(0).data, c.input(0).bytes());
     if (waits_) c.queue()->wait();
   }
-  [[nodiscard]] const Device& device() const noexcept { return device_; }
 
  private:
-  const Device& device_;
   bool waits_;
 };
+
+/// The elements of a tensor of the host, in the memory of `device`. Errors: resource_exhausted, runtime_exception.
+[[nodiscard]] inline Buffer upload(const TensorRef& from, const Device& device) {
+  Buffer to(from.bytes(), &device);
+  if (from.bytes() != 0) device.copy(to.data(), from.data, from.bytes());
+  return to;
+}
 
 /// Puts a Copy wherever a node, or the caller, needs a value in another memory than that in which it is made. Constants are copied at
 /// once, and the rest in each run, just before the first node that needs it.
@@ -90,9 +95,7 @@ class DeviceCopies {
 
   [[nodiscard]] ValueId upload(ValueId id, std::uint8_t memory) {
     const TensorRef& from = graph_[id].constant->tensor;
-    const Device* device = program_.device(memory);
-    auto buffer = std::make_shared<Buffer>(from.bytes(), device);
-    if (from.bytes() != 0) device->copy(buffer->data(), from.data, from.bytes());
+    auto buffer = std::make_shared<Buffer>(detail::upload(from, *program_.device(memory)));
     const TensorRef ref{buffer->data(), from.dtype, from.shape};
     return add_value(graph_.add_constant(graph_[id].name, {ref, std::move(buffer)}), memory);
   }
@@ -124,7 +127,7 @@ class DeviceCopies {
     node.inputs = {id};
     node.outputs = {copy};
     Program::PlacedNode placed;
-    placed.kernel = std::make_unique<CopyKernel>(*program_.device(device), to_host && waits);
+    placed.kernel = std::make_unique<CopyKernel>(to_host && waits);
     placed.provider = program_.device(device)->name();
     placed.memory = device;
     report.nodes.push_back({node.name, node.qualified_op(), node.opset, placed.provider, "Copy", {}});

@@ -133,7 +133,7 @@ HONE_INLINE void Frame::run_in_order() {
     for (const auto& [device, queue] : queues_) {
       try {
         queue->wait();
-      } catch (const Error&) {  // the first error is the one to report
+      } catch (...) {  // the first error is the one to report
       }
     }
     throw;

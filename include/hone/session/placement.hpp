@@ -32,6 +32,7 @@ class Unplaced {
     }
     lines_.push_back(text("  node '", node.name, "': ", node.qualified_op(), " (opset ", node.opset, ") on (", types, "): ", reasons));
   }
+  [[nodiscard]] bool empty() const noexcept { return lines_.empty(); }
   /// Errors: not_implemented, which lists all nodes added.
   void check() const {
     if (lines_.empty()) return;
@@ -86,7 +87,7 @@ class Placer {
       }
       for (Subgraph& subgraph : node.subgraphs) placed.subprograms.push_back(place(std::move(*subgraph.graph), true));
     }
-    copies.insert(is_subgraph, report_);
+    if (unplaced_.empty()) copies.insert(is_subgraph, report_);  // else there is no program, but an error
     return program;
   }
 

@@ -8,6 +8,7 @@
 
 #include <hone/config.hpp>
 #include <hone/ops/copy.hpp>
+#include <hone/session/device_copies.hpp>
 #include <hone/session/evaluate.hpp>
 #include <hone/session/memory_plan.hpp>
 #include <hone/session/plan.hpp>
@@ -157,9 +158,7 @@ class Planner {
   void upload(std::size_t i) {
     const Node& node = graph_.nodes[i];
     const TensorRef from = planned(node.inputs[0]).ref;
-    const Device* device = program_.device(program_.placed[i].memory);
-    const Buffer& to = plan_->uploaded.emplace_back(from.bytes(), device);
-    if (from.bytes() != 0) device->copy(to.data(), from.data, from.bytes());
+    const Buffer& to = plan_->uploaded.emplace_back(detail::upload(from, *program_.device(program_.placed[i].memory)));
     planned(node.outputs[0]) = {Place::constant, {to.data(), from.dtype, from.shape}, 0};
   }
 

@@ -13,12 +13,7 @@ enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_NOT_SUPPORTED = 1
 enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16F = 2, CUDA_R_16BF = 14 };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_64F = 70, CUBLAS_COMPUTE_32F_FAST_TF32 = 77 };
 enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
-enum cublasLtEpilogue_t {
-  CUBLASLT_EPILOGUE_DEFAULT = 1,
-  CUBLASLT_EPILOGUE_RELU = 2,
-  CUBLASLT_EPILOGUE_BIAS = 4,
-  CUBLASLT_EPILOGUE_RELU_BIAS = 6
-};
+enum cublasLtEpilogue_t { CUBLASLT_EPILOGUE_DEFAULT = 1, CUBLASLT_EPILOGUE_BIAS = 4 };
 enum cublasLtMatmulDescAttributes_t {
   CUBLASLT_MATMUL_DESC_TRANSA,
   CUBLASLT_MATMUL_DESC_TRANSB,
@@ -137,7 +132,6 @@ cublasStatus_t multiply(const cublasLtMatmulDescOpaque_t& op, const void* alpha,
         sum *= scale;
         if (keep != 0) sum += keep * static_cast<Sum>(c[j * ld.leading + i]);
         if ((op.epilogue & CUBLASLT_EPILOGUE_BIAS) != 0) sum += static_cast<Sum>(static_cast<const T*>(op.bias)[i]);
-        if ((op.epilogue & CUBLASLT_EPILOGUE_RELU) != 0) sum = sum < 0 ? Sum(0) : sum;
         d[j * ld.leading + i] = static_cast<T>(sum);
       }
     }

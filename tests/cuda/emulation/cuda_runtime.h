@@ -33,10 +33,14 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorNoDevice = 100,
-  cudaErrorInvalidDevice = 101
+  cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
-using cudaStream_t = struct EmulatedStream*;
+struct EmulatedStream {
+  int device;
+};
+using cudaStream_t = EmulatedStream*;
 inline constexpr unsigned cudaStreamNonBlocking = 1;
 
 struct cudaDeviceProp {
@@ -124,6 +128,9 @@ T atomicAdd(T* p, T value) {
 template <class... P, class... A>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(P...), A&&... arguments) {
   if (emulation::next_launch != cudaSuccess) return std::exchange(emulation::next_launch, cudaSuccess);
+  int current = 0;
+  cudaGetDevice(&current);
+  if (config->stream == nullptr || config->stream->device != current) return cudaErrorInvalidResourceHandle;
   struct Call {
     void (*kernel)(P...);
     std::tuple<std::decay_t<P>...> arguments;

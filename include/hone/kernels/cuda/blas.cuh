@@ -43,9 +43,7 @@ struct Matrix {
   bool transposed = false;  ///< the matrix is the transpose of what lies there
 };
 
-enum class ProductEpilogue : std::uint8_t { none, relu };
-
-/// D = epilogue(alpha A B + beta C + bias). Shapes: A (m, k), B (k, n), C and D (m, n), bias (n) or null.
+/// D = alpha A B + beta C + bias. Shapes: A (m, k), B (k, n), C and D (m, n), bias (n) or null.
 struct Product {
   std::int64_t m = 0;
   std::int64_t n = 0;
@@ -58,7 +56,6 @@ struct Product {
   float alpha = 1;
   float beta = 0;  ///< C lies where D goes
   const void* bias = nullptr;
-  ProductEpilogue epilogue = ProductEpilogue::none;
 };
 
 template <class T>
@@ -94,12 +91,10 @@ class Products {
     };
     set(CUBLASLT_MATMUL_DESC_TRANSA, product.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, product.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
-    const bool relu = product.epilogue == ProductEpilogue::relu;
-    if (product.bias != nullptr) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
-    if (product.bias != nullptr || relu)
-      set(CUBLASLT_MATMUL_DESC_EPILOGUE, product.bias == nullptr ? CUBLASLT_EPILOGUE_RELU
-                                         : relu                  ? CUBLASLT_EPILOGUE_RELU_BIAS
-                                                                 : CUBLASLT_EPILOGUE_BIAS);
+    if (product.bias != nullptr) {
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    }
     layout(b, product.b, product.k, product.n, product.batch);
     layout(a, product.a, product.m, product.k, product.batch);
     layout(d, {product.d, product.n, product.d_batch_stride, false}, product.m, product.n, product.batch);
@@ -145,7 +140,7 @@ class Products {
              alignment_of(x.data) == alignment_of(y.data);
     };
     return a.m == b.m && a.n == b.n && a.k == b.k && a.batch == b.batch && same(a.a, b.a) && same(a.b, b.b) &&
-           alignment_of(a.d) == alignment_of(b.d) && (a.bias != nullptr) == (b.bias != nullptr) && a.epilogue == b.epilogue;
+           alignment_of(a.d) == alignment_of(b.d) && (a.bias != nullptr) == (b.bias != nullptr);
   }
 
   /// What cuBLASLt takes for the product. Returns what went wrong, else null.

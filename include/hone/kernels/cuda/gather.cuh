@@ -14,17 +14,17 @@ namespace hone::inline HONE_ABI {
 namespace cuda {
 
 /// y[o, i, :] = x[o, index[i], :]; negative indices count from the end. Shapes: x (outer, size, inner), y (outer, count, inner), in words.
-/// An index out of range sets *failure.
+/// An index out of range sets *failure to `out_of_range`.
 template <std::size_t Size, class Index>
 __global__ void gather_kernel(std::int64_t n, std::int64_t size, std::int64_t count, std::int64_t inner, const Word<Size>* x,
-                              const Index* index, Word<Size>* y, const char* message, const char** failure) {
+                              const Index* index, Word<Size>* y, const ValueFailure* out_of_range, const ValueFailure** failure) {
   for (std::int64_t i = first_index(); i < n; i += index_step()) {
     const std::int64_t within = i % inner;
     const std::int64_t row = i / inner;
     std::int64_t at = index[row % count];
     if (at < 0) at += size;
     if (at < 0 || at >= size) {
-      *failure = message;
+      *failure = out_of_range;
       continue;
     }
     y[i] = x[(row / count * size + at) * inner + within];
@@ -42,7 +42,8 @@ class Kernel<ops::Gather, Cuda> {
     return cuda::movable(node.input_dtype(0));
   }
   Kernel(const NodeView& node, const cuda::GpuDevice&)
-      : axis_(node.op<ops::Gather>().axis), message_(text("node '", node.node().name, "' (Gather): an index is out of range")) {}
+      : axis_(node.op<ops::Gather>().axis),
+        out_of_range_{"an index is out of range", node.node().name, node.node().qualified_op(), node.node().opset} {}
 
   void run(Context& c) const {
     if (c.output(0).elements() == 0) return;
@@ -80,13 +81,13 @@ class Kernel<ops::Gather, Cuda> {
     const std::int64_t n = from.elements(0, along) * count * inner;
     const auto start = [&]<class Index>(const Index* index) {
       cuda::launch(c, cuda::gather_kernel<Size, Index>, cuda::blocks_for(n), cuda::block_threads, n, from[along], count, inner,
-                   c.in<cuda::Word<Size>>(0), index, c.out<cuda::Word<Size>>(0), message_.c_str(), cuda::failure_of(c));
+                   c.in<cuda::Word<Size>>(0), index, c.out<cuda::Word<Size>>(0), &out_of_range_, cuda::queue_of(c).failure());
     };
     c.input(1).dtype == DType::int32 ? start(c.in<std::int32_t>(1)) : start(c.in<std::int64_t>(1));
   }
 
   std::int64_t axis_;
-  std::string message_;
+  cuda::ValueFailure out_of_range_;
 };
 
 }  // namespace hone::inline HONE_ABI

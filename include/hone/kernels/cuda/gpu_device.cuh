@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -41,19 +40,28 @@ class CurrentDevice {
   int before_ = 0;
 };
 
-/// A stream and what its kernels need of libraries.
+/// What a kernel says of a value that its operator does not allow.
+struct ValueFailure {
+  std::string message;
+  std::string node;
+  std::string op;
+  int opset = 0;
+};
+
+/// A stream.
 class GpuQueue final : public DeviceQueue {
  public:
   GpuQueue(int device, cudaStream_t stream) : device_(device), stream_(stream), owned_(stream == nullptr) {
     const CurrentDevice current(device_);
+    const ValueFailure** failure = nullptr;
+    check(cudaMallocHost(reinterpret_cast<void**>(&failure), sizeof *failure), "memory that the GPU shares with the host");
+    failure_.reset(failure);
+    *failure = nullptr;
     if (owned_) check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
-    check(cudaMallocHost(reinterpret_cast<void**>(&failure_), sizeof *failure_), "memory that the GPU shares with the host");
-    *failure_ = nullptr;
   }
   GpuQueue(const GpuQueue&) = delete;
   GpuQueue& operator=(const GpuQueue&) = delete;
   ~GpuQueue() override {
-    cudaFreeHost(failure_);
     if (owned_) cudaStreamDestroy(stream_);
   }
 
@@ -62,19 +70,24 @@ class GpuQueue final : public DeviceQueue {
   }
   void wait() override {
     check(cudaStreamSynchronize(stream_), "the work of a run");
-    if (const char* message = std::exchange(*failure_, nullptr)) throw Error(ErrorCode::runtime_exception, message);
+    if (const ValueFailure* failure = std::exchange(*failure_, nullptr))
+      throw Error(ErrorCode::runtime_exception, failure->message, failure->node, failure->op, failure->opset);
   }
 
+  [[nodiscard]] int device() const noexcept { return device_; }
   [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
-  /// Where a kernel puts a message about a value that the operator does not allow; wait() throws it. Memory of the host that the GPU
-  /// writes.
-  [[nodiscard]] const char** failure() const noexcept { return failure_; }
+  /// Where a kernel puts the address of a failure, which wait() throws: memory of the host that the GPU writes.
+  [[nodiscard]] const ValueFailure** failure() const noexcept { return failure_.get(); }
 
  private:
+  struct FreeHost {
+    void operator()(const ValueFailure** memory) const noexcept { cudaFreeHost(static_cast<void*>(memory)); }
+  };
+
   int device_;
   cudaStream_t stream_;
   bool owned_;
-  const char** failure_ = nullptr;
+  std::unique_ptr<const ValueFailure*, FreeHost> failure_;
 };
 
 /// One GPU, with the options of its provider: what CUDA kernels are made for.
@@ -85,7 +98,7 @@ class GpuDevice final : public Device {
     int count = 0;
     check(cudaGetDeviceCount(&count), "the search for GPUs");
     if (options.device_id < 0 || options.device_id >= count) {
-      fail(ErrorCode::invalid_argument, "device_id is ", options.device_id, "; there are ", count, count == 1 ? " GPU" : " GPUs");
+      fail(ErrorCode::invalid_argument, "device_id is ", options.device_id, "; the GPUs are 0 to ", count - 1);
     }
     check(cudaGetDeviceProperties(&properties_, options.device_id), "the properties of the GPU");
     const CurrentDevice current(options.device_id);
@@ -120,10 +133,7 @@ class GpuDevice final : public Device {
   }
 
   [[nodiscard]] const Cuda& options() const noexcept { return options_; }
-  [[nodiscard]] int multiprocessors() const noexcept { return properties_.multiProcessorCount; }
   [[nodiscard]] const Blas& blas() const noexcept { return *blas_; }
-  /// Bytes that buffers have on the GPU.
-  [[nodiscard]] std::size_t used() const noexcept { return used_; }
 
  private:
   Cuda options_;

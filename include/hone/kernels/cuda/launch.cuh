@@ -16,20 +16,22 @@ inline constexpr unsigned block_threads = 256;
 inline constexpr unsigned warp_threads = 32;
 inline constexpr unsigned full_warp = 0xffffffffu;
 
-[[nodiscard]] inline cudaStream_t stream_of(const Context& c) { return static_cast<GpuQueue*>(c.queue())->stream(); }
+[[nodiscard]] inline GpuQueue& queue_of(const Context& c) { return static_cast<GpuQueue&>(*c.queue()); }
 
-/// See GpuQueue::failure.
-[[nodiscard]] inline const char** failure_of(const Context& c) { return static_cast<GpuQueue*>(c.queue())->failure(); }
+/// A failure that CUDA reports becomes that of the node.
+inline void report(Context& c, cudaError_t error) {
+  if (error != cudaSuccess) c.fail("CUDA: ", cudaGetErrorString(error));
+}
 
-/// kernel(arguments...) on the stream of the run. A failure to launch becomes that of the node.
+/// kernel(arguments...) on the stream of the run.
 template <class... P, class... A>
 void launch(Context& c, void (*kernel)(P...), dim3 grid, dim3 block, A&&... arguments) {
+  const CurrentDevice current(queue_of(c).device());
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = block;
-  config.stream = stream_of(c);
-  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, static_cast<P>(std::forward<A>(arguments))...);
-  if (error != cudaSuccess) c.fail("CUDA: ", cudaGetErrorString(error));
+  config.stream = queue_of(c).stream();
+  report(c, cudaLaunchKernelEx(&config, kernel, static_cast<P>(std::forward<A>(arguments))...));
 }
 
 /// Blocks for `count` threads' work, of which each does `per_thread`; loops over the grid take what is left beyond the largest grid.

@@ -19,12 +19,13 @@ namespace cuda {
 /// Fills `to` with zeros: what a product over no elements is.
 inline void clear(Context& c, const TensorRef& to) {
   if (to.bytes() == 0) return;
-  if (const cudaError_t error = cudaMemsetAsync(to.data, 0, to.bytes(), stream_of(c)); error != cudaSuccess)
-    c.fail("CUDA: ", cudaGetErrorString(error));
+  const CurrentDevice current(queue_of(c).device());
+  report(c, cudaMemsetAsync(to.data, 0, to.bytes(), queue_of(c).stream()));
 }
 
 inline void multiply(Context& c, const Products& products, const Product& product) {
-  if (const char* error = products.run(product, c.workspace(), stream_of(c))) c.fail("cuBLASLt: ", error);
+  const CurrentDevice current(queue_of(c).device());
+  if (const char* error = products.run(product, c.workspace(), queue_of(c).stream())) c.fail("cuBLASLt: ", error);
 }
 
 }  // namespace cuda

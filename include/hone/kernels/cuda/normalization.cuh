@@ -12,9 +12,8 @@ namespace hone::inline HONE_ABI {
 
 namespace cuda {
 
-/// Where the scale and bias of element `i` of row `row` stand: element (row / rows_each % channels) * step + i * stride.
+/// Where the scale and bias of element `i` of row `row` stand: element (row % channels) * step + i * stride.
 struct AffineLayout {
-  std::int64_t rows_each = 1;
   std::int64_t channels = 1;
   std::int64_t step = 0;
   std::int64_t scale_stride = 1;
@@ -43,7 +42,7 @@ __global__ void normalize_kernel(std::int64_t length, compute_t<T> epsilon, Affi
   }
   squares = block_reduce(squares, V(0), add);
   const V inverse = 1 / std::sqrt(squares / static_cast<V>(length) + epsilon);
-  const std::int64_t first = row / layout.rows_each % layout.channels * layout.step;
+  const std::int64_t first = row % layout.channels * layout.step;
   for (std::int64_t i = threadIdx.x; i < length; i += blockDim.x) {
     V value = (widen(x[i]) - mean) * inverse;
     if (scale != nullptr) value *= widen(scale[first + i * layout.scale_stride]);
@@ -74,7 +73,7 @@ class RowNormalization {
     const Shape& x = c.input(0).shape;
     const std::size_t first = normalized_axis(op_.axis, x.rank());
     const auto stride = [&](std::size_t i) { return c.has_input(i) && c.input(i).elements() != 1 ? std::int64_t{1} : std::int64_t{0}; };
-    normalize<Centred, T>(c, x.elements(0, first), x.elements(first, x.rank()), op_.epsilon, {1, 1, 0, stride(1), stride(2)});
+    normalize<Centred, T>(c, x.elements(0, first), x.elements(first, x.rank()), op_.epsilon, {1, 0, stride(1), stride(2)});
   }
 
  private:
@@ -106,7 +105,7 @@ class Kernel<ops::InstanceNormalization, Cuda, T> {
   Kernel(const NodeView& node, const cuda::GpuDevice&) : epsilon_(node.op<ops::InstanceNormalization>().epsilon) {}
   void run(Context& c) const {
     const Shape& x = c.input(0).shape;
-    cuda::normalize<true, T>(c, x[0] * x[1], x.elements(2, x.rank()), epsilon_, {1, x[1], 1, 0, 0});
+    cuda::normalize<true, T>(c, x[0] * x[1], x.elements(2, x.rank()), epsilon_, {x[1], 1, 0, 0});
   }
 
  private:
